@@ -1,0 +1,194 @@
+"""bcm-restore: zero-shot image restoration with a bidirectional consistency model.
+
+    import restore
+
+    model = restore.load("default")
+    result = restore.jpeg("photo.jpg", model=model, nfe=2)
+    result.save("photo.png")
+    result.report["metrics"]
+
+Importing is cheap: torch loads on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Literal
+
+from restore.errors import (
+    CheckpointError,
+    ImageError,
+    RequestError,
+    ResourceError,
+    RestoreError,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from restore.bcm import BCM
+    from restore.checkpoints import load
+    from restore.images import Picture
+    from restore.tasks import Result, Settings, compare
+
+try:
+    __version__ = version("bcm-restore")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0+unknown"
+
+Mode = Literal["fidelity", "perceptual"]
+
+__all__ = [
+    "BCM",
+    "CheckpointError",
+    "ImageError",
+    "Picture",
+    "RequestError",
+    "ResourceError",
+    "RestoreError",
+    "Result",
+    "compare",
+    "inpaint",
+    "jpeg",
+    "load",
+    "superres",
+]
+
+
+def inpaint(
+    image: Any,
+    mask: Any,
+    *,
+    model: BCM | str | None = None,
+    nfe: int | None = None,
+    mode: Mode = "fidelity",
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+    reference: Any = None,
+    invert_mask: bool = False,
+    dilate: int = 0,
+) -> Result:
+    """Fill the white pixels of `mask` in `image`; every other pixel stays bit for bit.
+
+    Args:
+        image: a path, the bytes of a file, a PIL image, or an array (H, W), (H, W, 1 to 4) of
+            uint8 or uint16.
+        mask: the same, of the same size; or a bool array, True where to restore; or "alpha" for
+            the picture's own transparent pixels.
+        model: a loaded model, its name, or None for the embedded default.
+        nfe: network evaluations for every pixel, 1 or more; None is the best measured.
+        mode: "fidelity" (nearest on average) or "perceptual" (sharp).
+        seed: of the noise; the same seed gives the same pixels.
+        generator: draws the seed instead.
+        tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
+        label: class of a class-conditional model.
+        reference: the clean picture, for the metrics alone.
+        invert_mask: restore the black pixels instead.
+        dilate: grow the hole by so many pixels.
+
+    Raises:
+        RequestError: arguments that cannot be honoured.
+        ImageError: a picture or mask that cannot be read or makes no sense.
+        CheckpointError: a model that cannot be had.
+    """
+    from restore.tasks import inpaint
+
+    settings = _settings(nfe, mode, seed, generator, tile, label, reference)
+    return inpaint(
+        image, mask, _loaded(model), settings, invert_mask=invert_mask, dilate=dilate
+    )  # fmt: skip
+
+
+def jpeg(
+    image: Any,
+    *,
+    model: BCM | str | None = None,
+    nfe: int | None = None,
+    mode: Mode = "fidelity",
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+    reference: Any = None,
+) -> Result:
+    """Remove the artefacts of a JPEG file; compressed again the result gives the same file.
+
+    `image` is a path or the bytes of a JPEG file. Other pictures are taken too, but nothing is
+    known of their tables, so the result is held to nothing. The rest is as in `inpaint`.
+    """
+    from restore.tasks import jpeg
+
+    settings = _settings(nfe, mode, seed, generator, tile, label, reference)
+    return jpeg(image, _loaded(model), settings)
+
+
+def superres(
+    image: Any,
+    scale: float | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    model: BCM | str | None = None,
+    nfe: int | None = None,
+    mode: Mode = "fidelity",
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+    reference: Any = None,
+) -> Result:
+    """Enlarge by a real factor above 1 or to `size` (width, height).
+
+    Shrunk again, by Pillow's antialiased bicubic, the result is the given picture. The rest is as
+    in `inpaint`.
+    """
+    from restore.tasks import superres
+
+    settings = _settings(nfe, mode, seed, generator, tile, label, reference)
+    return superres(image, scale, _loaded(model), settings, size=size)
+
+
+def _settings(
+    nfe: int | None,
+    mode: Mode,
+    seed: int,
+    generator: torch.Generator | None,
+    tile: int | Literal["auto"],
+    label: int | None,
+    reference: Any,
+) -> Settings:
+    from restore.tasks import Settings
+
+    if generator is not None:
+        import torch
+
+        drawn = torch.randint(2**62, (), generator=generator, device=generator.device)
+        seed = int(drawn)
+    return Settings(
+        nfe=nfe, mode=mode, seed=seed, tile=tile, label=label, reference=reference
+    )  # fmt: skip
+
+
+def _loaded(model: BCM | str | None) -> BCM | None:
+    if isinstance(model, str):
+        from restore.checkpoints import load
+
+        return load(model)
+    return model
+
+
+_HOMES = {
+    "BCM": "restore.bcm",
+    "Picture": "restore.images",
+    "Result": "restore.tasks",
+    "compare": "restore.tasks",
+    "load": "restore.checkpoints",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

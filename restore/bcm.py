@@ -1,0 +1,98 @@
+"""BCM: a bidirectional consistency model, one map between any two noise levels of an image.
+
+    f(x, t, u) = c_skip(t, u) x + c_out(t, u) F(c_in(t) x, t, u)
+    D(x, t)    = s² / (t² + s²) x + t s / sqrt(t² + s²) F(c_in(t) x, t, t)
+
+f jumps along the probability-flow ODE from noise level t to u, up or down (Li and He 2024,
+arXiv 2403.18035, eq. 7). Its derivative in u at u = t is the ODE's velocity, so the diagonal is a
+denoiser in the preconditioning of EDM (Karras et al. 2022, table 1). s = sigma_data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from restore.checkpoints.catalogue import Checkpoint
+
+SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
+
+
+class BCM(nn.Module):
+    """A network with its mathematics. Images are (B, 3, H, W) in [-1, 1], levels in [0.002, 80].
+
+    `checkpoint` and `sha256` say where the weights come from, when they come from a file.
+    """
+
+    checkpoint: Checkpoint | None = None
+    sha256: str | None = None
+
+    def __init__(self, network: nn.Module, sigma_data: float = 0.5) -> None:
+        super().__init__()
+        self.network = network
+        self.sigma_data = sigma_data
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
+
+    def evaluate(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
+        """F(c_in(t) x, t, u) in float32, the network run in its own dtype."""
+        c_in = (t**2 + self.sigma_data**2).rsqrt()
+        return self.network((_column(c_in) * x).to(self.dtype), t, u, label).float()
+
+    def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
+        """f(x, t, u) with levels (B,) or (1,) as tensors: for training and compilation."""
+        s = self.sigma_data
+        norm = t**2 + s**2
+        c_skip, c_out = (t * u + s**2) / norm, (t - u) * s * norm.rsqrt()
+        return _column(c_skip) * x + _column(c_out) * self.evaluate(x, t, u, label)
+
+    def jump(
+        self,
+        x: Tensor,
+        t: float | Tensor,
+        u: float | Tensor,
+        label: Tensor | None = None,
+    ) -> Tensor:
+        """The image x of noise level t, carried along the ODE to level u.
+
+        x is (B, 3, H, W); t and u are floats or (B,). jump(x, t, t) = x exactly.
+        """
+        t, u = self._levels(t, u, like=x)
+        return self(x, t, u, label)
+
+    def denoise(self, x: Tensor, t: float | Tensor, label: Tensor | None = None) -> Tensor:
+        """E[clean image | x at noise level t], the limit of the velocity of jump as u nears t.
+
+        x is (B, 3, H, W); t is a float or (B,).
+        """
+        (t,) = self._levels(t, like=x)
+        s = self.sigma_data
+        norm = t**2 + s**2
+        c_skip, c_out = s**2 / norm, t * s * norm.rsqrt()
+        return _column(c_skip) * x + _column(c_out) * self.evaluate(x, t, t, label)
+
+    @staticmethod
+    def _levels(*levels: float | Tensor, like: Tensor) -> tuple[Tensor, ...]:
+        """Levels as float32 (1,) or (B,), all of one length, on the image's device."""
+        tensors = [torch.as_tensor(v, dtype=torch.float32, device=like.device) for v in levels]
+        for v in tensors:
+            if v.ndim > 1 or (v.ndim == 1 and len(v) not in (1, len(like))):
+                raise ValueError(f"levels of shape {tuple(v.shape)} for a batch of {len(like)}")
+            if not bool((v > 0).all()):
+                raise ValueError("noise levels are standard deviations above zero")
+        longest = max(v.numel() for v in tensors)
+        return tuple(v.reshape(-1).expand(longest) for v in tensors)
+
+
+def _column(level: Tensor) -> Tensor:
+    """(B,) -> (B, 1, 1, 1), to scale images."""
+    return level.reshape(-1, 1, 1, 1)

@@ -1,0 +1,52 @@
+"""Checkpoints: from a row of `weights.toml` over a verified file to a model, and back to a file.
+
+Names are imported when first used: reading the catalogue needs the standard library alone.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from restore.checkpoints.cards import Figure, card, publish
+    from restore.checkpoints.catalogue import Checkpoint, Preset, pin, read_catalogue, resolve
+    from restore.checkpoints.conversion import convert
+    from restore.checkpoints.files import describe, write
+    from restore.checkpoints.models import choose_device, choose_dtype, load, verify
+    from restore.checkpoints.sources import fetch, locate, remove
+
+ROOMS = {
+    "cards": ("Figure", "card", "publish"),
+    "catalogue": ("Checkpoint", "Preset", "pin", "read_catalogue", "resolve"),
+    "conversion": ("convert",),
+    "files": ("describe", "write"),
+    "models": ("choose_device", "choose_dtype", "load", "verify"),
+    "sources": ("fetch", "locate", "remove"),
+}
+
+__all__ = [
+    "Checkpoint",
+    "Figure",
+    "Preset",
+    "card",
+    "choose_device",
+    "choose_dtype",
+    "convert",
+    "describe",
+    "fetch",
+    "load",
+    "locate",
+    "pin",
+    "publish",
+    "read_catalogue",
+    "remove",
+    "resolve",
+    "verify",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for room, names in ROOMS.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{room}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

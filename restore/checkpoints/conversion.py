@@ -1,0 +1,291 @@
+"""Conversion: a published PyTorch file (.pt), which is a pickle, as a safetensors file of ours.
+
+    .pt: a zip archive, stored, of one pickle (names, shapes, storage numbers) and the raw storages
+
+Nothing in the pickle runs: the archive's layout is checked first, then every global that the pickle
+names against a short list, and only then `torch.load(..., weights_only=True)` reads it. There is no
+second try without that. The network's configuration is read off the keys and shapes, except for the
+heads' width, which leaves no trace in them.
+"""
+
+import hashlib
+import io
+import pickletools
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from restore.checkpoints import files, headers
+from restore.checkpoints.catalogue import SUFFIX
+from restore.errors import CheckpointError, RequestError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PICKLE_LIMIT = 16 * 2**20
+MEMBER_LIMIT = 20_000
+GLOBALS = {
+    "collections OrderedDict",
+    "torch BFloat16Storage",
+    "torch FloatStorage",
+    "torch HalfStorage",
+    "torch._utils _rebuild_parameter",
+    "torch._utils _rebuild_tensor_v2",
+}
+KINDS = {  # by a part of the global's name, what it would have been
+    "sparse": "a sparse tensor",
+    "qtensor": "a quantised tensor",
+    "QInt": "a quantised tensor",
+    "Complex": "a complex tensor",
+    "Storage": "a tensor of another dtype",
+}
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    architecture: str = "adm",
+    config: Mapping[str, Any] | None = None,
+    part: str | None = None,
+    dtype: str = "float32",
+    sigma_data: float = 0.5,
+    title: str = "",
+    license: str = "",
+    training: str = "",
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write `source` (.pt) to `target` (.safetensors) and return what was found.
+
+    `config` overrides what the keys tell, such as {"num_head_channels": 32}. `part` names the state
+    dict in a file of several. `dtype` is "float32", "float16" or "bfloat16". The result has
+    `architecture`, `config`, `sha256`, `bytes`, `parameters`, `source_sha256`. RequestError (asked
+    wrongly), CheckpointError (a file that is not taken) or ResourceError (cannot be written).
+    """
+    import torch
+
+    source, target = Path(source), Path(target)
+    kinds = {name: getattr(torch, name) for name, _ in headers.DTYPES.values()}
+    if dtype not in kinds:
+        raise RequestError(f"dtype {dtype!r}: expected {', '.join(kinds)}")
+    if target.suffix != SUFFIX:
+        raise RequestError(f"the target {target} must end in {SUFFIX}")
+    if target.exists() and not overwrite:
+        raise RequestError(f"{target} exists; --existing overwrite replaces it")
+    tensors, source_sha256 = read_published(source, part)
+    config = {**(infer(tensors, str(source)) if architecture == "adm" else {}), **(config or {})}
+    shapes = {name: tuple(value.shape) for name, value in tensors.items()}
+    files.check_table(shapes, files.table(architecture, config), str(source))
+    tensors = {name: value.to(kinds[dtype]).contiguous() for name, value in tensors.items()}
+    files.check_finite(tensors, str(source))
+    metadata = files.describe(
+        architecture,
+        config,
+        sigma_data=sigma_data,
+        training=training or f"converted from {source.name}, SHA-256 {source_sha256}",
+        title=title or source.stem,
+        license=license,
+    )
+    sha256 = files.write(target, tensors, metadata)
+    return {
+        "architecture": architecture,
+        "config": config,
+        "sha256": sha256,
+        "bytes": target.stat().st_size,
+        "parameters": sum(value.numel() for value in tensors.values()),
+        "source_sha256": source_sha256,
+    }
+
+
+def read_published(path: str | Path, part: str | None = None) -> tuple[dict[str, "Tensor"], str]:
+    """The state dict of a PyTorch file, on the CPU, and the file's SHA-256.
+
+    CheckpointError for whatever is no archive of plain tensors, by the name of what it is.
+    """
+    import torch
+
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {path}")
+    try:
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            stream.seek(0)
+            _check_globals(path, _archived_pickle(path, stream))
+            stream.seek(0)
+            try:
+                loaded = torch.load(stream, map_location="cpu", weights_only=True)
+            except MemoryError:
+                raise
+            except Exception as error:  # a malformed pickle can end in almost any of them
+                # PyTorch's message goes on to say how to load it unsafely, so it is not repeated.
+                cause = re.search(r"WeightsUnpickler error: (.*)", str(error))
+                kind = cause[1] if cause else type(error).__name__
+                raise CheckpointError(f"{path} is no readable PyTorch file: {kind}") from error
+    except (OSError, MemoryError) as error:
+        raise files.unreadable(path, error) from error
+    tensors = _state_dict(loaded, part, path)
+    for name, value in tensors.items():
+        _check_tensor(name, value, path)
+    return tensors, sha256
+
+
+def infer(tensors: Mapping[str, "Tensor"], where: str) -> dict[str, Any]:
+    """The configuration of the ADM whose state dict this is, by its keys and shapes.
+
+    Heads are taken as 64 channels wide, as in all that was published. CheckpointError where keys
+    are missing or it is a network of one level only.
+    """
+    if "time_embed_align.weight" not in tensors:
+        raise CheckpointError(
+            f"{where} has no tensor time_embed_align.weight: it is no bidirectional consistency "
+            "model, or a state dict in another naming"
+        )
+    stages = {int(m[1]) for k in tensors if (m := re.match(r"input_blocks\.(\d+)\.", k))}
+    # A stage of the way up that ends in a second residual block doubles the resolution with it.
+    ups = {m[1] for k in tensors if (m := re.match(r"output_blocks\.(\d+)\.[12]\.in_layers", k))}
+    levels = len(ups) + 1
+    blocks = len(stages) // levels - 1
+    if len(stages) != levels * (blocks + 1) or blocks < 1:
+        raise CheckpointError(
+            f"{where}: {len(stages)} stages do not divide into {levels} resolutions of equal depth"
+        )
+    first = [1 + level * (blocks + 1) for level in range(levels)]
+    try:
+        channels = tensors["input_blocks.0.0.weight"].shape[0]
+        widths = [tensors[f"input_blocks.{i}.0.out_layers.3.weight"].shape[0] for i in first]
+        shift = tensors["input_blocks.1.0.emb_layers.1.weight"].shape[0]
+    except (KeyError, IndexError) as error:
+        raise CheckpointError(f"{where} lacks a tensor of the published naming: {error}") from error
+    if shift != widths[0]:
+        raise CheckpointError(f"{where}: networks with scale-shift normalisation are not taken")
+    attended = [f"input_blocks.{i}.1.qkv.weight" in tensors for i in first]
+    return {
+        "model_channels": channels,
+        "num_res_blocks": blocks,
+        "channel_mult": [width // channels for width in widths],
+        "attention_strides": [2**level for level in range(levels) if attended[level]],
+        "num_head_channels": 64,
+        "num_classes": len(tensors["label_emb.weight"]) if "label_emb.weight" in tensors else None,
+    }
+
+
+def _archived_pickle(path: Path, stream: BinaryIO) -> bytes:
+    """The pickle of a PyTorch archive, once the archive's layout is in order."""
+    head, size = stream.read(4096), path.stat().st_size
+    stream.seek(0)
+    if not head.startswith(b"PK\x03\x04"):
+        if head.startswith(b"\x80"):
+            _check_globals(path, stream.read(PICKLE_LIMIT))
+        what = headers.identify(head, size) or "no zip archive"
+        raise CheckpointError(
+            f"{path} is {what}; taken are files that torch.save wrote since PyTorch 1.6"
+        )
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            return _checked_member(path, archive, size)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        raise CheckpointError(f"{path} is a damaged or truncated zip archive: {error}") from error
+
+
+def _checked_member(path: Path, archive: zipfile.ZipFile, size: int) -> bytes:
+    """data.pkl of an archive whose members are stored, apart from each other, and PyTorch's."""
+    members = sorted(archive.infolist(), key=lambda member: member.header_offset)
+    names = [member.filename for member in members]
+    records = {name.partition("/")[2]: name for name in names}
+    if len(members) > MEMBER_LIMIT or len(set(names)) != len(names):
+        raise CheckpointError(f"{path} has too many members, or one name twice")
+    for member, after in zip(members, [*members[1:], None], strict=True):
+        end = after.header_offset if after else size
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+            raise CheckpointError(
+                f"{path}: its member {member.filename} is compressed or encrypted, and PyTorch "
+                "stores its own: an archive bomb, or another kind of zip"
+            )
+        if member.file_size > end - member.header_offset:
+            raise CheckpointError(f"{path}: its member {member.filename} overlaps the next one")
+    if "constants.pkl" in records or any(record.startswith("code/") for record in records):
+        raise CheckpointError(f"{path} is a TorchScript program; those run code and are not taken")
+    if "data.pkl" not in records:
+        inside = ", ".join(names[:3]) or "nothing"
+        raise CheckpointError(
+            f"{path} is a zip archive, not one that torch.save wrote; it holds {inside}. Unpack it "
+            "first"
+        )
+    if archive.getinfo(records["data.pkl"]).file_size > PICKLE_LIMIT:
+        raise CheckpointError(f"{path}: its pickle has more than {PICKLE_LIMIT:,} bytes")
+    return archive.read(records["data.pkl"])
+
+
+def _check_globals(path: Path, data: bytes) -> None:
+    """CheckpointError, by name, for a pickle that asks for more than plain tensors."""
+    strange = sorted(set(_globals(data)) - GLOBALS)
+    if not strange:
+        return
+    kinds = [what for part, what in KINDS.items() if any(part in name for name in strange)]
+    code = not kinds or not all(name.startswith("torch") for name in strange)
+    raise CheckpointError(
+        f"{path} asks for {', '.join(name.replace(' ', '.') for name in strange[:5])}: it holds "
+        f"{'code, which is never run' if code else kinds[0]}; taken are plain tensors in float16, "
+        "bfloat16 and float32"
+    )
+
+
+def _globals(data: bytes) -> Iterator[str]:
+    """What the pickles in `data`, one after the other, would import: "module name"."""
+    stream, strings = io.BytesIO(data), ["?", "?"]
+    try:
+        while stream.tell() < len(data):
+            for opcode, argument, _ in pickletools.genops(stream):
+                if opcode.name in ("GLOBAL", "INST"):
+                    yield str(argument)
+                elif opcode.name == "STACK_GLOBAL":
+                    yield " ".join(strings[-2:])
+                elif opcode.name.startswith("EXT"):
+                    yield f"extension {argument}"
+                elif "UNICODE" in opcode.name or "STRING" in opcode.name:
+                    strings.append(str(argument))
+    except ValueError:  # the end of the pickles: what follows is raw, or it is cut
+        return
+
+
+def _state_dict(loaded: Any, part: str | None, path: Path) -> dict[str, "Tensor"]:
+    """The one mapping of names to tensors in what was loaded, or the part that was asked for."""
+    import torch
+
+    def filled(value: Any) -> bool:
+        return (
+            isinstance(value, dict)
+            and len(value) > 0
+            and all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in value.items())
+        )
+
+    parts = {"": loaded} if filled(loaded) else {}
+    if isinstance(loaded, dict) and not parts:
+        parts = {str(key): value for key, value in loaded.items() if filled(value)}
+    if part is not None and part not in parts:
+        raise RequestError(f"{path} has no part {part!r}; it has {', '.join(parts) or 'none'}")
+    if part is None and len(parts) != 1:
+        found = f"several state dicts ({', '.join(parts)}): choose one" if parts else "no tensors"
+        raise CheckpointError(f"{path} holds {found}")
+    state = parts[part] if part is not None else next(iter(parts.values()))
+    for wrapper in ("module.", "_orig_mod."):  # of DistributedDataParallel and of torch.compile
+        if all(name.startswith(wrapper) for name in state):
+            state = {name.removeprefix(wrapper): value for name, value in state.items()}
+    return {name: value.detach() for name, value in state.items()}
+
+
+def _check_tensor(name: str, value: "Tensor", path: Path) -> None:
+    """CheckpointError unless it is a plain tensor in a known dtype with memory of its own."""
+    import torch
+
+    kinds = [getattr(torch, kind) for kind, _ in headers.DTYPES.values()]
+    if value.layout != torch.strided or value.is_quantized or value.dtype not in kinds:
+        problem = f"{value.dtype} in layout {value.layout}"
+    elif value.untyped_storage().nbytes() < value.numel() * value.element_size():
+        problem = f"expanded: {list(value.shape)} from {value.untyped_storage().nbytes():,} bytes"
+    else:
+        return
+    raise CheckpointError(f"{path}: tensor {name} is {problem}, which is not taken")

@@ -1,0 +1,206 @@
+"""Model: a BCM made from a checkpoint's file, in evaluation mode, on a device, in a dtype.
+
+The catalogue says what a file must be; the file is read only when it is that, and its tensors are
+taken only when they fit the network. No code in a file ever runs.
+"""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restore.checkpoints import catalogue as catalogues
+from restore.checkpoints import files, headers, sources
+from restore.checkpoints.catalogue import COMMIT, Checkpoint
+from restore.errors import CheckpointError, RequestError, ResourceError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from restore.bcm import BCM
+
+log = logging.getLogger(__name__)
+
+
+def load(
+    spec: str | Path | Checkpoint = "default",
+    device: str = "auto",
+    dtype: str = "auto",
+    *,
+    allow_unverified: bool = False,
+    offline: bool = False,
+    catalogue: str | Path | None = None,
+) -> "BCM":
+    """The model that NAME, FILE.safetensors or hf:OWNER/REPO[/FILE]@REVISION stands for.
+
+    `device` is "auto" (CUDA, else MPS, else CPU) or one of them, used or refused. `dtype` is "auto"
+    (bf16 on a GPU that computes in it, else fp32), "fp32", "bf16" or "fp16". The model carries
+    `checkpoint` and `sha256`. RequestError (asked wrongly), CheckpointError (not to be had, not
+    verified, not fitting) or ResourceError (no space, memory or permission).
+    """
+    import torch
+
+    from restore.bcm import BCM
+    from restore.networks import build
+
+    place = choose_device(device)
+    kind = choose_dtype(dtype, place)
+    checkpoint, weights = read(
+        spec, allow_unverified=allow_unverified, offline=offline, catalogue=catalogue
+    )
+    with torch.device("meta"):
+        network = build(checkpoint.architecture, checkpoint.config)
+    try:
+        tensors = {name: _placed(value, place, kind) for name, value in weights.tensors.items()}
+        files.check_finite(tensors, checkpoint.file)
+        network.load_state_dict(tensors, assign=True)
+        assert not any(value.is_meta for value in network.buffers()), "a buffer no file can fill"
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise ResourceError(f"{checkpoint.name} does not fit into the memory of {place}") from error
+    model = BCM(network, sigma_data=checkpoint.sigma_data).eval().requires_grad_(False)
+    model.checkpoint, model.sha256 = checkpoint, weights.sha256
+    return model
+
+
+def verify(
+    spec: str | Path | Checkpoint = "default",
+    *,
+    allow_unverified: bool = False,
+    offline: bool = False,
+    catalogue: str | Path | None = None,
+) -> str:
+    """The SHA-256 of a model's file, after every check that `load` makes; errors as there."""
+    checkpoint, weights = read(
+        spec, allow_unverified=allow_unverified, offline=offline, catalogue=catalogue
+    )
+    files.check_finite(weights.tensors, checkpoint.file)
+    return weights.sha256
+
+
+def read(
+    spec: str | Path | Checkpoint,
+    *,
+    allow_unverified: bool = False,
+    offline: bool = False,
+    catalogue: str | Path | None = None,
+) -> tuple[Checkpoint, files.Weights]:
+    """The checkpoint of a spec, with architecture and configuration known, and its tensors.
+
+    They fit the network's table; that they are finite is not checked yet.
+    """
+    checkpoint = spec if isinstance(spec, Checkpoint) else catalogues.resolve(str(spec), catalogue)
+    _check_trust(checkpoint, allow_unverified)
+    path = sources.fetch(checkpoint, offline=offline)
+    pinned = checkpoint.sha256
+    if checkpoint.source == "hub" and not pinned:
+        pinned = sources.promised_sha256(path)
+        if not pinned and not allow_unverified:
+            raise CheckpointError(
+                f"{checkpoint.name}: the Hub gave no SHA-256 for this file, so nothing can be "
+                "compared; --allow-unverified loads it all the same"
+            )
+    described = checkpoint
+
+    def admit(header: headers.Header) -> None:
+        nonlocal described
+        described = _described(checkpoint, header, path)
+        expected = files.table(described.architecture, described.config)
+        files.check_table(header.shapes, expected, str(path))
+
+    weights = files.read(path, admit, sha256=pinned, size=checkpoint.bytes)
+    if not pinned and checkpoint.source != "file":
+        log.warning("%s is unverified: the SHA-256 seen is %s", checkpoint.name, weights.sha256)
+    return described, weights
+
+
+def choose_device(name: str = "auto") -> "torch.device":
+    """auto, cpu, cuda, cuda:N or mps as a device; RequestError where this machine has none such."""
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise RequestError(f"device {name!r}: expected auto, cpu, cuda, cuda:N or mps") from error
+    here = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}
+    if device.type not in here:
+        raise RequestError(f"device {name!r}: expected auto, cpu, cuda, cuda:N or mps")
+    if (device.index or 0) >= here[device.type]:
+        raise RequestError(
+            f"device {name!r} was asked for and this machine has {here[device.type]} of that kind"
+        )
+    return device
+
+
+def choose_dtype(name: str, device: "torch.device") -> "torch.dtype":
+    """auto, fp32, bf16 or fp16 as a dtype; auto is bf16 where the GPU computes in it, else fp32."""
+    import torch
+
+    names = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    if name in names:
+        return names[name]
+    if name != "auto":
+        raise RequestError(f"dtype {name!r}: expected auto, {', '.join(names)}")
+    fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.bfloat16 if fast else torch.float32
+
+
+def _placed(value: "Tensor", device: "torch.device", dtype: "torch.dtype") -> "Tensor":
+    """A copy of a weight where it will be used, images' channels last."""
+    import torch
+
+    layout = torch.channels_last if value.ndim == 4 else torch.preserve_format
+    return value.to(device, dtype, copy=True, memory_format=layout)
+
+
+def _check_trust(checkpoint: Checkpoint, allow_unverified: bool) -> None:
+    """CheckpointError for what cannot be verified, unless that is allowed."""
+    if allow_unverified or checkpoint.source in ("embedded", "file"):
+        return
+    if not checkpoint.verified and checkpoint.file.endswith(catalogues.SUFFIX):
+        raise CheckpointError(
+            f"{checkpoint.name} is unverified: nobody could check its hash. --allow-unverified "
+            "loads it and prints the hash seen; compare that with the publisher's"
+        )
+    if checkpoint.source == "hub" and not COMMIT.fullmatch(checkpoint.revision):
+        raise CheckpointError(
+            f"{checkpoint.name}: {checkpoint.revision!r} is a branch or a tag, which can move. "
+            "Give the full commit, 40 hexadecimal digits, or --allow-unverified"
+        )
+
+
+def _described(checkpoint: Checkpoint, header: headers.Header, path: Path) -> Checkpoint:
+    """The checkpoint with what its file says of itself, where the catalogue says nothing."""
+    if checkpoint.architecture and checkpoint.config:
+        return checkpoint
+    metadata = header.metadata
+    if missing := sorted({"bcm.architecture", "bcm.config"} - metadata.keys()):
+        raise CheckpointError(
+            f"{path} does not say which network it fits: no {' and no '.join(missing)} in its "
+            "metadata, which `bcm-restore models convert` writes"
+        )
+    architecture = metadata["bcm.architecture"]
+    if checkpoint.architecture not in ("", architecture):
+        raise CheckpointError(
+            f"{path} is for the network {architecture!r}, expected {checkpoint.architecture!r}"
+        )
+    try:
+        config = json.loads(metadata["bcm.config"])
+        sigma_data = float(metadata.get("bcm.sigma_data", 0.5))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: its metadata cannot be read: {error}") from error
+    if not isinstance(config, dict) or not 0 < sigma_data < 100:
+        raise CheckpointError(f"{path}: bcm.config is no table, or bcm.sigma_data out of range")
+    return replace(
+        checkpoint,
+        architecture=architecture,
+        config=config,
+        sigma_data=sigma_data,
+        classes=config.get("num_classes"),
+        license=checkpoint.license or metadata.get("modelspec.license", ""),
+        summary=checkpoint.summary or metadata.get("modelspec.title", ""),
+    )

@@ -1,0 +1,8 @@
+"""Degradations: known ways to lose information, each with its exact projection."""
+
+from restore.degradations.degradation import Degradation, Free
+from restore.degradations.jpeg import Jpeg
+from restore.degradations.mask import Mask
+from restore.degradations.resize import Resize
+
+__all__ = ["Degradation", "Free", "Jpeg", "Mask", "Resize"]

@@ -1,0 +1,25 @@
+"""Images: a picture with all that a file carries, in and out.
+
+The one place where ranges change: files and arrays hold integers in [0, 2^depth - 1], networks see
+float32 in [-1, 1].
+"""
+
+from restore.images.decoding import MAX_PIXELS, as_picture, decode
+from restore.images.encoding import encode
+from restore.images.files import read_bytes, write_atomically
+from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
+from restore.images.picture import Picture
+
+__all__ = [
+    "ENDINGS",
+    "MAX_PIXELS",
+    "Picture",
+    "as_picture",
+    "check_encodable",
+    "decode",
+    "encode",
+    "format_of",
+    "read_bytes",
+    "sniff",
+    "write_atomically",
+]

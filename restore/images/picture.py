@@ -1,0 +1,175 @@
+"""Picture: pixels with all that a file carries: depth, transparency, orientation, profile, EXIF.
+
+    x = 2 p / (2^depth - 1) - 1,    p = round((x + 1) (2^depth - 1) / 2)
+
+takes the integers p of a file to the network's [-1, 1] and back, exactly for both depths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from restore.errors import ImageError
+from restore.images.metadata import without_orientation
+
+if TYPE_CHECKING:
+    import torch
+
+# What turns stored pixels upright, by the EXIF orientation they are stored in.
+TURNS = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels with all that a file carries.
+
+    pixels: (H, W, C) uint8 or uint16; C is 1 (grey) or 3 (RGB).
+    alpha: (H, W) of the same type, 0 transparent; None where the file has none.
+    icc: a colour profile that fits the pixels.
+    exif: the EXIF block, starting with its "Exif" mark; without the orientation once upright.
+    format: of the file it came from: PNG, JPEG, WEBP, TIFF or AVIF.
+    orientation: the EXIF orientation, 1 to 8, still to be applied.
+    warnings: sentences on what was dropped or converted.
+    paged: the file holds more pictures (frames, pages, previews) than this one.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    format: str = "PNG"
+    orientation: int = 1
+    warnings: tuple[str, ...] = ()
+    paged: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.pixels.ndim == 3, self.pixels.shape
+        assert self.pixels.shape[2] in (1, 3), self.pixels.shape
+        assert self.pixels.dtype in (np.uint8, np.uint16), self.pixels.dtype
+        if self.alpha is not None:
+            assert self.alpha.shape == self.pixels.shape[:2], self.alpha.shape
+            assert self.alpha.dtype == self.pixels.dtype, self.alpha.dtype
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, as stored."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def depth(self) -> int:
+        """Bits a sample, 8 or 16."""
+        return 8 * self.pixels.itemsize
+
+    @property
+    def grey(self) -> bool:
+        return self.pixels.shape[2] == 1
+
+    def tensor(self) -> torch.Tensor:
+        """(1, 3, H, W) float32 in [-1, 1]; grey is repeated, transparency left out."""
+        import torch
+
+        width, height = self.size
+        x = np.empty((3, height, width), np.float32)
+        x[:] = self.pixels.transpose(2, 0, 1)
+        x *= 2 / (2**self.depth - 1)
+        x -= 1
+        return torch.from_numpy(x)[None]
+
+    def with_tensor(self, x: torch.Tensor) -> Picture:
+        """This picture with the pixels of x, (1, 3, h, w) in [-1, 1]: clipped, rounded to depth.
+
+        Grey stays grey, by the mean of the channels; alpha is resized by Lanczos to another size.
+        Works in strips of rows, so that 48 megapixels cost no float copy. Raises ImageError where
+        x is not finite: a black patch is never a result.
+        """
+        assert x.shape[:2] == (1, 3), x.shape
+        size = width, height = x.shape[3], x.shape[2]
+        pixels = np.empty((height, width, self.pixels.shape[2]), self.pixels.dtype)
+        for rows in strips(size):
+            y = x[0, :, rows].detach().float().cpu().numpy()
+            if self.grey:
+                y = y.mean(axis=0, keepdims=True)
+            if not np.isfinite(y).all():
+                raise ImageError("the network's result is not finite; try --dtype fp32")
+            y = (y.clip(-1, 1) + 1) * np.float32((2**self.depth - 1) / 2)
+            pixels[rows] = np.rint(y).transpose(1, 2, 0)
+        alpha = self.alpha
+        if alpha is not None and size != self.size:
+            alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_LANCZOS4).reshape(height, width)
+        return replace(self, pixels=pixels, alpha=alpha)
+
+    def upright(self) -> Picture:
+        """This picture as it is meant to be seen: orientation applied, its tag dropped."""
+        if self.orientation == 1:
+            return self
+        turn = TURNS[self.orientation]
+        return replace(
+            self,
+            pixels=np.ascontiguousarray(turn(self.pixels)),
+            alpha=None if self.alpha is None else np.ascontiguousarray(turn(self.alpha)),
+            exif=without_orientation(self.exif),
+            orientation=1,
+        )
+
+    def at_depth(self, depth: int) -> Picture:
+        """This picture with 8 or 16 bits a sample, rounded to nearest."""
+        if depth == self.depth:
+            return self
+
+        def changed(a: np.ndarray) -> np.ndarray:
+            if depth == 16:
+                return a.astype(np.uint16) * np.uint16(257)
+            return ((a.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+        alpha = None if self.alpha is None else changed(self.alpha)
+        return replace(self, pixels=changed(self.pixels), alpha=alpha)
+
+
+def strips(size: tuple[int, int]) -> Iterator[slice]:
+    """Slices of rows that cover an image of (width, height), each of a quarter megapixel."""
+    width, height = size
+    step = max(1, 2**18 // width)
+    return (slice(row, min(row + step, height)) for row in range(0, height, step))
+
+
+def split(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (H, W, 1 or 3) and alpha of samples (H, W) or (H, W, 1 to 4), alpha last."""
+    samples = samples.reshape(*samples.shape[:2], -1)
+    colours = 1 if samples.shape[2] < 3 else 3
+    pixels = np.ascontiguousarray(samples[..., :colours])
+    if samples.shape[2] == colours:
+        return pixels, None
+    alpha = np.ascontiguousarray(samples[..., colours])
+    return bleed(pixels, alpha), alpha
+
+
+def bleed(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Pixels whose fully transparent ones take the colour of the nearest that is seen.
+
+    What hides under transparency is often garbage, and a network would smear it over the edge.
+    Pixels with any opacity are returned unchanged.
+    """
+    hidden = alpha == 0
+    if not hidden.any() or hidden.all():
+        return pixels
+    _, labels = cv2.distanceTransformWithLabels(
+        hidden.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    seen = np.zeros((labels.max() + 1, pixels.shape[2]), pixels.dtype)
+    seen[labels[~hidden]] = pixels[~hidden]  # one label for each pixel that is seen
+    bled = pixels.copy()
+    bled[hidden] = seen[labels[hidden]]
+    return bled

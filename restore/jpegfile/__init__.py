@@ -1,0 +1,11 @@
+"""JPEG files: the quantised coefficients, tables and sampling of a file, exactly as stored."""
+
+from restore.jpegfile.file import (
+    Component,
+    JpegFile,
+    coefficients_kept,
+    read_jpeg,
+    write_jpeg,
+)
+
+__all__ = ["Component", "JpegFile", "coefficients_kept", "read_jpeg", "write_jpeg"]

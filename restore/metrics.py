@@ -1,0 +1,91 @@
+"""Metrics: how near two images are.
+
+Pure functions of two arrays (H, W, C) or (H, W) of one shape and depth, uint8 or uint16. RGB, all
+channels together, nothing cropped; the data range is that of the depth (255 or 65535).
+"""
+
+import math
+
+import numpy as np
+
+STRIP = 512  # rows at a time: memory stays flat at any size
+
+
+def data_range(image: np.ndarray) -> int:
+    """The largest value of the image's depth."""
+    return int(np.iinfo(image.dtype).max)
+
+
+def mean_squared_error(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
+    """Mean of (a - b)² over all channels, or over the pixels that `where` (H, W) marks."""
+    _check(a, b)
+    total, count = 0.0, 0
+    for top in range(0, a.shape[0], STRIP):
+        rows = slice(top, top + STRIP)
+        difference = a[rows].astype(np.float32) - b[rows]
+        if where is not None:
+            difference = difference[where[rows]]
+        total += float(np.square(difference).sum(dtype=np.float64))
+        count += difference.size
+    return total / count if count else 0.0
+
+
+def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
+    """Peak signal-to-noise ratio in dB; infinite where the images are equal."""
+    error = mean_squared_error(a, b, where)
+    return 10 * math.log10(data_range(a) ** 2 / error) if error else math.inf
+
+
+def ssim(a: np.ndarray, b: np.ndarray) -> float:
+    """Structural similarity, mean over pixels and channels (Wang et al. 2004: Gaussian, 1.5).
+
+    0 to 1, or NaN where a side is under 11 pixels. Large images are taken in strips.
+    """
+    from skimage.metrics import structural_similarity
+
+    _check(a, b)
+    height, width = a.shape[:2]
+    if min(height, width) < 11:
+        return math.nan
+    total = 0.0
+    for top in range(0, height, STRIP):
+        bottom = min(top + STRIP, height)
+        low, high = max(top - 16, 0), min(bottom + 16, height)
+        _, scores = structural_similarity(
+            a[low:high],
+            b[low:high],
+            channel_axis=2 if a.ndim == 3 else None,
+            data_range=data_range(a),
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            full=True,
+        )
+        total += float(scores[top - low : bottom - low].mean(dtype=np.float64)) * (bottom - top)
+    return total / height
+
+
+def max_error(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> int:
+    """The largest difference of two values, 0 to the data range."""
+    _check(a, b)
+    largest = 0
+    for top in range(0, a.shape[0], STRIP):
+        rows = slice(top, top + STRIP)
+        difference = np.abs(a[rows].astype(np.int32) - b[rows])
+        if where is not None:
+            difference = difference[where[rows]]
+        largest = max(largest, int(difference.max(initial=0)))
+    return largest
+
+
+def sharpness(image: np.ndarray) -> float:
+    """Mean gradient magnitude of luma, in units of the data range: a statistic, not a quality."""
+    x = image.astype(np.float32).mean(axis=2) if image.ndim == 3 else image.astype(np.float32)
+    return float(np.hypot(*np.gradient(x)).mean()) / data_range(image)
+
+
+def _check(a: np.ndarray, b: np.ndarray) -> None:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        raise ValueError(
+            f"images of one shape and depth are compared: {a.shape} {a.dtype}, {b.shape} {b.dtype}"
+        )

@@ -1,0 +1,154 @@
+"""PatchUNet: a compact, strictly local U-Net on 2×2 pixel patches.
+
+F(x, t, u) is a plain convolutional network: no normalisation, no attention, so every output pixel
+depends on a bounded neighbourhood and an image of any size tiles exactly. The two noise levels act
+on each block as a scale and a shift of its first convolution's output; at one pair of levels both
+fold into that convolution's weights and bias, so conditioning costs nothing at inference.
+
+Blocks are EDSR's (Lim et al. 2017, no normalisation) in DRUNet's arrangement (Zhang et al. 2021),
+on pixel-unshuffled input as in FFDNet (Zhang et al. 2018).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class LevelEmbedding(nn.Module):
+    """Features of a pair of noise levels: ln t, and where u lies relative to t.
+
+    r = (u - t) / (u + t) runs from -1 (u = 0) over 0 (the diagonal) to 1 (u infinite) and flattens
+    where the map itself does.
+    """
+
+    def __init__(self, features: int, frequencies: int = 8) -> None:
+        super().__init__()
+        self.frequencies = frequencies
+        self.layers = nn.Sequential(
+            nn.Linear(4 * frequencies + 2, features),
+            nn.SiLU(),
+            nn.Linear(features, features),
+            nn.SiLU(),
+        )
+
+    def forward(self, t: Tensor, u: Tensor) -> Tensor:
+        """Levels (B,) -> features (B, features), float32."""
+        t, u = t.float(), u.float()
+        c = (t.log() + 1.5) / 4
+        r = (u - t) / (u + t)
+        k = torch.arange(1, self.frequencies + 1, device=t.device) * (math.pi / 4)
+        angles = torch.cat([c[:, None] * k, r[:, None] * k], dim=1)
+        pair = torch.stack([c, r], dim=1)
+        weights = self.layers[0].weight.dtype
+        return self.layers(torch.cat([pair, angles.sin(), angles.cos()], dim=1).to(weights))
+
+
+class Block(nn.Module):
+    """Residual block: x + conv(relu((1 + a) conv(x) + b)), with a and b from the levels."""
+
+    def __init__(self, channels: int, features: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.levels = nn.Linear(features, 2 * channels)
+        for zero in (self.conv2.weight, self.conv2.bias, self.levels.weight, self.levels.bias):
+            nn.init.zeros_(zero)
+
+    def forward(self, x: Tensor, levels: Tensor) -> Tensor:
+        a, b = self.levels(levels).chunk(2, dim=1)
+        if len(levels) == 1:  # one pair of levels: fold into the convolution
+            weight = self.conv1.weight * (1 + a[0])[:, None, None, None]
+            h = F.conv2d(x, weight, torch.addcmul(b[0], self.conv1.bias, 1 + a[0]), padding=1)
+        else:
+            h = self.conv1(x)
+            a, b = a.to(h.dtype), b.to(h.dtype)
+            h = torch.addcmul(b[..., None, None], h, (1 + a)[..., None, None])
+        return x + self.conv2(F.relu_(h))
+
+
+class PatchUNet(nn.Module):
+    """F(c_in x, t, u): (B, 3, H, W), H and W multiples of `stride`, to (B, 3, H, W).
+
+    `channels` and `blocks` are per resolution: 1/2, 1/4, 1/8 and so on. `blocks` counts residual
+    blocks on the way down and again on the way up; the lowest resolution has `middle` blocks.
+    """
+
+    num_classes = None
+    window = None
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (64, 128, 256),
+        blocks: Sequence[int] = (2, 2),
+        middle: int = 3,
+        features: int = 64,
+    ) -> None:
+        super().__init__()
+        if len(blocks) != len(channels) - 1:
+            raise ValueError(f"{len(channels)} resolutions need {len(channels) - 1} block counts")
+        self.channels, self.blocks, self.middle_blocks = tuple(channels), tuple(blocks), middle
+        self.embedding = LevelEmbedding(features)
+        self.stem = nn.Conv2d(12, channels[0], 3, padding=1)
+        self.head = nn.Conv2d(channels[0], 12, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        pairs = list(zip(channels, channels[1:], strict=False))
+
+        def row(c: int, n: int) -> nn.ModuleList:
+            return nn.ModuleList(Block(c, features) for _ in range(n))
+
+        self.encoder = nn.ModuleList(row(c, n) for c, n in zip(channels, blocks, strict=False))
+        self.down = nn.ModuleList(nn.Conv2d(c, d, 2, stride=2) for c, d in pairs)
+        self.middle = row(channels[-1], middle)
+        self.up = nn.ModuleList(nn.Conv2d(d, 4 * c, 1) for c, d in pairs)
+        self.decoder = nn.ModuleList(row(c, n) for c, n in zip(channels, blocks, strict=False))
+
+    @property
+    def stride(self) -> int:
+        """Height and width are multiples of this."""
+        return 2 ** len(self.channels)
+
+    @property
+    def receptive_field(self) -> int:
+        """Pixels that an output pixel sees to each side, at most."""
+        convolutions = 2 * 2  # stem and head, at 1/2
+        for level, n in enumerate((*(2 * n for n in self.blocks), self.middle_blocks)):
+            convolutions += 2 * n * 2 ** (level + 1)
+        return convolutions + self.stride - 1  # and its place within the coarsest cell
+
+    @property
+    def flops_per_pixel(self) -> float:
+        """Floating-point operations (two a multiply-add) for each pixel of one evaluation."""
+        total = 0.0
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d):
+                level = 0
+                if name.startswith(("encoder", "decoder", "down", "up")):
+                    level = int(name.split(".")[1]) + name.startswith(("down", "up"))
+                elif name.startswith("middle"):
+                    level = len(self.channels) - 1
+                total += 2 * module.weight.numel() / 4 ** (level + 1)
+        return total
+
+    def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
+        """x = c_in(t) x_t (B, 3, H, W); t and u (B,) or (1,), the latter for the whole batch."""
+        if label is not None:
+            raise ValueError("this network has no classes: leave the label out")
+        levels = self.embedding(t, u)
+        h = self.stem(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
+        skips = []
+        for blocks, down in zip(self.encoder, self.down, strict=True):
+            for block in blocks:
+                h = block(h, levels)
+            skips.append(h)
+            h = down(h)
+        for block in self.middle:
+            h = block(h, levels)
+        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+            h = F.pixel_shuffle(up(h), 2).add_(skips.pop())
+            for block in blocks:
+                h = block(h, levels)
+        return F.pixel_shuffle(self.head(h), 2)

@@ -1,0 +1,5 @@
+"""Solvers: one file a method, each one function of (model, degradation, y, start, preset, noise)."""
+
+from restore.solvers.bcm import bcm, spread
+
+__all__ = ["bcm", "spread"]

@@ -1,0 +1,73 @@
+"""inpaint: fill a hole; the known pixels stay bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from restore import metrics
+from restore.bcm import BCM
+from restore.degradations import Mask
+from restore.images import Picture, as_picture
+from restore.tasks.fill import fill
+from restore.tasks.masks import hole_of, thickness
+from restore.tasks.result import Result
+from restore.tasks.run import Problem, Settings, solve
+
+
+def inpaint(
+    image: Any,
+    mask: Any,
+    model: BCM | None = None,
+    settings: Settings = Settings(),
+    *,
+    invert_mask: bool = False,
+    dilate: int = 0,
+) -> Result:
+    """Fill the white pixels of `mask` in `image`: the problem y = m x, with m the known pixels.
+
+    image: path, bytes, PIL image, array or Picture. mask: the same, of the same size, or a bool
+    array, or "alpha" for the picture's transparent pixels, which come out opaque. Raises ImageError
+    for what cannot be read or makes no sense, RequestError for wrong settings.
+    """
+    source = as_picture(image)
+    hole, warnings = hole_of(mask, source, invert=invert_mask, dilate=dilate)
+    known = torch.from_numpy(~hole)[None, None]
+    device = model.device if model else torch.device("cpu")
+
+    def finish(restored: Picture) -> Picture:
+        pixels = restored.pixels
+        np.copyto(pixels, source.pixels, where=~hole[..., None])
+        alpha = source.alpha
+        if alpha is not None:
+            alpha = alpha.copy()
+            alpha[hole] = np.iinfo(alpha.dtype).max
+        return replace(restored, pixels=pixels, alpha=alpha)
+
+    def proof(stored: Picture) -> dict[str, Any]:
+        a, b = stored.pixels, source.pixels
+        worst = metrics.max_error(a, b, ~hole)
+        return {
+            "known_max_error": worst,
+            "consistency_psnr_db": None,
+            "consistency_exact": worst == 0,
+            "restored_fraction": round(float(hole.mean()), 6),
+        }
+
+    x = source.tensor()
+    problem = Problem(
+        task="inpaint",
+        source=source,
+        severity=thickness(hole),
+        degradation=lambda preset: Mask(known.to(device)),
+        y=x.to(device),
+        start=lambda: fill(x.clone(), known),
+        finish=finish,
+        proof=proof,
+        warnings=warnings,
+        hole=hole,
+    )
+    return solve(problem, model, settings)

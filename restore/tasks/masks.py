@@ -1,0 +1,77 @@
+"""Masks: which pixels of a picture to restore.
+
+White means restore: a pixel above 127 of 255. A mask that nobody can have meant is refused with a
+sentence rather than read as empty or full.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from restore.errors import ImageError, RequestError
+from restore.images import Picture, as_picture
+
+THRESHOLD = 127  # of 255
+
+
+def hole_of(
+    mask: Any, picture: Picture, *, invert: bool = False, dilate: int = 0
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The hole (H, W) bool, True where to restore, and warnings.
+
+    `mask` is a picture (path, bytes, PIL image, array) of the same size, an (H, W) bool array, or
+    "alpha": the fully transparent pixels of the picture itself. `dilate` grows the hole by so many
+    pixels to each side. ImageError for a mask of another size, empty, full, or of 0 and 1.
+    """
+    if dilate < 0:
+        raise RequestError(f"dilate is {dilate}, expected 0 or more pixels")
+    warnings: tuple[str, ...] = ()
+    if isinstance(mask, str) and mask == "alpha":
+        if picture.alpha is None:
+            raise ImageError("mask 'alpha' needs a picture with transparency; this one has none")
+        hole = picture.alpha == 0
+    elif isinstance(mask, np.ndarray) and mask.dtype == bool:
+        hole = mask
+    else:
+        hole, warnings = _thresholded(as_picture(mask))
+    if hole.shape != picture.pixels.shape[:2]:
+        raise ImageError(
+            f"the mask has {hole.shape[1]}×{hole.shape[0]} pixels, "
+            f"the picture {picture.size[0]}×{picture.size[1]}"
+        )
+    if invert:
+        hole = ~hole
+    if dilate and hole.any():
+        kernel = np.ones((2 * dilate + 1, 2 * dilate + 1), np.uint8)
+        hole = cv2.dilate(hole.astype(np.uint8), kernel).astype(bool)
+    if not hole.any():
+        raise ImageError("the mask is empty: no pixel is white (white = restore)")
+    if hole.all():
+        raise ImageError("the mask covers the whole picture: nothing is known to restore it from")
+    return np.ascontiguousarray(hole), warnings
+
+
+def _thresholded(mask: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
+    mask = mask.at_depth(8)
+    values, warnings = mask.pixels, []
+    highest = int(values.max(initial=0))
+    if 0 < highest <= 1:
+        raise ImageError(
+            "the mask's values are 0 and 1, which is black to the eye: save it with 0 and 255"
+        )
+    if mask.alpha is not None and int(mask.alpha.min()) < 255:
+        warnings.append("the mask's transparency was ignored; --mask alpha takes the picture's own")
+    if not mask.grey:
+        if int(np.ptp(values, axis=2).max()) > 8:
+            warnings.append("the mask is coloured: its brightest channel was taken")
+        values = values.max(axis=2, keepdims=True)
+    return values[..., 0] > THRESHOLD, tuple(warnings)
+
+
+def thickness(hole: np.ndarray) -> float:
+    """How far a hole's pixels lie from what is known, in pixels: the mean distance."""
+    distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    return float(distance[hole].mean())

@@ -1,0 +1,207 @@
+"""A run: from a problem, a picture and how it was degraded, to a `Result`.
+
+Every task states its problem; this is the one way to solve it: find the preset, run the solver on
+tiles, round to the picture's depth, degrade the result again and report what that gives.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restore import metrics
+from restore.bcm import BCM
+from restore.checkpoints import Preset, load, read_catalogue
+from restore.degradations import Degradation
+from restore.errors import ImageError, RequestError
+from restore.images import Picture, as_picture
+from restore.solvers import bcm, spread
+from restore.tasks.result import Result
+from restore.tiling import NoiseField, Tile, window_count, window_shape
+
+Mode = Literal["fidelity", "perceptual"]
+Progress = Callable[[int, int], object]
+"""Called as progress(done, total) in network calls, a call being one window at one level."""
+
+DEFAULT_NFE = {"inpaint": 8, "jpeg": 4, "superres": 8}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a task is run; one field an option of the command line.
+
+    nfe: network evaluations that every pixel goes through; None is the task's best measured.
+    seed: of the noise, any integer. tile: side of a window in pixels, "auto" or 0 (one window).
+    label: class of a class-conditional network. reference: the clean picture, for metrics alone.
+    """
+
+    nfe: int | None = None
+    mode: Mode = "fidelity"
+    seed: int = 0
+    tile: Tile = "auto"
+    label: int | None = None
+    reference: Any = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.nfe is not None and self.nfe < 1:
+            raise RequestError(f"nfe is {self.nfe}, expected 1 or more network evaluations")
+        if self.mode not in ("fidelity", "perceptual"):
+            raise RequestError(f"mode is {self.mode!r}, expected 'fidelity' or 'perceptual'")
+        if self.tile != "auto" and self.tile < 0:
+            raise RequestError(f"tile is {self.tile}, expected 'auto', 0 or a side in pixels")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A picture to restore and what is known of how it was degraded.
+
+    source: the given picture, as stored. severity: how badly, in the presets' unit for the task.
+    degradation: A, for a preset. y: the observation. start: a first guess (1, 3, H, W).
+    finish: a restored picture, with what must be exact put back. hole: (H, W) bool, upright.
+    proof: consistency metrics of the finished picture, in the same pixels as the source.
+    """
+
+    task: str
+    source: Picture
+    severity: float
+    degradation: Callable[[Preset], Degradation]
+    y: Any
+    start: Callable[[], Tensor]
+    finish: Callable[[Picture], Picture]
+    proof: Callable[[Picture], dict[str, Any]]
+    warnings: tuple[str, ...] = ()
+    hole: np.ndarray | None = None
+
+
+def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
+    """Run the solver and report. A model of None is the embedded default."""
+    began = time.perf_counter()
+    model = model or load("default")
+    nfe = settings.nfe or DEFAULT_NFE[problem.task]
+    preset = spread(preset_of(model, problem, settings.mode, nfe), nfe)
+    start = problem.start().to(model.device)
+    height, width = start.shape[-2:]
+    windows = window_count(model, height, width, settings.tile)
+    x = bcm(
+        model,
+        problem.degradation(preset),
+        problem.y,
+        start,
+        preset,
+        NoiseField(settings.seed),
+        tile=settings.tile,
+        label=label_of(model, settings.label),
+        progress=_counted(settings.progress, windows * len(preset.levels)),
+    )
+    del start
+    stored = problem.finish(problem.source.with_tensor(x))
+    del x
+    found = {**problem.proof(stored)}
+    picture = stored.upright()
+    if settings.reference is not None:
+        found.update(against(picture, as_picture(settings.reference), problem))
+    checkpoint = model.checkpoint
+    report = {
+        "schema": 1,
+        "status": "ok",
+        "task": problem.task,
+        "input": None,
+        "output": None,
+        "model": checkpoint.name if checkpoint else None,
+        "model_sha256": model.sha256,
+        "method": "bcm",
+        "mode": settings.mode,
+        "nfe": len(preset.levels) * preset.flips,
+        "seed": settings.seed,
+        "device": str(model.device),
+        "dtype": {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.dtype],
+        "tile": max(window_shape(model, height, width, settings.tile)),
+        "size_in": list(problem.source.upright().size),
+        "size_out": list(picture.size),
+        "seconds": round(time.perf_counter() - began, 3),
+        "metrics": found,
+        "warnings": [*problem.source.warnings, *problem.warnings],
+        "error": None,
+    }
+    return Result(picture, report)
+
+
+def preset_of(model: BCM, problem: Problem, mode: Mode, nfe: int) -> Preset:
+    """The model's own preset, or the embedded default's where nobody tuned the model."""
+    checkpoint = model.checkpoint
+    if checkpoint is None or problem.task not in checkpoint.presets:
+        checkpoint = read_catalogue()["default"]
+    return checkpoint.preset(problem.task, mode, nfe, problem.severity)
+
+
+def label_of(model: BCM, label: int | None) -> Tensor | None:
+    """The class as a tensor (1,); RequestError where the network's classes say otherwise."""
+    classes = model.network.num_classes
+    if classes is None:
+        if label is not None:
+            raise RequestError(f"label is {label}, but this model has no classes: leave it out")
+        return None
+    if label is None:
+        raise RequestError(f"this model is class-conditional: give a label from 0 to {classes - 1}")
+    if not 0 <= label < classes:
+        raise RequestError(f"label is {label}, expected 0 to {classes - 1}")
+    return torch.tensor([label], device=model.device)
+
+
+def against(picture: Picture, reference: Picture, problem: Problem) -> dict[str, Any]:
+    """PSNR and SSIM to the clean picture; inside the hole too, where there is one."""
+    if reference.size != picture.size:
+        raise ImageError(
+            f"the reference has {reference.size[0]}×{reference.size[1]} pixels, "
+            f"the result {picture.size[0]}×{picture.size[1]}"
+        )
+    a, b = same_kind(picture, reference)
+    found = {"psnr_db": decibels(metrics.psnr(a, b)), "ssim": rounded(metrics.ssim(a, b))}
+    if problem.hole is not None:
+        found["masked_psnr_db"] = decibels(metrics.psnr(a, b, problem.hole))
+    return found
+
+
+def same_kind(picture: Picture, other: Picture) -> tuple:
+    """The pixels of both, the other's brought to this one's depth, greys repeated where one is."""
+    other = other.at_depth(picture.depth)
+    a, b = picture.pixels, other.pixels
+    if a.shape[2] != b.shape[2]:
+        a, b = a.repeat(3 // a.shape[2], axis=2), b.repeat(3 // b.shape[2], axis=2)
+    return a, b
+
+
+def decibels(value: float) -> float | None:
+    """For a record: rounded to 0.001 dB, None where infinite (equal images)."""
+    return round(value, 3) if math.isfinite(value) else None
+
+
+def rounded(value: float) -> float | None:
+    """For a record: rounded to 1e-5, None where not a number."""
+    return None if math.isnan(value) else round(value, 5)
+
+
+def _counted(progress: Progress | None, total: int) -> Callable[[], None] | None:
+    if progress is None:
+        return None
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        progress(min(done, total), total)
+
+    return count
+
+
+def with_files(result: Result, source: str | None, output: str | None) -> Result:
+    """The result with the names of its files in the record."""
+    return replace(result, report={**result.report, "input": source, "output": output})
