@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from public13 import clean_images
 
+from restore.checkpoints.files import describe, write
 from restore.training import LOSSES, Photographs, Recipe, Trainer, denoising_psnr
 
 
@@ -98,31 +99,24 @@ def main() -> None:
 
 def export(trainer: Trainer, path: Path) -> None:
     """The averaged network in float16 with its metadata, as `models` commands take it."""
-    from safetensors.torch import save_file
-
     network = trainer.average.network
     tensors = {k: v.half().contiguous() for k, v in network.state_dict().items()}
-    training = {"steps": trainer.step, "patches": trainer.patches,
-                "minutes": round(trainer.elapsed / 60, 1), **dataclasses.asdict(trainer.recipe)}  # fmt: skip
-    config = {
-        "channels": list(network.channels),
-        "blocks": list(network.blocks),
-        "middle": network.middle_blocks,
+    training = {
+        "steps": trainer.step,
+        "patches": trainer.patches,
+        "minutes": round(trainer.elapsed / 60, 1),
+        **dataclasses.asdict(trainer.recipe),
     }
-    save_file(
-        tensors,
-        path,
-        metadata={
-            "format": "pt",
-            "bcm.architecture": "patch",
-            "bcm.config": json.dumps(config),
-            "bcm.sigma_data": str(trainer.average.sigma_data),
-            "bcm.training": json.dumps(training, default=list),
-            "modelspec.title": "bcm-restore photographs",
-            "modelspec.license": "MIT",
-        },
+    metadata = describe(
+        "patch",
+        network.config,
+        sigma_data=trainer.average.sigma_data,
+        training=json.dumps(training),
+        title="bcm-restore photographs",
+        license="MIT",
     )
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    sha256 = write(path, tensors, metadata)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {sha256}")
 
 
 if __name__ == "__main__":

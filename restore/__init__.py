@@ -13,7 +13,6 @@ Importing is cheap: torch loads on first use.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal
 
 from restore.errors import (
@@ -32,10 +31,7 @@ if TYPE_CHECKING:
     from restore.images import Picture
     from restore.tasks import Result, Settings, compare
 
-try:
-    __version__ = version("bcm-restore")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0+unknown"
+    __version__: str
 
 Mode = Literal["fidelity", "perceptual"]
 
@@ -188,7 +184,18 @@ _HOMES = {
 }
 
 
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("bcm-restore")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0+unknown"
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

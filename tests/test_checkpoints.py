@@ -74,16 +74,18 @@ def catalogue(tmp_path: Path, model: Path) -> Callable[..., Path]:
 @pytest.fixture
 def hub(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """The loopback Hub, serving the good file, with an empty cache of its own."""
-    from huggingface_hub import constants
+    from huggingface_hub import constants, file_download
 
     with HubServer() as server:
         server.files[model.name] = model.read_bytes()
         template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr(constants, "ENDPOINT", server.address)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        for module in (constants, file_download):  # older clients read their own copy
+            monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
         monkeypatch.setattr(constants, "HF_ASSETS_CACHE", str(tmp_path / "assets"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 500)
         monkeypatch.setattr(sources, "PAUSE", 0)
         yield server
 
@@ -282,6 +284,15 @@ def test_what_the_library_writes_is_read(tmp_path: Path, dtype: torch.dtype) -> 
     read = files.read(path, lambda header: None)
     assert read.metadata == {"k": "v"}
     assert all(torch.equal(read.tensors[name], value) for name, value in tensors.items())
+
+
+def test_a_file_longer_than_any_header_is_read_whole(tmp_path: Path) -> None:
+    path, tensor = tmp_path / "long.safetensors", torch.randn(2_000_000)
+    sha256 = files.write(path, {"a": tensor}, {})
+    for pin in ("", sha256):
+        read = files.read(path, lambda header: None, sha256=pin)
+        assert torch.equal(read.tensors["a"], tensor)
+        assert read.sha256 == sha256
 
 
 def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
@@ -581,6 +592,17 @@ def test_the_hubs_own_hash_checks_what_no_catalogue_pins(hub: HubServer, model: 
         checkpoints.load(spec, device="cpu")
 
 
+def test_removing_a_file_leaves_what_another_commit_shares(hub: HubServer, model: Path) -> None:
+    one, other = row("hub", hub, model), row("hub", hub, model, revision="f" * 40)
+    path = sources.fetch(one)
+    twin = Path(str(path).replace(COMMIT, "f" * 40))
+    twin.parent.mkdir()
+    twin.symlink_to(os.readlink(path))
+    sources.remove(one)
+    assert sources.locate(one) is None
+    assert sources.fetch(other, offline=True).read_bytes() == model.read_bytes()
+
+
 def test_a_branch_can_move_and_needs_permission(hub: HubServer) -> None:
     with pytest.raises(CheckpointError, match="branch or a tag"):
         checkpoints.load(f"hf:{REPO}@main", device="cpu")
@@ -621,6 +643,8 @@ def test_a_page_in_place_of_the_file_is_called_a_page(hub: HubServer, model: Pat
 def test_a_cut_connection_is_taken_up_where_it_was_cut(
     source: str, hub: HubServer, model: Path
 ) -> None:
+    if source == "hub":
+        pytest.importorskip("huggingface_hub", minversion="2.0")  # older clients give up
     hub.cuts = 1
     assert sources.fetch(row(source, hub, model)).read_bytes() == model.read_bytes()
     assert hub.ranges() == ["", "bytes=1000-"]
@@ -725,6 +749,8 @@ def test_a_full_disk_is_seen_beforehand(
 def test_a_disk_that_fills_up_leaves_nothing_behind(
     source: str, hub: HubServer, model: Path, tmp_path: Path
 ) -> None:
+    if source == "hub":
+        pytest.importorskip("huggingface_hub", minversion="2.0")  # older ones keep it to resume
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
     try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from restore.checkpoints.conversion import convert
     from restore.checkpoints.files import describe, write
     from restore.checkpoints.models import choose_device, choose_dtype, load, verify
-    from restore.checkpoints.sources import fetch, locate, remove
+    from restore.checkpoints.sources import caches, fetch, locate, remove
 
 ROOMS = {
     "cards": ("Figure", "card", "publish"),
@@ -20,13 +20,14 @@ ROOMS = {
     "conversion": ("convert",),
     "files": ("describe", "write"),
     "models": ("choose_device", "choose_dtype", "load", "verify"),
-    "sources": ("fetch", "locate", "remove"),
+    "sources": ("caches", "fetch", "locate", "remove"),
 }
 
 __all__ = [
     "Checkpoint",
     "Figure",
     "Preset",
+    "caches",
     "card",
     "choose_device",
     "choose_dtype",

@@ -37,7 +37,7 @@ class Preset:
     """Tuned settings of the restoration loop: a row of a checkpoint's presets.
 
     `levels` are noise levels, first to last. `noise` is the share of fresh noise in each lift, 0 to
-    1. `severity` says what the row was tuned at, in the task's own unit (JPEG quality, scale, noise
+    1. `flips` is how many mirrored runs are averaged, 1, 2 or 4. `severity` says what the row was tuned at, in the task's own unit (JPEG quality, scale, noise
     level), where a task has several rows for one NFE.
     """
 
@@ -45,7 +45,7 @@ class Preset:
     estimator: Literal["denoise", "jump"] = "denoise"
     noise: float = 0.0
     momentum: float = 0.0
-    flips: bool = False
+    flips: int = 1
     delta: float = 0.0
     shrink: float | None = None
     severity: float | None = None

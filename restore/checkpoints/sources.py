@@ -57,6 +57,7 @@ def fetch(
     """The file on this machine, downloaded where it is not here yet.
 
     A fresh download is compared with the pinned size and hash, and dropped where it differs.
+    `progress` hears of downloads by URL; for the Hub's own its client shows a bar.
     CheckpointError (not to be had) and ResourceError (no space, no permission) say the ways out.
     """
     if path := locate(checkpoint):
@@ -101,12 +102,18 @@ def remove(checkpoint: Checkpoint) -> Path | None:
         if checkpoint.source == "url":
             shutil.rmtree(_folder(checkpoint), ignore_errors=path is None)
         elif path is not None:
-            from huggingface_hub import scan_cache_dir
-
-            scan_cache_dir().delete_revisions(_commit(path, checkpoint)).execute()
+            _unlink_cached(path)
     except OSError as error:
         raise ResourceError(f"cannot remove {path}: {error.strerror}") from error
     return path
+
+
+def caches() -> dict[str, Path]:
+    """Where downloads lie: the Hub's own cache, and its assets folder for what comes by URL."""
+    from huggingface_hub import constants
+
+    assets = Path(constants.HF_ASSETS_CACHE) / "bcm-restore" / "checkpoints"
+    return {"hub": Path(constants.HF_HUB_CACHE), "url": assets}
 
 
 def promised_sha256(path: Path) -> str:
@@ -114,7 +121,7 @@ def promised_sha256(path: Path) -> str:
 
     The Hub's client names what it downloads by the server's ETag, which for large files is it.
     """
-    name = path.resolve().name
+    name = _blob(path).name
     return name if SHA256.fullmatch(name) else ""
 
 
@@ -235,14 +242,22 @@ def _check_space(folder: Path, needed: int) -> None:
 
 def _folder(checkpoint: Checkpoint) -> Path:
     """Where downloads by URL lie: the layout of huggingface_hub's cached_assets_path, not made."""
-    from huggingface_hub import constants
-
-    return Path(constants.HF_ASSETS_CACHE) / "bcm-restore" / "checkpoints" / checkpoint.name
+    return caches()["url"] / checkpoint.name
 
 
-def _commit(path: Path, checkpoint: Checkpoint) -> str:
-    """The commit of a file in the Hub's cache: .../snapshots/COMMIT/FILE."""
-    return path.parts[-1 - len(Path(checkpoint.file).parts)]
+def _blob(path: Path) -> Path:
+    """What a file in the Hub's cache points at: one step, as the next may leave the repository."""
+    return path.parent / os.readlink(path) if path.is_symlink() else path
+
+
+def _unlink_cached(path: Path) -> None:
+    """Remove one file from the Hub's cache, and its blob unless another commit shares it."""
+    blob = _blob(path)
+    path.unlink()
+    snapshots = next(folder for folder in path.parents if folder.name == "snapshots")
+    links = (other for other in snapshots.rglob("*") if other.is_symlink())
+    if not any(_blob(other).name == blob.name for other in links):
+        blob.unlink(missing_ok=True)
 
 
 def _failure(checkpoint: Checkpoint, error: Exception) -> RestoreError:

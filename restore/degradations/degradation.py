@@ -12,9 +12,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar, final
 
+import torch
 from torch import Tensor
 
 Y = TypeVar("Y")
+
+RELAXATION = 1.5
+STRIP = 256  # rows worked on at once
 
 
 class Degradation(ABC, Generic[Y]):
@@ -36,6 +40,19 @@ class Degradation(ABC, Generic[Y]):
         at any size.
         """
 
+    def settle(self, x: Tensor, y: Y, rounds: int = 5, out: Tensor | None = None) -> Tensor:
+        """An image within [-1, 1], near x, that degrades to y: projections on both sets in turn.
+
+        It comes nearer to y with each round; five are enough for 8 bits. Each clip goes half as
+        far again as it must, which halves the rounds where colours are saturated. `out` as for
+        `project`.
+        """
+        for _ in range(rounds):
+            x = out = self.project(x, y, out)
+            for strip in out.split(STRIP, dim=-2):
+                strip.sub_(strip - strip.clamp(-1, 1), alpha=RELAXATION)
+        return torch.clamp(x, -1, 1, out=out)
+
 
 @final
 class Free(Degradation[None]):
@@ -48,4 +65,11 @@ class Free(Degradation[None]):
         raise TypeError("nothing observed: there is no image to make of it")
 
     def project(self, x: Tensor, y: None, out: Tensor | None = None) -> Tensor:
-        return x.clone() if out is None else out if out is x else out.copy_(x)
+        return destination(x, out)
+
+
+def destination(x: Tensor, out: Tensor | None) -> Tensor:
+    """Where a projection of x is worked out: `out`, or a new tensor, holding x."""
+    if out is None:
+        return x.clone()
+    return out if out is x else out.copy_(x)

@@ -13,16 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restore.degradations.degradation import Degradation
+from restore.degradations.degradation import Degradation, destination
 from restore.errors import RequestError
-from restore.jpegfile import JpegFile
+
+if TYPE_CHECKING:
+    from restore.jpegfile import JpegFile
 
 Coefficients = tuple[Tensor, ...]
 
@@ -45,13 +47,13 @@ class Jpeg(Degradation[Coefficients]):
 
     y is a tuple of (B, rows, columns, 8, 8) int16, B or 1, for Y alone or for Y, Cb and Cr, 0 in
     blocks that are not known. tables: (8, 8) steps of 1 or more, vertical frequency first.
-    samplings: (vertical, horizontal) pixels to a sample. known: (rows, columns) bool; all blocks
-    inside the image when left out. The others are free.
+    samplings: (vertical, horizontal) pixels to a sample. known: (rows, columns) bool; when left
+    out, the blocks that lie inside the image. The others are free.
 
     The box has r = max(1/2 - margin / q, 0.02), and `shrink` at most. A margin of 1 to 1.5 grey
     levels outlasts the rounding of the image to 8 bits; a shrink of 0.25 to 0.35 is best for PSNR;
-    the laws hold exactly for margin 0, and `project(x, A(x)) = x` for that alone. With luma alone,
-    the differences between an image's channels stay.
+    only the whole box, margin 0, leaves every x that degrades to y alone. With luma alone, the
+    differences between an image's channels stay.
     """
 
     def __init__(
@@ -70,8 +72,8 @@ class Jpeg(Degradation[Coefficients]):
         if known is None:
             known = [_inside(size, sampling) for sampling in samplings]
         self.size = size
-        self._components = tuple(
-            _component(size, np.asarray(q), sampling, given, margin, shrink)
+        self._planes = tuple(
+            _plane(size, np.asarray(q), sampling, given, margin, shrink)
             for q, sampling, given in zip(tables, samplings, known, strict=True)
         )
         self._unit = 8 * math.lcm(*(side for sampling in samplings for side in sampling))
@@ -80,14 +82,18 @@ class Jpeg(Degradation[Coefficients]):
     def from_file(cls, file: JpegFile, margin: float = 1.5, shrink: float = 0.5) -> Jpeg:
         """The degradation that made a JPEG file."""
         w, h = file.size
-        tables = [component.table for component in file.components]
-        samplings = [component.sampling for component in file.components]
-        known = [component.known for component in file.components]
-        return cls((h, w), tables, samplings, known, margin, shrink)
+        return cls(
+            (h, w),
+            [part.table for part in file.components],
+            [part.sampling for part in file.components],
+            [part.known for part in file.components],
+            margin,
+            shrink,
+        )
 
     @staticmethod
     def observe(file: JpegFile, device: torch.device | str = "cpu") -> Coefficients:
-        """y of a JPEG file, with B = 1."""
+        """The y of a JPEG file, with B = 1."""
         return tuple(
             torch.from_numpy(part.coefficients * part.known[..., None, None])[None].to(device)
             for part in file.components
@@ -96,43 +102,141 @@ class Jpeg(Degradation[Coefficients]):
     def __call__(self, x: Tensor) -> Coefficients:
         assert x.shape[-2:] == self.size, (x.shape, self.size)
         y = tuple(
-            torch.zeros((len(x), *part.blocks, 8, 8), dtype=torch.int16, device=x.device)
-            for part in self._components
+            torch.zeros((len(x), *plane.known.shape, 8, 8), dtype=torch.int16, device=x.device)
+            for plane in self._planes
         )
-        for rows in self._strips():
-            for part, k, plane in zip(
-                self._components, y, self._planes(x[:, :, rows]), strict=True
-            ):
-                at = part.at(rows)
-                level = part.forward(plane).div_(part.q.to(x)).round_().clamp_(-32768, 32767)
-                if part.known is not None:
-                    level *= part.known[at[0], :, None, :, None].to(x)
-                k[:, *at] = level.transpose(2, 3).to(torch.int16)
+        for rows in self._strips(len(x)):
+            samples = _to_ycc(x[:, :, rows])
+            for i, plane in enumerate(self._planes):
+                if blocks := plane.inside(rows):
+                    k = plane.transform(samples[:, i], blocks).div_(plane.q.to(x)).round_()
+                    k = plane.of_known(k, blocks).clamp_(-32768, 32767)
+                    y[i][:, *blocks] = k.transpose(2, 3).to(torch.int16)
         return y
 
     def pinv(self, y: Coefficients) -> Tensor:
-        """The image that a plain decoder would show, grey in free blocks: c = q k."""
-        like = torch.zeros((), device=y[0].device)
-        x = like.new_zeros((max(len(k) for k in y), 3, *self.size))
-        for rows in self._strips():
-            shape = (len(x), len(y), x[0, 0, rows].shape[0], self.size[1])
-            planes = torch.zeros(shape, device=x.device)
-            for i, (part, k) in enumerate(zip(self._components, y, strict=True)):
-                level = k[:, *part.at(rows)].transpose(2, 3).to(x)
-                part.add(planes[:, i], level * part.q.to(x))
-            planes[:, 0] += 0.5
-            x[:, :, rows] = self._colours(planes)
+        """c = q k: what a plain decoder shows, chroma repeated, mid-grey in free blocks."""
+        batch, (height, width) = max(len(k) for k in y), self.size
+        x = torch.empty((batch, 3, height, width), device=y[0].device)
+        for rows in self._strips(batch):
+            samples = torch.zeros_like(x[:, :, rows])
+            for i, plane in enumerate(self._planes):
+                if blocks := plane.inside(rows):
+                    c = plane.dequantised(y[i], blocks, like=x)
+                    plane.spread(c, samples[:, i], blocks)
+            samples[:, 0] += 0.5
+            x[:, :, rows] = _to_rgb(samples)
         return x
 
     def project(self, x: Tensor, y: Coefficients, out: Tensor | None = None) -> Tensor:
         assert x.shape[-2:] == self.size, (x.shape, self.size)
-        if out is None:
-            out = x.clone()
-        elif out is not x:
-            out.copy_(x)
-        for rows in self._strips():
-            strip = out[:, :, rows]
-            planes = self._planes(strip)
-            change = torch.zeros_like(planes)
-            ...
+        out = destination(x, out)
+        for rows in self._strips(len(x)):
+            samples = _to_ycc(out[:, :, rows])
+            changes = torch.zeros_like(samples)
+            for i, plane in enumerate(self._planes):
+                if blocks := plane.inside(rows):
+                    e = plane.transform(samples[:, i], blocks)
+                    e -= plane.dequantised(y[i], blocks, like=e)
+                    slack = plane.slack.to(e)
+                    change = plane.of_known(e.clamp(-slack, slack).sub_(e), blocks)
+                    plane.spread(change, changes[:, i], blocks)
+            out[:, :, rows] += _to_rgb(changes)
         return out
+
+    def _strips(self, batch: int) -> Iterator[slice]:
+        """Rows of pixels, in strips that cut no block."""
+        height, width = self.size
+        step = max(1, STRIP // (batch * width * self._unit)) * self._unit
+        for start in range(0, height, step):
+            yield slice(start, min(start + step, height))
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """A component. `whole` counts the rows and columns of blocks that lie inside the image."""
+
+    known: Tensor  # (rows, columns) bool
+    whole: tuple[int, int]
+    sampling: tuple[int, int]
+    q: Tensor  # (8, 1, 8) float64
+    slack: Tensor  # q r
+
+    def inside(self, rows: slice) -> tuple[slice, slice] | None:
+        """The whole blocks within rows of pixels, or None."""
+        tall = 8 * self.sampling[0]
+        start, stop = rows.start // tall, min(rows.stop // tall, self.whole[0])
+        return (slice(start, stop), slice(0, self.whole[1])) if start < stop else None
+
+    def transform(self, samples: Tensor, blocks: tuple[slice, slice]) -> Tensor:
+        """c of pixels (B, h, W) as (B, rows, 8, columns, 8)."""
+        samples = samples[:, *self._pixels(blocks)]
+        if self.sampling != (1, 1):
+            samples = F.avg_pool2d(samples, self.sampling)
+        d, width = DCT.to(samples), samples.shape[-1]
+        c = (d @ samples.reshape(-1, 8, width)).view(-1, 8) @ d.mT
+        return c.view(len(samples), -1, 8, width // 8, 8)
+
+    def spread(self, c: Tensor, samples: Tensor, blocks: tuple[slice, slice]) -> None:
+        """The inverse: c (B, rows, 8, columns, 8) into pixels (B, h, W)."""
+        d, width = DCT.to(c), 8 * c.shape[3]
+        plane = d.mT @ (c.reshape(-1, 8) @ d).view(-1, 8, width)
+        plane = plane.view(len(c), -1, width)
+        v, u = self.sampling
+        if v > 1:
+            plane = plane.repeat_interleave(v, 1)
+        if u > 1:
+            plane = plane.repeat_interleave(u, 2)
+        samples[:, *self._pixels(blocks)] = plane
+
+    def dequantised(self, k: Tensor, blocks: tuple[slice, slice], like: Tensor) -> Tensor:
+        """q k as (B, rows, 8, columns, 8)."""
+        return k[:, *blocks].transpose(2, 3).to(like) * self.q.to(like)
+
+    def of_known(self, c: Tensor, blocks: tuple[slice, slice]) -> Tensor:
+        """c with zeros in blocks that are not known."""
+        known = self.known[blocks]
+        return c if known.all() else c * known[:, None, :, None].to(c)
+
+    def _pixels(self, blocks: tuple[slice, slice]) -> tuple[slice, slice]:
+        rows, columns = ((b.stop - b.start) * 8 for b in blocks)
+        return slice(0, rows * self.sampling[0]), slice(0, columns * self.sampling[1])
+
+
+def _plane(
+    size: tuple[int, int],
+    q: np.ndarray,
+    sampling: tuple[int, int],
+    known: np.ndarray,
+    margin: float,
+    shrink: float,
+) -> _Plane:
+    if q.shape != (8, 8) or q.min() < 1:
+        raise RequestError(f"a table of {q.shape}, least {q.min()}: expected (8, 8) steps from 1")
+    rows, columns = size[0] // (8 * sampling[0]), size[1] // (8 * sampling[1])
+    inside = known[:rows, :columns]
+    steps = torch.from_numpy(q.astype(np.float64))[:, None]
+    r = (0.5 - margin / steps).clamp(min=R_MIN).clamp(max=shrink)
+    whole = (inside.shape[0], inside.shape[1]) if inside.any() else (0, 0)
+    return _Plane(torch.from_numpy(known), whole, sampling, steps, steps * r)
+
+
+def _inside(size: tuple[int, int], sampling: tuple[int, int]) -> np.ndarray:
+    """Which blocks of a component lie inside the image: all but the last row and column may."""
+    fits = [
+        np.arange(1, -(-side // (8 * step)) + 1) * 8 * step <= side
+        for side, step in zip(size, sampling, strict=True)
+    ]
+    return fits[0][:, None] & fits[1]
+
+
+def _to_ycc(x: Tensor) -> Tensor:
+    """Y - 128, Cb - 128 and Cr - 128, of range 255, from RGB in [-1, 1]."""
+    samples = torch.einsum("ic,bchw->bihw", 127.5 * YCC.to(x), x)
+    samples[:, 0] -= 0.5
+    return samples
+
+
+def _to_rgb(changes: Tensor) -> Tensor:
+    """The change of RGB in [-1, 1] that changes Y, Cb, Cr so."""
+    return torch.einsum("ci,bihw->bchw", RGB.to(changes) / 127.5, changes)

@@ -9,6 +9,7 @@ blocks along the diagonal, and no size of image is too large.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import final
@@ -16,10 +17,11 @@ from typing import final
 import torch
 from torch import Tensor
 
-from restore.degradations.degradation import Degradation
+from restore.degradations.degradation import Degradation, destination
 from restore.errors import RequestError
 
-ROWS = 64  # rows of a block
+ROWS = 64  # of a block
+STRIP = 1 << 21  # numbers worked on at once
 NEGLIGIBLE = 1e-9  # entries of A⁺ that may be left out; its largest are near 1
 
 
@@ -29,16 +31,19 @@ class Band:
 
     blocks: tuple[tuple[slice, slice, Tensor], ...]
 
-    def times(self, x: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """self @ x for x (..., n, m), one block of rows after the other."""
-        for rows, columns, block in self.blocks:
-            yield rows, block.to(x) @ x[..., columns, :]
+    def to(self, x: Tensor) -> Band:
+        """The band on the device and in the dtype of x."""
+        return Band(tuple((rows, columns, block.to(x)) for rows, columns, block in self.blocks))
 
-    def times_columns(self, x: Tensor) -> Tensor:
-        """x @ selfᵀ for x (..., m, n)."""
-        return torch.cat(
-            [x[..., columns] @ block.to(x).mT for _, columns, block in self.blocks], dim=-1
-        )
+    def times(self, x: Tensor, columns: Band) -> Iterator[tuple[slice, Tensor]]:
+        """self @ x @ columnsᵀ for x (..., n, m), as strips of rows, one after the other."""
+        width = max(x.shape[-1], columns.blocks[-1][0].stop)
+        group = max(1, STRIP // (math.prod(x.shape[:-2]) * width * ROWS))
+        for n in range(0, len(self.blocks), group):
+            some = self.blocks[n : n + group]
+            strip = torch.cat([block @ x[..., at, :] for _, at, block in some], dim=-2)
+            wide = torch.cat([strip[..., at] @ block.mT for _, at, block in columns.blocks], dim=-1)
+            yield slice(some[0][0].start, some[-1][0].stop), wide
 
 
 @final
@@ -55,32 +60,31 @@ class Resize(Degradation[Tensor]):
                 f"from {large[1]}×{large[0]} to {small[1]}×{small[0]} pixels is no reduction: "
                 "expected at least one pixel, and no side longer than it was"
             )
-        self.large, self.small = large, small
-        (self._ah, self._aw), (self._ph, self._pw) = zip(
-            *(_matrices(n, m) for n, m in zip(large, small, strict=True)), strict=True
-        )
+        self.large, self.small = tuple(large), tuple(small)
+        self._ah, self._ph = _matrices(large[0], small[0])
+        self._aw, self._pw = _matrices(large[1], small[1])
 
     def __call__(self, x: Tensor) -> Tensor:
         assert x.shape[-2:] == self.large, (x.shape, self.large)
-        return torch.cat(
-            [self._aw.times_columns(rows) for _, rows in self._ah.times(x)], dim=-2
-        )
+        y = x.new_empty((*x.shape[:-2], *self.small))
+        for rows, strip in self._ah.to(x).times(x, self._aw.to(x)):
+            y[..., rows, :] = strip
+        return y
 
     def pinv(self, y: Tensor) -> Tensor:
         assert y.shape[-2:] == self.small, (y.shape, self.small)
-        return torch.cat(
-            [self._pw.times_columns(rows) for _, rows in self._ph.times(y)], dim=-2
-        )
+        x = y.new_empty((*y.shape[:-2], *self.large))
+        for rows, strip in self._ph.to(y).times(y, self._pw.to(y)):
+            x[..., rows, :] = strip
+        return x
 
     def project(self, x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
-        if out is None:
-            out = x.clone()
-        elif out is not x:
-            out.copy_(x)
+        out = destination(x, out)
+        ph, pw = self._ph.to(x), self._pw.to(x)
         for c in range(x.shape[1]):
-            residual = self(x[:, c]).sub_(y[:, c])
-            for rows, strip in self._ph.times(residual):
-                out[:, c, rows] -= self._pw.times_columns(strip)
+            residual = self(out[:, c]).sub_(y[:, c])
+            for rows, strip in ph.times(residual, pw):
+                out[:, c, rows] -= strip
         return out
 
 

@@ -8,17 +8,20 @@ from restore.images.decoding import MAX_PIXELS, as_picture, decode
 from restore.images.encoding import encode
 from restore.images.files import read_bytes, write_atomically
 from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
+from restore.images.outline import Outline, outline
 from restore.images.picture import Picture
 
 __all__ = [
     "ENDINGS",
     "MAX_PIXELS",
+    "Outline",
     "Picture",
     "as_picture",
     "check_encodable",
     "decode",
     "encode",
     "format_of",
+    "outline",
     "read_bytes",
     "sniff",
     "write_atomically",

@@ -14,14 +14,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, RestoreError
 from restore.images import png, tiff
 from restore.images.files import read_bytes
 from restore.images.formats import ENDINGS, sniff
 from restore.images.metadata import carried_exif, fits, without_orientation
 from restore.images.picture import Picture, split
-
-MAX_PIXELS = 64_000_000
 
 # The flattest JPEG spends a bit on each block of 64 pixels; twice that leaves room for arithmetic
 # coding. PNG has a bound of its own; WebP, AVIF and TIFF hold a flat image in next to nothing.
@@ -56,18 +55,19 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, upright: bool = True) -
     return picture.upright() if upright else picture
 
 
-def as_picture(source: Any) -> Picture:
+def as_picture(source: Any, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """The picture, upright, in a path, a file's bytes, a Pillow image, an array or a picture.
 
     Arrays are (H, W) or (H, W, 1 to 4), uint8 or uint16, channels in the order L, LA, RGB, RGBA.
-    Raises RequestError for any other array or type, ImageError for an image that cannot be read.
+    Raises RequestError for any other array or type, ImageError for an image that cannot be read or,
+    being a file, has more than `max_pixels`.
     """
     if isinstance(source, Picture):
         return source.upright()
     if isinstance(source, bytes | bytearray | memoryview):
-        return decode(bytes(source))
+        return decode(bytes(source), max_pixels=max_pixels)
     if isinstance(source, str | os.PathLike):
-        return decode(read_bytes(source))
+        return decode(read_bytes(source), max_pixels=max_pixels)
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):

@@ -37,9 +37,7 @@ def encode(
     WebP, too long a side; ImageError where the encoder fails, as on EXIF too long for JPEG.
     """
     depth = depth or picture.depth
-    check_encodable(picture.size, format, picture.alpha is not None)
-    if depth not in (8, 16) or (depth == 16 and format in ("JPEG", "WEBP")):
-        raise RequestError(f"{format} cannot hold {depth} bits a sample; choose --depth 8, or PNG")
+    check_encodable(picture.size, format, picture.alpha is not None, depth)
     if quality is not None and not 1 <= quality <= 100:
         raise RequestError(f"quality {quality} is outside 1 to 100")
     picture = picture.upright().at_depth(depth)

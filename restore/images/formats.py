@@ -87,10 +87,11 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return ENDINGS[ending]
 
 
-def check_encodable(size: tuple[int, int], format: str, alpha: bool) -> None:
+def check_encodable(size: tuple[int, int], format: str, alpha: bool, depth: int = 8) -> None:
     """Refuse by RequestError what no encoder of `format` can hold, before any work is done.
 
-    `size` is (width, height) in pixels; `alpha` tells whether there is transparency to keep.
+    `size` is (width, height) in pixels; `alpha` tells whether there is transparency to keep;
+    `depth` is in bits a sample.
     """
     if format not in LONGEST_SIDE:
         raise RequestError(f"{format} cannot be written; choose one of {', '.join(LONGEST_SIDE)}")
@@ -101,3 +102,5 @@ def check_encodable(size: tuple[int, int], format: str, alpha: bool) -> None:
         )
     if alpha and format == "JPEG":
         raise RequestError("JPEG cannot hold transparency; choose PNG, WebP or TIFF")
+    if depth not in (8, 16) or (depth == 16 and format in ("JPEG", "WEBP")):
+        raise RequestError(f"{format} cannot hold {depth} bits a sample; choose --depth 8, or PNG")

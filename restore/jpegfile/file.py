@@ -18,8 +18,6 @@ from PIL import Image
 from restore.errors import RequestError
 from restore.jpegfile.reader import Reader
 
-SUBSAMPLING = {(1, 1): "4:4:4", (1, 2): "4:2:2", (2, 2): "4:2:0"}  # those that Pillow can write
-
 
 @dataclass(frozen=True)
 class Component:
@@ -55,54 +53,52 @@ def read_jpeg(data: bytes) -> JpegFile:
     image (their outer pixels are the encoder's invention), all blocks of a file that holds R, G,
     B, and of a component that was cut short or is sampled at a broken ratio. Raises ImageError
     for what is not a JPEG file, is damaged or cut short, or is arithmetic-coded, lossless,
-    hierarchical, of 12 bits or CMYK.
+    hierarchical, of 12 bits or CMYK. The size is the caller's to limit.
     """
     reader = Reader(data)
     w, h = reader.size
-    tall = max(plane.factors[0] for plane in reader.planes)
-    wide = max(plane.factors[1] for plane in reader.planes)
-    components, notes, partial = [], [], False
+    tall, wide = (max(plane.factors[side] for plane in reader.planes) for side in (0, 1))
+    components, notes = [], []
     for name, plane in zip(("Y", "Cb", "Cr"), reader.planes, strict=False):
         rows, columns = plane.blocks
         coefficients = plane.coefficients[:rows, :columns].reshape(rows, columns, 8, 8)
-        v, h_ = tall // plane.factors[0], wide // plane.factors[1]
-        known = (np.arange(1, rows + 1)[:, None] * 8 * v <= h) & (
-            np.arange(1, columns + 1) * 8 * h_ <= w
-        )
-        partial |= not known.all()
+        (v, more_v), (u, more_u) = divmod(tall, plane.factors[0]), divmod(wide, plane.factors[1])
         reason = None
         if reader.rgb:
             reason = "the file holds R, G and B, not luma and chroma"
-        elif (v * plane.factors[0], h_ * plane.factors[1]) != (tall, wide):
-            reason = f"{name} is sampled at a broken ratio"
+        elif more_v or more_u:
+            reason = "it is sampled at a broken ratio"
         elif (plane.precision != 0).any():
-            reason = f"the file ends before {name} is complete"
+            reason = "the file ends before its last bits"
+        known = np.zeros((rows, columns), bool)
         if reason:
-            known[:] = False
             notes.append(f"{name} is unconstrained: {reason}")
-        components.append(Component(coefficients, plane.table, (v, h_), known))
-    if partial:
-        notes.append(f"blocks that reach past the edge of {w}×{h} are unconstrained")
+        else:
+            known[: h // (8 * v), : w // (8 * u)] = True
+            if not known.all():
+                notes.append(f"{name} is unconstrained in blocks that reach past the edge")
+        components.append(Component(coefficients, plane.table, (v, u), known))
     return JpegFile((w, h), tuple(components), tuple(notes))
 
 
 def write_jpeg(pixels: np.ndarray, file: JpegFile) -> bytes:
-    """Encode (h, w) or (h, w, 3) uint8 pixels with the tables and the sampling of a file.
+    """Encode (h, w) or (h, w, 3) uint8 RGB pixels with the tables and the sampling of a file.
 
-    Grey files take the first channel's place: RGB pixels become their luma. Raises RequestError
-    for pixels of another size, and for samplings other than 4:4:4, 4:2:2 and 4:2:0.
+    For a grey file the pixels' luma is encoded, for a sampling other than 4:4:4, 4:2:2 and 4:2:0
+    the chroma at full size. Raises RequestError for pixels of another size or depth.
     """
     if pixels.shape[1::-1] != file.size or pixels.dtype != np.uint8:
         raise RequestError(
             f"pixels of {pixels.shape} {pixels.dtype} do not fit a file of {file.size} in 8 bits"
         )
-    sampling = SUBSAMPLING.get(file.components[-1].sampling)
-    if sampling is None:
-        raise RequestError(f"no encoder here samples chroma by {file.components[-1].sampling}")
     image = Image.fromarray(pixels).convert("L" if len(file.components) == 1 else "RGB")
-    tables = [component.table.ravel().tolist() for component in file.components]
     stream = io.BytesIO()
-    image.save(stream, "JPEG", qtables=tables, subsampling=sampling)
+    image.save(
+        stream,
+        "JPEG",
+        qtables=[component.table.ravel().tolist() for component in file.components],
+        subsampling=_subsampling(file) or "4:4:4",
+    )
     return stream.getvalue()
 
 
@@ -113,11 +109,18 @@ def coefficients_kept(pixels: np.ndarray, file: JpegFile) -> float:
     no encoder here can sample alike, luma alone counts. 1.0 where nothing is known.
     """
     components = file.components
-    if components[-1].sampling not in SUBSAMPLING:
-        components = components[:1]
-    again = read_jpeg(write_jpeg(pixels, JpegFile(file.size, components))).components
+    again = read_jpeg(write_jpeg(pixels, file)).components
+    if not _subsampling(file):
+        components, again = components[:1], again[:1]
     equal = [
         (b.coefficients == a.coefficients)[a.known] for a, b in zip(components, again, strict=True)
     ]
     count = sum(e.size for e in equal)
     return float(sum(e.sum() for e in equal) / count) if count else 1.0
+
+
+def _subsampling(file: JpegFile) -> str | None:
+    """The sampling by the name that Pillow's encoder has for it, if it has."""
+    luma, *chroma = (component.sampling for component in file.components)
+    names = {((1, 1),): "4:4:4", ((1, 2),): "4:2:2", ((2, 2),): "4:2:0", (): "4:4:4"}
+    return names.get(tuple(set(chroma))) if luma == (1, 1) else None

@@ -74,6 +74,7 @@ class PatchUNet(nn.Module):
 
     `channels` and `blocks` are per resolution: 1/2, 1/4, 1/8 and so on. `blocks` counts residual
     blocks on the way down and again on the way up; the lowest resolution has `middle` blocks.
+    `config` holds the arguments, for a checkpoint.
     """
 
     num_classes = None
@@ -89,7 +90,12 @@ class PatchUNet(nn.Module):
         super().__init__()
         if len(blocks) != len(channels) - 1:
             raise ValueError(f"{len(channels)} resolutions need {len(channels) - 1} block counts")
-        self.channels, self.blocks, self.middle_blocks = tuple(channels), tuple(blocks), middle
+        self.config = {
+            "channels": list(channels),
+            "blocks": list(blocks),
+            "middle": middle,
+            "features": features,
+        }
         self.embedding = LevelEmbedding(features)
         self.stem = nn.Conv2d(12, channels[0], 3, padding=1)
         self.head = nn.Conv2d(channels[0], 12, 3, padding=1)
@@ -109,13 +115,14 @@ class PatchUNet(nn.Module):
     @property
     def stride(self) -> int:
         """Height and width are multiples of this."""
-        return 2 ** len(self.channels)
+        return 2 ** (len(self.down) + 1)
 
     @property
     def receptive_field(self) -> int:
         """Pixels that an output pixel sees to each side, at most."""
         convolutions = 2 * 2  # stem and head, at 1/2
-        for level, n in enumerate((*(2 * n for n in self.blocks), self.middle_blocks)):
+        blocks = [2 * len(row) for row in self.encoder] + [len(self.middle)]
+        for level, n in enumerate(blocks):
             convolutions += 2 * n * 2 ** (level + 1)
         return convolutions + self.stride - 1  # and its place within the coarsest cell
 
@@ -129,7 +136,7 @@ class PatchUNet(nn.Module):
                 if name.startswith(("encoder", "decoder", "down", "up")):
                     level = int(name.split(".")[1]) + name.startswith(("down", "up"))
                 elif name.startswith("middle"):
-                    level = len(self.channels) - 1
+                    level = len(self.encoder)
                 total += 2 * module.weight.numel() / 4 ** (level + 1)
         return total
 

@@ -9,7 +9,7 @@ import numpy as np
 from restore import metrics
 from restore.bcm import BCM
 from restore.degradations import Free, Jpeg
-from restore.images import Picture, as_picture, decode, read_bytes, sniff
+from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_bytes, sniff
 from restore.jpegfile import JpegFile, coefficients_kept, read_jpeg, write_jpeg
 from restore.tasks.result import Result
 from restore.tasks.run import Problem, Settings, decibels, solve
@@ -18,21 +18,28 @@ UNKNOWN_QUALITY = 30.0  # where the file that was compressed is not at hand
 IJG_LUMA_MEAN = 57.625  # of the standard luma table (ITU-T T.81, table K.1)
 
 
-def jpeg(image: Any, model: BCM | None = None, settings: Settings = Settings()) -> Result:
+def jpeg(
+    image: Any,
+    model: BCM | None = None,
+    settings: Settings = Settings(),
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Result:
     """Remove JPEG artefacts: the problem y = the quantised coefficients of the file itself.
 
     image: a path or the bytes of a JPEG file. Any other picture (path, bytes, PIL image, array,
     Picture) is restored too, but nothing is known of its tables, so nothing holds the result, and
-    the record says so. Raises ImageError for what cannot be read.
+    the record says so. Raises ImageError for what cannot be read or has over `max_pixels`.
     """
     data = _jpeg_bytes(image)
     if data is None:
-        source, file = as_picture(image), None
+        source, file = as_picture(image, max_pixels=max_pixels), None
         warnings: tuple[str, ...] = (
             "not a JPEG file: no coefficients are known, so the result is not held to them",
         )
     else:
-        source, file = decode(data, upright=False), read_jpeg(data)
+        source = decode(data, max_pixels=max_pixels, upright=False)
+        file = read_jpeg(data)
         warnings = file.notes
     device = model.device if model else "cpu"
 
@@ -42,7 +49,8 @@ def jpeg(image: Any, model: BCM | None = None, settings: Settings = Settings()) 
         }
         if file is None:
             return {**found, "consistency_psnr_db": None, "consistency_exact": False}
-        again = decode(write_jpeg(_plain(stored), file), upright=False).pixels
+        encoded = write_jpeg(_plain(stored), file)
+        again = decode(encoded, max_pixels=max_pixels, upright=False).pixels
         consistency = decibels(metrics.psnr(again, source.pixels))
         return {
             **found,

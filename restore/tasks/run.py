@@ -19,6 +19,7 @@ from torch import Tensor
 from restore import metrics
 from restore.bcm import BCM
 from restore.checkpoints import Preset, load, read_catalogue
+from restore.defaults import DEFAULT_NFE
 from restore.degradations import Degradation
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
@@ -30,7 +31,7 @@ Mode = Literal["fidelity", "perceptual"]
 Progress = Callable[[int, int], object]
 """Called as progress(done, total) in network calls, a call being one window at one level."""
 
-DEFAULT_NFE = {"inpaint": 8, "jpeg": 4, "superres": 8}
+DTYPES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     began = time.perf_counter()
     model = model or load("default")
     nfe = settings.nfe or DEFAULT_NFE[problem.task]
-    preset = spread(preset_of(model, problem, settings.mode, nfe), nfe)
+    preset = spread(preset_of(model, problem.task, settings.mode, nfe, problem.severity), nfe)
     start = problem.start().to(model.device)
     height, width = start.shape[-2:]
     windows = window_count(model, height, width, settings.tile)
@@ -122,7 +123,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         "nfe": len(preset.levels) * preset.flips,
         "seed": settings.seed,
         "device": str(model.device),
-        "dtype": {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[model.dtype],
+        "dtype": DTYPES[model.dtype],
         "tile": max(window_shape(model, height, width, settings.tile)),
         "size_in": list(problem.source.upright().size),
         "size_out": list(picture.size),
@@ -134,12 +135,17 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     return Result(picture, report)
 
 
-def preset_of(model: BCM, problem: Problem, mode: Mode, nfe: int) -> Preset:
-    """The model's own preset, or the embedded default's where nobody tuned the model."""
+def preset_of(
+    model: BCM, task: str, mode: Mode, nfe: int, severity: float | None = None
+) -> Preset:
+    """The model's own preset, or the embedded default's where nobody tuned the model.
+
+    RequestError where nothing is tuned for the mode.
+    """
     checkpoint = model.checkpoint
-    if checkpoint is None or problem.task not in checkpoint.presets:
+    if checkpoint is None or task not in checkpoint.presets:
         checkpoint = read_catalogue()["default"]
-    return checkpoint.preset(problem.task, mode, nfe, problem.severity)
+    return checkpoint.preset(task, mode, nfe, severity)
 
 
 def label_of(model: BCM, label: int | None) -> Tensor | None:

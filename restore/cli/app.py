@@ -1,0 +1,134 @@
+"""App: all commands by name, with their examples, and the entry point."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from restore.cli import models
+from restore.cli.comparison import compare
+from restore.cli.degradation import degrade
+from restore.cli.environment import env
+from restore.cli.exits import Commands, interruptible
+from restore.cli.options import FLAG
+from restore.cli.restoration import inpaint, jpeg, superres
+from restore.cli.terminal import emit, prepare
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(["[bold]Examples[/bold]", *(f"$ bcm-restore {line}" for line in lines)])
+
+
+app = typer.Typer(
+    name="bcm-restore",
+    cls=Commands,
+    context_settings=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog=_examples(
+        "jpeg photo.jpg",
+        "inpaint photo.png --mask scratches.png -o clean.png",
+        "superres small.png --scale 4 --mode perceptual",
+    )
+    + "\n\n[bold]Exit codes[/bold]\n"
+    "0 all done, 1 internal error, 2 asked wrongly, 3 some inputs failed, 4 model,\n"
+    "5 environment (space, permissions, memory), 130 and 143 interrupted",
+)
+catalogue = typer.Typer(context_settings=HELP, no_args_is_help=True, rich_markup_mode="rich")
+
+
+def _shown(value: bool) -> None:
+    from restore import __version__
+
+    if value:
+        emit(f"bcm-restore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar=FLAG, is_eager=True, callback=_shown, help="Print the version"
+        ),
+    ] = False,
+) -> None:
+    """Restore images with a bidirectional consistency model, held to the given file."""
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    prepare()
+    with interruptible():
+        app(prog_name="bcm-restore")
+
+
+RESTORE, TRY, MANAGE = "Restore", "Try out", "Manage"
+
+app.command(
+    rich_help_panel=RESTORE,
+    epilog=_examples(
+        "inpaint photo.png --mask hole.png",
+        "inpaint photos/ --mask masks/ -o restored/ --dilate 2",
+        "inpaint cutout.png --mask alpha -o filled.png --mode perceptual --seed 7",
+    ),
+)(inpaint)
+app.command(
+    rich_help_panel=RESTORE,
+    epilog=_examples(
+        "jpeg photo.jpg",
+        "jpeg photos/ -r -o restored/ --existing skip",
+        "jpeg - -o - < photo.jpg > photo.png",
+        "jpeg photo.jpg --reference clean.png --json",
+    ),
+)(jpeg)
+app.command(
+    rich_help_panel=RESTORE,
+    epilog=_examples(
+        "superres photo.png --scale 2.5",
+        "superres photo.png --size 3840x2160 -o wallpaper.jpg --quality 92",
+    ),
+)(superres)
+app.command(
+    rich_help_panel=TRY,
+    epilog=_examples(
+        "degrade jpeg photo.png --quality 10 -o bad.jpg",
+        "degrade inpaint photo.png --missing scratches --mask-out mask.png -o bad.png",
+        "degrade superres photo.png --scale 4 -o small.png",
+    ),
+)(degrade)
+app.command(
+    rich_help_panel=TRY,
+    epilog=_examples(
+        "compare restored.png clean.png", "compare restored.png clean.png --degraded bad.jpg --json"
+    ),
+)(compare)
+app.add_typer(
+    catalogue,
+    name="models",
+    rich_help_panel=MANAGE,
+    help="The models: what there is, what is here, and how to get it.",
+)
+app.command(rich_help_panel=MANAGE, epilog=_examples("env", "env --json"))(env)
+
+for name, command, examples in (
+    ("list", models.list_, ["models list", "models list --json"]),
+    ("info", models.info, ["models info default"]),
+    ("download", models.download, ["models download hf:OWNER/REPO@COMMIT"]),
+    ("verify", models.verify, ["models verify default", "models verify mine.safetensors"]),
+    ("path", models.path, ["models path default"]),
+    ("rm", models.rm, ["models rm hf:OWNER/REPO@COMMIT"]),
+    (
+        "convert",
+        models.convert,
+        ["models convert ema.pt -o imagenet64.safetensors --license MIT"],
+    ),
+    ("card", models.card, ["models card default", "models card mine.safetensors -o to-publish/"]),
+):
+    catalogue.command(name, epilog=_examples(*examples))(command)

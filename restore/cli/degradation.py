@@ -1,0 +1,214 @@
+"""Degradation: the command `degrade`, which makes the input of a task from a clean image."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from restore.cli.companions import Companion
+from restore.cli.inputs import identity
+from restore.cli.jobs import Job, Plan, Size, plan
+from restore.cli.options import Conduct, Encoding, Files, Images, flattened
+from restore.cli.runs import Work, probe, rehearse, run
+from restore.cli.terminal import Progress
+from restore.errors import RequestError
+
+if TYPE_CHECKING:
+    from restore.images import Picture
+
+Kind = Literal["inpaint", "jpeg", "superres"]
+
+_hole = partial(typer.Option, rich_help_panel="Holes (inpaint)", show_default=False)
+_jpeg = partial(typer.Option, rich_help_panel="Compression (jpeg)")
+_small = partial(typer.Option, rich_help_panel="Reduction (superres)", show_default=False)
+
+OWN = {
+    "inpaint": ("mask", "missing", "seed", "mask-out"),
+    "jpeg": ("quality", "sampling"),
+    "superres": ("scale",),
+}
+
+
+@dataclass(frozen=True)
+class Degrader:
+    """`change` makes the degraded picture, or the bytes of its file, of a clean one."""
+
+    change: Callable[[Job, Picture], Picture | bytes]
+    max_pixels: int
+
+    def read(self, job: Job) -> Picture:
+        from restore.images import decode, read_bytes
+
+        data = read_bytes(job.input.path) if job.data is None else job.data
+        return decode(data, max_pixels=self.max_pixels)
+
+    def make(
+        self, job: Job, picture: Picture, progress: Progress | None
+    ) -> tuple[Picture | bytes, dict[str, Any]]:
+        """The degraded picture and what its record adds."""
+        from restore.images import outline
+
+        began = time.perf_counter()
+        made = self.change(job, picture)
+        size = outline(made).size if isinstance(made, bytes) else made.size
+        found = {
+            "size_in": list(picture.size),
+            "size_out": list(size),
+            "seconds": round(time.perf_counter() - began, 3),
+            "warnings": list(picture.warnings),
+        }
+        return made, found
+
+
+@flattened
+def degrade(
+    task: Annotated[
+        Kind, typer.Argument(show_default=False, help="Whose input is to be made", metavar="TASK")
+    ],
+    image: Images,
+    mask: Annotated[
+        str | None, _hole(metavar="FILE|DIR", help="White becomes grey: a file for all, or by name")
+    ] = None,
+    missing: Annotated[
+        Literal["half", "scratches", "block"] | None,
+        _hole(help="Without a mask: half of the pixels, scratches, or the block in the middle"),
+    ] = None,
+    seed: Annotated[
+        int | None, _hole(metavar="N", show_default="0", help="Of half and scratches")
+    ] = None,
+    mask_out: Annotated[
+        str | None,
+        _hole(metavar="FILE|DIR", help="Write the mask of --missing there, a folder for several"),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        _jpeg(min=1, max=100, metavar="N", show_default="10", help="On the IJG's scale, 1 to 100"),
+    ] = None,
+    sampling: Annotated[
+        Literal["4:4:4", "4:2:2", "4:2:0"] | None,
+        _jpeg(show_default="4:2:0", help="Of the chroma"),
+    ] = None,
+    scale: Annotated[
+        float | None, _small(metavar="S", help="Shrink by this factor, above 1")
+    ] = None,
+    *,
+    files: Files,
+    conduct: Conduct,
+) -> None:
+    """Make the degraded input of a task from a clean image, to try things out.
+
+    inpaint greys a hole out, jpeg compresses (the output is the JPEG file),
+    superres shrinks with Pillow's bicubic.
+    """
+    given = {
+        "mask": mask,
+        "missing": missing,
+        "seed": seed,
+        "mask-out": mask_out,
+        "quality": quality,
+        "sampling": sampling,
+        "scale": scale,
+    }
+    for name, value in given.items():
+        if value is not None and name not in OWN[task]:
+            own = ", ".join(f"--{option}" for option in OWN[task])
+            raise RequestError(f"--{name} is not for {task}, which takes {own}")
+    if task == "superres" and (scale is None or not (math.isfinite(scale) and scale > 1)):
+        raise RequestError("degrade superres needs --scale, a factor above 1")
+    if task == "inpaint":
+        _check_hole(mask, missing, seed, mask_out)
+    companion = None if mask is None else Companion("mask", mask)
+
+    def size_out(size: Size) -> Size:
+        factor = scale or 1
+        return max(1, round(size[0] / factor)), max(1, round(size[1] / factor))
+
+    planned = plan(
+        image,
+        "degraded",
+        files,
+        aside=[companion.path] if companion else [],
+        default_format="jpg" if task == "jpeg" else "png",
+        size_out=size_out,
+        bits=8 if task == "jpeg" else None,
+        alpha=False if task == "jpeg" else None,
+        json=conduct.json,
+    )
+    if task == "jpeg" and planned.format != "JPEG":
+        raise RequestError(f"degrade jpeg writes JPEG files, not {planned.format}: -o FILE.jpg")
+    masks = {} if mask_out is None else _mask_outputs(mask_out, planned, files)
+
+    def change(job: Job, picture: Picture) -> Picture | bytes:
+        from restore.images import encode, format_of, write_atomically
+        from restore.tasks import compressed, holed, random_mask, reduced
+
+        if task == "jpeg":
+            return compressed(picture, quality or 10, sampling or "4:2:0")
+        if task == "superres":
+            assert scale is not None
+            return reduced(picture, scale)
+        if missing is None:
+            assert companion is not None
+            return holed(picture, companion.of(job.input))
+        hole = random_mask(picture.size, missing, seed or 0)
+        made = holed(picture, hole)
+        if job in masks:
+            write_atomically(masks[job], encode(hole, format_of(masks[job])))
+        return made
+
+    known = {"task": f"degrade {task}", "seed": seed or 0 if missing else None}
+    if conduct.dry_run:
+        rehearse(planned, known, conduct)
+        return
+    import restore.tasks  # noqa: F401 - before the clock of the first image runs
+
+    probe(planned, masks.values())
+    degrader = Degrader(change, files.max_pixels)
+    run(planned, Work(known, degrader.read, degrader.make), Encoding(), conduct)
+
+
+def _check_hole(
+    mask: str | None, missing: str | None, seed: int | None, mask_out: str | None
+) -> None:
+    """RequestError unless the options say one hole, and nothing that would do nothing."""
+    if (mask is None) == (missing is None):
+        raise RequestError("degrade inpaint needs either --mask or --missing")
+    if mask_out is not None and missing is None:
+        raise RequestError("--mask-out writes the mask of --missing, and there is a --mask")
+    if seed is not None and missing not in ("half", "scratches"):
+        raise RequestError("--seed does nothing here: only half and scratches are random")
+
+
+def _mask_outputs(mask_out: str, planned: Plan, files: Files) -> dict[Job, str]:
+    """Where the mask of each job goes. RequestError where it cannot go there."""
+    from restore.images import ENDINGS, format_of
+
+    folder = os.path.isdir(mask_out) or mask_out.endswith(("/", os.sep))
+    named = os.path.splitext(mask_out)[1].lower() in ENDINGS
+    if not folder and len(planned.jobs) > 1:
+        if named:
+            raise RequestError(f"--mask-out {mask_out!r} is one file for several: name a folder")
+        folder = True
+    if not folder and format_of(mask_out) not in ("PNG", "WEBP", "TIFF"):
+        raise RequestError(f"--mask-out {mask_out!r}: a mask is stored without loss, as in PNG")
+    taken = {identity(path) for job in planned.jobs for path in (job.input.path, job.output)}
+    outputs = {}
+    for job in planned.jobs:
+        if job.done:
+            continue
+        name = os.path.join(mask_out, job.input.place, f"{job.input.stem}.png")
+        path = os.path.normpath(name) if folder else mask_out
+        if identity(path) in taken:
+            raise RequestError(f"--mask-out {path!r} is another output, or an input")
+        if os.path.exists(path) and files.policy != "overwrite":
+            raise RequestError(f"{path!r} exists: --existing overwrite (-y) replaces it")
+        taken.add(identity(path))
+        outputs[job] = path
+    return outputs

@@ -1,0 +1,99 @@
+"""Exit: how a run ends, as a code for scripts.
+
+    0 all done    1 internal error    2 asked wrongly    3 some inputs failed
+    4 model       5 environment       130, 143 interrupted
+
+Our errors carry their code; here is the one place where an exception becomes one.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from restore.cli.terminal import VERBOSE, complain, escaped, traced
+from restore.errors import RestoreError
+
+HINT = "; -v shows the traceback, `bcm-restore env` what to add to a bug report"
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the run to end; its code is 128 and the signal's number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+class Commands(TyperGroup):
+    """The group of all commands, which turns what they raise into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        cause: Exception
+        try:
+            return super().invoke(ctx)
+        except RestoreError as error:
+            message, code, cause = str(error), error.exit_code, error
+        except KeyboardInterrupt as stop:
+            complain("interrupted")
+            raise typer.Exit(getattr(stop, "exit_code", 130)) from stop
+        except MemoryError as error:
+            message, code, cause = "out of memory: close other programs", 5, error
+        except Exception as error:
+            if hasattr(error, "exit_code") or isinstance(error, typer.Abort):
+                if isinstance(text := getattr(error, "message", None), str):
+                    text = "\n".join(map(escaped, text.splitlines()))
+                    error.message = text  # type: ignore[attr-defined]
+                raise  # Typer's own: wrong usage, and the normal way out
+            message, code, cause = f"internal error: {described(error)}{HINT}", 1, error
+        complain(f"error: {message}")
+        if ctx.meta.get(VERBOSE):
+            traced(cause)
+        raise typer.Exit(code) from cause
+
+
+def code_of(error: Exception) -> int:
+    """The exit code that an error means when it ends one input after the run has begun.
+
+    Asked wrongly is said of whole runs, so there it is a failed input.
+    """
+    if isinstance(error, RestoreError):
+        return 3 if error.exit_code == 2 else error.exit_code
+    return 5 if is_out_of_memory(error) else 1
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, a device or torch's CPU allocator ran out of memory."""
+    named = type(error).__name__ == "OutOfMemoryError"
+    return isinstance(error, MemoryError) or named or "can't allocate memory" in str(error)
+
+
+def described(error: Exception) -> str:
+    """An error of somebody else's in words, its kind first."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within, INT, TERM and HUP raise `Interrupted`; one that the caller ignores stays ignored."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in heeded}
+    try:
+        yield
+    except Interrupted as stop:  # before or after the commands
+        sys.exit(stop.exit_code)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise Interrupted(number)

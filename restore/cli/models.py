@@ -1,0 +1,264 @@
+"""Models: the commands about checkpoints, `models list` and its like."""
+
+from __future__ import annotations
+
+import json as codec
+import os
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from restore.cli.options import (
+    AllowUnverified,
+    Catalog,
+    Json,
+    Offline,
+    Quiet,
+    Verbose,
+    Yes,
+)
+from restore.cli.terminal import Terminal, dumped, emit, escaped
+from restore.errors import CheckpointError, RequestError
+
+if TYPE_CHECKING:
+    from restore.checkpoints import Checkpoint
+
+_form = partial(typer.Option, rich_help_panel="Conversion", show_default=False)
+
+Spec = Annotated[
+    str,
+    typer.Argument(
+        show_default=False,
+        help="NAME of the catalogue, FILE.safetensors, or hf:OWNER/REPO\\[/FILE]@REVISION",
+    ),
+]
+Replaced = Annotated[
+    Literal["error", "overwrite"],
+    typer.Option(help="Where an output exists: refuse, or replace it"),
+]
+Specs = Annotated[
+    list[str],
+    typer.Argument(show_default=False, help="Names, files or hf: addresses"),
+]
+
+
+def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False) -> None:
+    """List the models of the catalogue."""
+    from restore.checkpoints import read_catalogue
+
+    rows = read_catalogue(catalog)
+    if json:
+        for row in rows.values():
+            emit(dumped(asdict(row)))
+        return
+    table = [("NAME", "SOURCE", "NETWORK", "SIZE", "LICENCE", "SUMMARY")]
+    for row in rows.values():
+        size = _size(row.bytes) if row.bytes else "unknown"
+        table.append((row.name, row.source, row.architecture, size, row.license, row.summary))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        cells = (escaped(cell).ljust(width) for cell, width in zip(line, widths, strict=True))
+        emit("  ".join(cells).rstrip())
+
+
+def info(
+    model: Spec, catalog: Catalog = None, json: Json = False, verbose: Verbose = False
+) -> None:
+    """Tell all that is known of a model, and whether it is on this machine."""
+    from restore.checkpoints import locate, resolve
+
+    row = resolve(model, catalog)
+    path = locate(row)
+    if row.source == "file":
+        row = _described(row)
+    facts = {**asdict(row), "path": path and str(path)}
+    if json:
+        emit(dumped(facts))
+        return
+    for key, value in facts.items():
+        if value not in (None, "", [], {}):
+            text = value if isinstance(value, str) else dumped(value)
+            emit(f"{key}: {escaped(text)}")
+
+
+def download(
+    model: Specs,
+    catalog: Catalog = None,
+    allow_unverified: AllowUnverified = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Download models into the Hub's cache, verify them, and print where they lie."""
+    from restore.checkpoints import fetch, resolve, verify
+
+    terminal = Terminal(quiet, verbose)
+    for row in [resolve(spec, catalog) for spec in model]:
+        with terminal.progress(row.name) as progress:
+            path = fetch(row, progress=progress)
+        verify(row, allow_unverified=allow_unverified)
+        emit(escaped(str(path)))
+
+
+def verify(
+    model: Specs,
+    catalog: Catalog = None,
+    offline: Offline = False,
+    allow_unverified: AllowUnverified = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check models as loading does, and print their SHA-256."""
+    from restore.checkpoints import resolve, verify
+
+    for row in [resolve(spec, catalog) for spec in model]:
+        sha256 = verify(row, offline=offline, allow_unverified=allow_unverified)
+        emit(f"{sha256}  {escaped(row.name)}")
+
+
+def path(model: Spec, catalog: Catalog = None, verbose: Verbose = False) -> None:
+    """Print where a model's file lies on this machine."""
+    from restore.checkpoints import locate, resolve
+
+    row = resolve(model, catalog)
+    found = locate(row)
+    if found is None:
+        hint = "" if row.source in ("embedded", "file") else f"; `models download {model}` gets it"
+        raise CheckpointError(f"{row.name} is not on this machine{hint}")
+    emit(escaped(str(found)))
+
+
+def rm(
+    model: Specs, catalog: Catalog = None, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Remove downloads, and print where they lay."""
+    from restore.checkpoints import remove, resolve
+
+    for row in [resolve(spec, catalog) for spec in model]:
+        found = remove(row)
+        if found is None:
+            Terminal(quiet).say(f"{row.name} was not here")
+        else:
+            emit(escaped(str(found)))
+
+
+def convert(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE.pt", show_default=False, help="As it was published")
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE.safetensors", show_default=False, help="The new file"
+        ),
+    ],
+    architecture: Annotated[
+        Literal["adm", "patch"], _form(show_default=True, help="Of the network")
+    ] = "adm",
+    config: Annotated[
+        str | None,
+        _form(
+            metavar="JSON", help='Settings that the file does not tell: {"num_head_channels": 32}'
+        ),
+    ] = None,
+    part: Annotated[
+        str | None, _form(metavar="NAME", help="Which state dict, where a file has several")
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "float16", "bfloat16"], _form(show_default=True, help="Of the weights")
+    ] = "float32",
+    sigma_data: Annotated[
+        float, _form(metavar="S", show_default=True, help="The data's standard deviation")
+    ] = 0.5,
+    title: Annotated[str, _form(metavar="TEXT", help="For the metadata")] = "",
+    license: Annotated[str, _form(metavar="TEXT", help="For the metadata, as MIT")] = "",
+    training: Annotated[
+        str, _form(metavar="TEXT", help="For the metadata, how it came about")
+    ] = "",
+    existing: Replaced = "error",
+    yes: Yes = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Convert a published PyTorch file into a safetensors file of ours.
+
+    No code in the file runs; a file that asks for any is refused by name.
+    """
+    from restore.checkpoints import convert
+
+    found = convert(
+        source,
+        output,
+        architecture=architecture,
+        config=_config(config),
+        part=part,
+        dtype=dtype,
+        sigma_data=sigma_data,
+        title=title,
+        license=license,
+        training=training,
+        overwrite=yes or existing == "overwrite",
+    )
+    if json:
+        emit(dumped({"output": output, **found}))
+        return
+    Terminal(quiet).say(
+        f"{found['architecture']}, {found['parameters']:,} parameters, SHA-256 {found['sha256']}"
+    )
+    emit(escaped(output))
+
+
+def card(
+    model: Spec,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            show_default="print the card",
+            help="Write README.md, config.json and the weights there, ready for `hf upload`",
+        ),
+    ] = None,
+    catalog: Catalog = None,
+    existing: Replaced = "error",
+    yes: Yes = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print the model card, or write all that publishing on the Hub needs."""
+    from restore.checkpoints import card, publish, resolve
+
+    row = resolve(model, catalog)
+    if output is not None:
+        for written in publish(row, output, overwrite=yes or existing == "overwrite"):
+            emit(escaped(str(written)))
+        return
+    if yes or existing != "error":
+        raise RequestError("-y and --existing are about the folder of -o, and there is no -o")
+    text = card(_described(row) if row.source == "file" else row)
+    for line in text.splitlines():
+        emit(escaped(line))
+
+
+def _described(row: Checkpoint) -> Checkpoint:
+    """A user's file with what it says of itself; CheckpointError where it cannot be loaded."""
+    from restore.checkpoints.models import read
+
+    described, weights = read(row)
+    return replace(described, sha256=weights.sha256, bytes=os.path.getsize(row.file))
+
+
+def _config(text: str | None) -> dict[str, Any] | None:
+    """--config as a table; RequestError for anything else."""
+    try:
+        value = None if text is None else codec.loads(text)
+    except ValueError as error:
+        raise RequestError(f"--config {text!r} is no JSON: {error}") from error
+    if not isinstance(value, dict | None):
+        raise RequestError(f'--config {text!r}: expected a table, as in {{"num_classes": 1000}}')
+    return value
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"

@@ -1,0 +1,148 @@
+"""Restoration: the commands `inpaint`, `jpeg` and `superres`."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from restore.cli.companions import Companion
+from restore.cli.jobs import Size
+from restore.cli.options import (
+    FLAG,
+    Conduct,
+    Encoding,
+    Files,
+    Images,
+    Restoration,
+    Source,
+    flattened,
+)
+from restore.cli.tasks import ALPHA, Given, Task, restore
+from restore.errors import RequestError
+
+if TYPE_CHECKING:
+    from restore.bcm import BCM
+    from restore.tasks import Result, Settings
+
+_task = partial(typer.Option, rich_help_panel="Task")
+
+
+@flattened
+def inpaint(
+    image: Images,
+    mask: Annotated[
+        str,
+        _task(
+            metavar="FILE|DIR|alpha",
+            show_default=False,
+            help="White is restored: a file for all, a folder with one of each input's name, or "
+            "alpha for the pixels that are fully transparent",
+        ),
+    ],
+    invert_mask: Annotated[
+        bool, _task("--invert-mask", metavar=FLAG, help="Restore what is black")
+    ] = False,
+    dilate: Annotated[
+        int, _task(min=0, metavar="N", help="Grow the hole by so many pixels to each side")
+    ] = 0,
+    *,
+    files: Files,
+    encoding: Encoding,
+    source: Source,
+    restoration: Restoration,
+    conduct: Conduct,
+) -> None:
+    """Fill holes: the white pixels of a mask.
+
+    All other pixels stay as they are, to the last bit.
+    """
+
+    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
+        from restore.tasks import inpaint
+
+        return inpaint(
+            given.image, given.mask, model, settings, invert_mask=invert_mask, dilate=dilate
+        )
+
+    where = mask if mask == ALPHA else Companion("mask", mask)
+    task = Task("inpaint", solve, mask=where)
+    restore(task, image, files, encoding, source, restoration, conduct)
+
+
+@flattened
+def jpeg(
+    image: Images,
+    *,
+    files: Files,
+    encoding: Encoding,
+    source: Source,
+    restoration: Restoration,
+    conduct: Conduct,
+) -> None:
+    """Remove JPEG artefacts.
+
+    The result is held to the file's own quantised coefficients: compressed
+    again with the same tables it gives the same file.
+    """
+
+    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
+        from restore.tasks import jpeg
+
+        return jpeg(given.image, model, settings, max_pixels=files.max_pixels)
+
+    restore(Task("jpeg", solve), image, files, encoding, source, restoration, conduct)
+
+
+@flattened
+def superres(
+    image: Images,
+    scale: Annotated[
+        float | None,
+        _task(metavar="S", show_default=False, help="Enlarge by this factor, any above 1"),
+    ] = None,
+    size: Annotated[
+        str | None,
+        _task(metavar="WxH", show_default=False, help="Enlarge to this size in pixels instead"),
+    ] = None,
+    *,
+    files: Files,
+    encoding: Encoding,
+    source: Source,
+    restoration: Restoration,
+    conduct: Conduct,
+) -> None:
+    """Enlarge by any factor.
+
+    Shrunk again, with Pillow's bicubic, the result is the given image.
+    """
+    if (scale is None) == (size is None):
+        raise RequestError("give either --scale or --size to enlarge to")
+    if scale is not None and not (math.isfinite(scale) and scale > 1):
+        raise RequestError(f"--scale {scale:g}: expected a factor above 1")
+    sides = None if size is None else _sides(size)
+
+    def size_out(given: Size) -> Size:
+        from restore.tasks.superres import enlarged
+
+        return enlarged(given, scale, sides, files.max_pixels)
+
+    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
+        from restore.tasks import superres
+
+        limit = files.max_pixels
+        return superres(given.image, scale, model, settings, size=sides, max_pixels=limit)
+
+    task = Task("superres", solve, size_out)
+    restore(task, image, files, encoding, source, restoration, conduct)
+
+
+def _sides(size: str) -> Size:
+    """Width and height of a text such as 1024x768."""
+    match = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", size)
+    if not match:
+        raise RequestError(f"--size {size!r}: expected width and height in pixels, as in 1024x768")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,225 @@
+"""Task: one kind of restoration, from the options of its command to a run over all images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from restore.cli.companions import Companion
+from restore.cli.jobs import Job, Plan, Size, plan
+from restore.cli.options import Conduct, Encoding, Files, Restoration, Source
+from restore.cli.runs import Work, probe, rehearse, run
+from restore.cli.terminal import Progress, lasting
+from restore.defaults import DEFAULT_NFE
+from restore.errors import ImageError
+
+if TYPE_CHECKING:
+    from restore.bcm import BCM
+    from restore.images import Picture
+    from restore.tasks import Result, Settings
+
+PROBE_SIDE = 128  # pixels: a call that takes a fraction of a second
+ALPHA = "alpha"
+
+
+@dataclass(frozen=True)
+class Given:
+    """An input and what goes with it; the image of a JPEG file stays bytes where `jpeg` asks."""
+
+    image: Picture | bytes
+    mask: Picture | str | None = None
+    reference: Picture | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """`solve` restores, `size_out` tells the output's (width, height) from the input's."""
+
+    name: str
+    solve: Callable[[Given, BCM | None, Settings], Result]
+    size_out: Callable[[Size], Size] = lambda size: size
+    mask: Companion | str | None = None
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """A task with its model, ready for one image after another."""
+
+    task: Task
+    model: BCM | None
+    settings: Settings
+    reference: Companion | None
+    max_pixels: int
+
+    def read(self, job: Job) -> Given:
+        """The input with its mask and reference; ImageError for what cannot be used."""
+        from restore.images import decode, read_bytes, sniff
+
+        data = read_bytes(job.input.path) if job.data is None else job.data
+        image: Picture | bytes = data
+        if self.task.name != "jpeg" or sniff(data) != "JPEG":
+            image = decode(data, max_pixels=self.max_pixels)
+        mask: Picture | str | None = None
+        if isinstance(self.task.mask, Companion):
+            mask = self._picture(self.task.mask.of(job.input), "mask")
+        else:
+            mask = self.task.mask
+        if self.reference is None:
+            return Given(image, mask)
+        try:
+            path = self.reference.of(job.input)
+        except ImageError as error:  # it is for metrics alone
+            return Given(image, mask, warnings=(str(error),))
+        reference = self._picture(path, "reference")
+        size = self.task.size_out(job.outline.size) if job.outline else reference.size
+        if reference.size != size:
+            raise ImageError(
+                f"the reference {path!r} has {reference.size[0]}×{reference.size[1]} pixels, "
+                f"the result will have {size[0]}×{size[1]}"
+            )
+        return Given(image, mask, reference)
+
+    def make(
+        self, job: Job, given: Given, progress: Progress | None
+    ) -> tuple[Picture, dict[str, Any]]:
+        """The restored picture and its record."""
+        settings = replace(self.settings, reference=given.reference, progress=progress)
+        result = self.task.solve(given, self.model, settings)
+        warnings = [*result.report["warnings"], *given.warnings]
+        return result.picture, {**result.report, "warnings": warnings}
+
+    def _picture(self, path: str, kind: str) -> Picture:
+        from restore.images import decode, read_bytes
+
+        try:
+            return decode(read_bytes(path), max_pixels=self.max_pixels)
+        except ImageError as error:
+            raise ImageError(f"the {kind} {path!r}: {error}") from error
+
+
+def restore(
+    task: Task,
+    images: Sequence[str],
+    files: Files,
+    encoding: Encoding,
+    source: Source,
+    restoration: Restoration,
+    conduct: Conduct,
+) -> None:
+    """Plan all, load the model and run; what is asked wrongly is refused before the run."""
+    from restore.checkpoints import resolve
+
+    checkpoint = resolve(source.model, source.catalog)
+    side = restoration.side
+    clean = restoration.reference
+    reference = None if clean is None else Companion("reference", clean)
+    aside = [c.path for c in (task.mask, reference) if isinstance(c, Companion)]
+    planned = plan(
+        images,
+        task.name,
+        files,
+        aside=aside,
+        size_out=task.size_out,
+        bits=encoding.bits,
+        json=conduct.json,
+    )
+    encoding.check(planned.format)
+
+    import torch
+
+    from restore.checkpoints import choose_device, choose_dtype, load
+    from restore.tasks import Settings
+    from restore.tasks.run import DTYPES, label_of, preset_of
+
+    if restoration.threads:
+        torch.set_num_threads(restoration.threads)
+    device = choose_device(restoration.device)
+    dtype = choose_dtype(restoration.dtype, device)
+    nfe = restoration.nfe or DEFAULT_NFE[task.name]
+    mode, label, seed = restoration.mode, restoration.label, restoration.seed
+    settings = Settings(nfe=nfe, mode=mode, seed=seed, tile=side, label=label)
+    known = {
+        "task": task.name,
+        "model": checkpoint.name,
+        "model_sha256": checkpoint.sha256 or None,
+        "method": "bcm",
+        "mode": mode,
+        "nfe": nfe,
+        "seed": seed,
+        "device": str(device),
+        "dtype": DTYPES[dtype],
+    }
+    if conduct.dry_run:
+        rehearse(planned, known, conduct)
+        return
+    model = None
+    if not all(job.done for job in planned.jobs):
+        probe(planned)
+        model = load(
+            checkpoint,
+            str(device),
+            restoration.dtype,
+            allow_unverified=source.allow_unverified,
+            offline=source.offline,
+        )
+        known["model_sha256"] = model.sha256
+        conduct.terminal.detail(f"SHA-256 of {checkpoint.name}: {model.sha256}")
+        label_of(model, label)
+        preset_of(model, task.name, mode, nfe)
+        if not conduct.quiet:
+            conduct.terminal.say(_announcement(model, planned, task, settings))
+    restorer = Restorer(task, model, settings, reference, files.max_pixels)
+    run(planned, Work(known, restorer.read, restorer.make), encoding, conduct)
+
+
+def _announcement(model: BCM, planned: Plan, task: Task, settings: Settings) -> str:
+    """One line on what will run."""
+    import torch
+
+    from restore.tasks.run import DTYPES
+
+    assert model.checkpoint is not None
+    todo = [job for job in planned.jobs if not job.done]
+    threads = torch.get_num_threads()
+    parts = [
+        f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}",
+        str(model.device),
+        f"{threads} thread{'s' if threads > 1 else ''}",
+        DTYPES[model.dtype],
+        f"{model.checkpoint.name} ({model.checkpoint.architecture})",
+        f"NFE {settings.nfe}",
+        settings.mode,
+    ]
+    expected = _expected(model, todo, task, settings)
+    return ", ".join(parts) + (f"; about {lasting(expected)}" if expected else "")
+
+
+def _expected(model: BCM, todo: Sequence[Job], task: Task, settings: Settings) -> float | None:
+    """Seconds that the network needs, by a timed call; None where that call would take too long.
+
+    A network that takes its own windows alone is too large for a call that nobody asked for.
+    """
+    import torch
+
+    from restore.tiling import window_count, window_shape
+
+    sizes = [task.size_out(job.outline.size) for job in todo if job.outline]
+    if not sizes or model.network.receptive_field is None:
+        return None
+    assert settings.nfe is not None
+    pixels = 0
+    for width, height in sizes:
+        rows, columns = window_shape(model, height, width, settings.tile)
+        pixels += window_count(model, height, width, settings.tile) * rows * columns
+    side = min(PROBE_SIDE, max(max(size) for size in sizes))
+    side, _ = window_shape(model, side, side, 0)
+    x = torch.zeros(1, 3, side, side, device=model.device)
+    with torch.inference_mode():
+        for _ in range(2):  # the first call warms up
+            began = time.perf_counter()
+            float(model.denoise(x, 0.2).mean())  # waits for the device
+    seconds = time.perf_counter() - began
+    return seconds / side**2 * pixels * settings.nfe * len(todo) / len(sizes)

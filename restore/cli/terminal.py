@@ -1,0 +1,168 @@
+"""Terminal: standard output for data alone, standard error for everything else.
+
+What is printed of a file's name or an error is escaped, so that no name can move the cursor or be
+read as markup. A reader that went away, as in `| head`, changes nothing but the output.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TextIO
+
+from restore.errors import RequestError, ResourceError
+
+Progress = Callable[[int, int], None]  # calls done, calls in all
+
+VERBOSE = "restore.verbose"  # where the context of a command keeps -v
+LINE_SECONDS = 10.0  # between two lines of progress where there is no terminal
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """How much a command says. `quiet` leaves errors and warnings, `verbose` adds details."""
+
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+
+    def say(self, text: str) -> None:
+        """A line on standard error, unless quiet."""
+        if not self.quiet:
+            complain(text)
+
+    def detail(self, text: str) -> None:
+        """A line on standard error where verbose."""
+        if self.verbose:
+            complain(text)
+
+    def fail(self, text: str, error: Exception) -> None:
+        """A line on what failed, with the traceback where verbose."""
+        complain(f"failed: {text}")
+        if self.verbose:
+            traced(error)
+
+    def record(self, record: dict[str, Any]) -> None:
+        """A record as a line of JSON on standard output, where that was asked for."""
+        if self.json:
+            emit(dumped(record))
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Progress | None]:
+        """A bar on a terminal, a line now and then elsewhere, None where quiet."""
+        if self.quiet:
+            yield None
+        elif not sys.stderr.isatty():
+            yield _lines(label)
+        else:
+            from rich.console import Console
+            from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bars
+
+            columns = TextColumn("{task.description}", markup=False), BarColumn()
+            rest = TaskProgressColumn(), TimeRemainingColumn()
+            bars = Bars(
+                *columns, *rest, console=Console(stderr=True), transient=True, redirect_stdout=False
+            )
+            with bars as bar:
+                row = bar.add_task(escaped(label), total=None)
+                yield lambda done, total: bar.update(row, completed=done, total=total or None)
+
+
+def escaped(text: str) -> str:
+    """Text on one line whose control characters, lone surrogates and the like are spelled out."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def complain(text: str) -> None:
+    """A line on standard error, if that takes it."""
+    with suppress(OSError):
+        _write(sys.stderr, f"{escaped(text)}\n")
+
+
+def traced(error: BaseException) -> None:
+    """The traceback of an error on standard error."""
+    for block in traceback.format_exception(error):
+        for line in block.splitlines():
+            complain(line)
+
+
+def emit(data: str | bytes) -> None:
+    """A line, or the bytes of a file, on standard output. ResourceError where it is full."""
+    try:
+        if isinstance(data, bytes):
+            _write(sys.stdout.buffer, data)
+        else:
+            _write(sys.stdout, f"{data}\n")
+    except OSError as error:
+        raise ResourceError(f"standard output cannot be written: {error.strerror}") from error
+
+
+def dumped(value: Any) -> str:
+    """A value as one line of JSON in ASCII, numbers that are not finite as null."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def piped() -> bytes:
+    """All bytes of standard input; RequestError where that is a terminal, nobody being asked."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise RequestError("- reads an image from standard input, which is a terminal: pipe one in")
+    return sys.stdin.buffer.read()
+
+
+def prepare() -> None:
+    """Make the standard streams take any text, whatever the terminal's encoding; once a process."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed by the caller (>&-)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def lasting(seconds: float) -> str:
+    """A duration in words: "0.8 s", "12 s", "3 min", "2.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _write(stream: TextIO | BinaryIO, data: Any) -> None:
+    try:
+        stream.write(data)
+        stream.flush()
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:  # all that follows goes there, at exit too
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _lines(label: str) -> Progress:
+    began = last = time.monotonic()
+
+    def line(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if 0 < done < total and now - last >= LINE_SECONDS:
+            last = now
+            left = lasting((now - began) / done * (total - done))
+            complain(f"{label}: {done / total:.0%}, about {left} left")
+
+    return line
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

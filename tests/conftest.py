@@ -1,0 +1,44 @@
+"""Fixtures that several rooms share: a tiny model and small photographs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+TINY = {"channels": [8, 8], "blocks": [1], "middle": 1, "features": 8}
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight file of a network that takes no time, with random weights: it restores nothing."""
+    from restore.checkpoints import describe, write
+    from restore.networks import build
+
+    generator = torch.Generator().manual_seed(0)
+    shapes = build("patch", TINY).state_dict()
+    weights = {k: torch.randn(v.shape, generator=generator) / 10 for k, v in shapes.items()}
+    path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
+    write(path, weights, describe("patch", TINY, title="Tiny", license="MIT"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Callable[..., np.ndarray]:
+    """photograph(name, width, height): a photograph of skimage.data, (H, W, 3) uint8."""
+
+    def reduced(name: str = "astronaut", width: int = 48, height: int = 32) -> np.ndarray:
+        from skimage import data
+
+        return np.asarray(Image.fromarray(getattr(data, name)()).resize((width, height)))
+
+    return reduced
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's own reaches a test."""
+    for name in ("MODEL", "DEVICE", "DTYPE", "CATALOG"):
+        monkeypatch.delenv(f"BCM_RESTORE_{name}", raising=False)
