@@ -187,8 +187,9 @@ def main() -> None:
     for row in table(model, options):
         rows.append(row)
         proof = "" if row.consistency is None else f"{row.consistency:.5g}"
-        print(line.format(row.task, row.method, row.nfe or "", f"{row.psnr:.2f}", f"{row.ssim:.4f}",
-                          proof, f"{row.seconds:.2f}", f"{row.sharpness:.2f}"), flush=True)  # fmt: skip
+        figures = (f"{row.psnr:.2f}", f"{row.ssim:.4f}", proof, f"{row.seconds:.2f}")
+        cells = (row.task, row.method, row.nfe or "", *figures, f"{row.sharpness:.2f}")
+        print(line.format(*cells), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 

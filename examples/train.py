@@ -2,7 +2,7 @@
 
     python examples/debian_photos.py photos/
     python examples/train.py runs/default --photos photos --minutes 120
-    python examples/train.py runs/default --photos photos --minutes 120 --export bcm_photo.safetensors
+    python examples/train.py runs/default --export bcm_photo.safetensors
 
 The run stops by itself after --minutes of training, or after --session minutes of this process,
 and on an interrupt; each time the state is saved, and the same command goes on from there.
@@ -50,7 +50,9 @@ def main() -> None:
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=float, default=getattr(Recipe(), name))
     parser.add_argument("--optimizer", choices=("muon", "adamw"), default=Recipe().optimizer)
-    parser.add_argument("--network", type=json.loads, default={}, help="JSON, PatchUNet's arguments")
+    parser.add_argument(
+        "--network", type=json.loads, default={}, help="JSON, PatchUNet's arguments"
+    )
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -65,8 +67,11 @@ def main() -> None:
     resumed = trainer.resume()
     network = trainer.model.network
     parameters = sum(p.numel() for p in network.parameters())
-    print(f"{'resumed' if resumed else 'new'}: {recipe}, {parameters / 1e6:.2f} M parameters, "
-          f"{network.flops_per_pixel / 1e6:.3f} MFLOP a pixel, step {trainer.step}", flush=True)  # fmt: skip
+    print(
+        f"{'resumed' if resumed else 'new'}: {recipe}, {parameters / 1e6:.2f} M parameters, "
+        f"{network.flops_per_pixel / 1e6:.3f} MFLOP a pixel, step {trainer.step}",
+        flush=True,
+    )
     if options.export:
         export(trainer, options.export)
         return
@@ -83,18 +88,22 @@ def main() -> None:
             break
         if now - reported > options.report:
             reported = now
-            figures = [denoising_psnr(trainer.average, images, sigma) for sigma in (15, 50)]
             losses = " ".join(f"{name} {loss:.4f}" for name, loss in seen.items())
-            print(f"step {trainer.step} patches {trainer.patches} minutes {trainer.elapsed / 60:.1f} "
-                  f"{losses} | denoising 15: {figures[0]:.2f} dB, 50: {figures[1]:.2f} dB", flush=True)  # fmt: skip
+            print(figures(trainer, images), losses, flush=True)
         if now - saved > 300:
             saved = now
             trainer.save()
     trainer.save()
-    figures = [denoising_psnr(trainer.average, images, sigma) for sigma in (15, 50)]
-    print(f"stopped at step {trainer.step}, {trainer.patches} patches, "
-          f"{trainer.elapsed / 60:.1f} minutes: denoising 15: {figures[0]:.2f} dB, "
-          f"50: {figures[1]:.2f} dB", flush=True)  # fmt: skip
+    print("stopped:", figures(trainer, images), flush=True)
+
+
+def figures(trainer: Trainer, images: list[torch.Tensor]) -> str:
+    """Where the run stands, and how well its average denoises Public 13."""
+    psnr = [denoising_psnr(trainer.average, images, sigma) for sigma in (15, 50)]
+    return (
+        f"step {trainer.step} patches {trainer.patches} minutes {trainer.elapsed / 60:.1f} "
+        f"denoising 15: {psnr[0]:.2f} dB, 50: {psnr[1]:.2f} dB"
+    )
 
 
 def export(trainer: Trainer, path: Path) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.checkpoints import load
     from restore.images import Picture
-    from restore.tasks import Result, Settings, compare
+    from restore.tasks import Result, Settings
 
     __version__: str
 

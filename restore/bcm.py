@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from restore.networks import Network
+
 if TYPE_CHECKING:
     from restore.checkpoints.catalogue import Checkpoint
 
@@ -30,7 +32,7 @@ class BCM(nn.Module):
     checkpoint: Checkpoint | None = None
     sha256: str | None = None
 
-    def __init__(self, network: nn.Module, sigma_data: float = 0.5) -> None:
+    def __init__(self, network: Network, sigma_data: float = 0.5) -> None:
         super().__init__()
         self.network = network
         self.sigma_data = sigma_data

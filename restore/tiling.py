@@ -96,7 +96,8 @@ def tiled(model: BCM, call: Call, x: Tensor, *, tile: Tile = "auto") -> Tensor:
     """`call` over x (1, 3, H, W), window by window, in place; returns x.
 
     `call(window, rows, columns)` gets a window (1, 3, h, w) of x with its place in the image, and
-    returns an image of the same shape that depends on `model`'s receptive field of it. `tile` is the side of a window in pixels, "auto" (by memory) or 0 (the whole image).
+    returns an image of the same shape that depends on `model`'s receptive field of it. `tile` is
+    the side of a window in pixels, "auto" (by memory) or 0 (the whole image).
     A window that runs out of memory is done again in smaller ones, to the same pixels.
     """
     if model.network.receptive_field is None:
@@ -111,9 +112,9 @@ def _is_out_of_memory(error: Exception) -> bool:
 def window_shape(model: BCM, height: int, width: int, tile: Tile) -> tuple[int, int]:
     """Height and width of the windows for an image, halo included, multiples of the stride."""
     if model.network.receptive_field is None:
-        return model.network.window, model.network.window
+        return _side(model), _side(model)
     stride = model.network.stride
-    halo = up_to(model.network.receptive_field, stride)
+    halo = _halo(model)
     whole = up_to(height, stride), up_to(width, stride)
     if tile == 0:
         return whole
@@ -139,10 +140,23 @@ def window_shape(model: BCM, height: int, width: int, tile: Tile) -> tuple[int, 
 def window_count(model: BCM, height: int, width: int, tile: Tile) -> int:
     """How many windows one evaluation of an image takes."""
     if model.network.receptive_field is None:
-        size = model.network.window
+        size = _side(model)
         return len(_starts(height, size)) * len(_starts(width, size))
     rows, columns = _grid(model, height, width, tile)
     return len(rows) * len(columns)
+
+
+def _halo(model: BCM) -> int:
+    """Pixels around a kept part, a multiple of the stride."""
+    field = model.network.receptive_field
+    assert field is not None, "a network with global attention is blended"
+    return up_to(field, model.network.stride)
+
+
+def _side(model: BCM) -> int:
+    """Of the windows of a network that only works at its own size."""
+    assert model.network.window is not None
+    return model.network.window
 
 
 def _starts(length: int, size: int) -> list[int]:
@@ -153,7 +167,7 @@ def _starts(length: int, size: int) -> list[int]:
 def _grid(model: BCM, height: int, width: int, tile: Tile) -> tuple[list[Span], list[Span]]:
     """Rows and columns of windows that cover an image."""
     stride = model.network.stride
-    halo = up_to(model.network.receptive_field, stride)
+    halo = _halo(model)
     h, w = window_shape(model, height, width, tile)
     rows = spans(up_to(height, stride), h, halo, stride)
     return rows, spans(up_to(width, stride), w, halo, stride)
@@ -184,7 +198,7 @@ def _exact(model: BCM, call: Call, x: Tensor, tile: Tile) -> Tensor:
 
 def _blended(model: BCM, call: Call, x: Tensor) -> Tensor:
     height, width = x.shape[-2:]
-    size = model.network.window
+    size = _side(model)
     ramp = torch.hann_window(size + 2, periodic=False, device=x.device)[1:-1] + 1e-3
     weight = ramp[:, None] * ramp
     total = torch.zeros(1, 1, height, width, device=x.device)
@@ -218,7 +232,7 @@ def _result(model: BCM, call: Call, window: Tensor, top: int, left: int) -> Tens
         if not _is_out_of_memory(error):
             raise
         side = max(window.shape[-2:])
-        tile = side // 2 - up_to(model.network.receptive_field, model.network.stride)
+        tile = side // 2 - _halo(model)
         if tile < SMALLEST_TILE:
             raise ResourceError(
                 f"out of memory even in windows of {side} pixels: "

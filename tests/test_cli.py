@@ -37,6 +37,7 @@ RECORD = [
 ]  # fmt: skip
 COMMANDS = ("inpaint", "jpeg", "superres", "degrade", "compare", "models", "env")
 MODELS = ("list", "info", "download", "verify", "path", "rm", "convert", "card")
+HOLE = ("inpaint", "clean.png", "--mask", "mask.png")
 HOSTILE = ("[/x].jpg", "[red]a.jpg", "new\nline.jpg", "\x1b[31mred.jpg", "é😀.jpg", "n\udcff.jpg")
 
 Run = Callable[..., Result]
@@ -113,8 +114,8 @@ def copies(names: list[str], folder: str = ".") -> list[Path]:
 )
 def test_quick_answers_load_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys, atexit, time; began = time.perf_counter()\n"
-        "atexit.register(lambda: print(time.perf_counter() - began, *sys.modules, file=sys.stderr))\n"
+        "import sys, atexit; from time import perf_counter; began = perf_counter()\n"
+        "atexit.register(lambda: print(perf_counter() - began, *sys.modules, file=sys.stderr))\n"
         f"sys.argv[1:] = {arguments!r}; from restore.cli import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -169,7 +170,7 @@ def test_jpeg_keeps_to_the_file_and_says_so(run: Run) -> None:
 
 
 def test_inpaint_changes_the_hole_alone(run: Run) -> None:
-    result = run("inpaint", "clean.png", "--mask", "mask.png", "--json")
+    result = run(*HOLE, "--json")
     (record,) = records(result)
     before, after = pixels("clean.png"), pixels("clean_inpaint.png")
     hole = pixels("mask.png") > 127
@@ -184,6 +185,15 @@ def test_superres_enlarges_by_scale_or_to_a_size(run: Run) -> None:
     assert run("superres", "clean.png", "--size", "72x48", "-o", "b.png").exit_code == 0
     assert pixels("a.png").shape == (48, 72, 3)
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_sizes_are_those_of_the_image_upright(run: Run) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open("clean.png").save("turned.jpg", exif=exif)
+    assert run("superres", "turned.jpg", "--size", "96x64").exit_code == 2
+    (record,) = records(run("superres", "turned.jpg", "--size", "64x96", "--nfe", 1, "--json"))
+    assert (record["size_in"], record["size_out"]) == ([32, 48], [64, 96])
 
 
 def test_the_library_gives_the_same_pixels(run: Run, tiny_model: Path) -> None:
@@ -285,13 +295,13 @@ def test_a_label_is_for_class_conditional_models(run: Run) -> None:
     }  # fmt: skip
     generator = torch.Generator().manual_seed(0)
     shapes = build("adm", config).state_dict()
-    weights = {k: torch.randn(v.shape, generator=generator) / 10 for k, v in shapes.items()}
+    weights = {k: torch.randn(v.shape, generator=generator) / 3 for k, v in shapes.items()}
     write("classes.safetensors", weights, describe("adm", config))
-    arguments = ("jpeg", "photo.jpg", "-m", "classes.safetensors", "--nfe", 1, "-y")
+    arguments = (*HOLE, "-m", "classes.safetensors", "--nfe", 1, "--mode", "perceptual", "-y")
     made = []
     for label in (1, 2):
         assert run(*arguments, "--label", label).exit_code == 0
-        made.append(Path("photo_jpeg.png").read_bytes())
+        made.append(Path("clean_inpaint.png").read_bytes())
     assert made[0] != made[1]
     assert run(*arguments).exit_code == 2
     assert run(*arguments, "--label", 4).exit_code == 2
@@ -505,7 +515,7 @@ def test_images_come_and_go_through_pipes(run: Run) -> None:
 # What is refused before any work
 
 
-HOLE = ["inpaint", "clean.png", "--mask", "mask.png"]
+CONVERT = ("models", "convert", "x.pt", "-o", "x.safetensors")
 REFUSED = {
     "no such option": ["jpeg", "photo.jpg", "--blend", "0.5"],
     "no such command": ["denoise", "photo.jpg"],
@@ -544,6 +554,7 @@ REFUSED = {
     "a suffix with a folder": ["jpeg", "photo.jpg", "--suffix", "/x"],
     "quality where nothing is lost": ["jpeg", "photo.jpg", "--quality", "80"],
     "16 bits in JPEG": ["jpeg", "photo.jpg", "-o", "out.jpg", "--depth", "16"],
+    "an input of 16 bits in JPEG": ["superres", "deep.png", "--scale", "2", "-o", "out.jpg"],
     "transparency in JPEG": ["superres", "clear.png", "--scale", "2", "-o", "out.jpg"],
     "a side too long for WebP": ["superres", "long.png", "--scale", "2", "-o", "out.webp"],
     "a name too long": ["jpeg", "l" * 247 + ".jpg"],
@@ -558,7 +569,8 @@ REFUSED = {
     "a JPEG file called PNG": ["degrade", "jpeg", "clean.png", "-o", "out.png"],
     "a seed for a block": ["degrade", "inpaint", "clean.png", "--missing", "block", "--seed", "1"],
     "removing what is ours": ["models", "rm", "default"],
-    "a configuration that is no table": ["models", "convert", "x", "-o", "x.safetensors", "--config", "3"],
+    "a configuration that is no table": [*CONVERT, "--config", "3"],
+    "a configuration that is no JSON": [*CONVERT, "--config", "{"],
 }  # fmt: skip
 
 
@@ -572,6 +584,7 @@ def test_asked_wrongly_is_refused_before_any_work(
     os.link("photo.jpg", "hard.jpg")
     Image.open("clean.png").convert("RGBA").save("clear.png")
     Image.new("L", (9000, 1)).save("long.png")
+    Image.fromarray(np.zeros((9, 9), np.uint16)).save("deep.png")
     before = {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}
     result = run(*arguments, input=b"")
     assert result.exit_code == 2
@@ -705,7 +718,7 @@ def test_compare_measures(run: Run) -> None:
     result = run("compare", "photo.jpg", "clean.png", "--degraded", "photo.jpg")
     lines = dict(line.split(" ", 1) for line in result.stdout.splitlines())
     assert float(lines["psnr_db"]) > 15
-    assert lines["coefficients_kept"] == "1.0"
+    assert float(lines["coefficients_kept"]) > 0.9
     same = run("compare", "-", "clean.png", "--json", input=Path("clean.png").read_bytes())
     assert records(same)[0]["metrics"] == {"psnr_db": None, "ssim": 1.0, "max_error": 0}
     assert run("compare", "clean.png", "clean.png").stdout.startswith("psnr_db exact\n")

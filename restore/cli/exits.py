@@ -1,7 +1,7 @@
 """Exit: how a run ends, as a code for scripts.
 
     0 all done    1 internal error    2 asked wrongly    3 some inputs failed
-    4 model       5 environment       130, 143 interrupted
+    4 model       5 environment       129, 130, 143 interrupted by HUP, INT, TERM
 
 Our errors carry their code; here is the one place where an exception becomes one.
 """

@@ -59,9 +59,8 @@ class Restorer:
         from restore.images import decode, read_bytes, sniff
 
         data = read_bytes(job.input.path) if job.data is None else job.data
-        image: Picture | bytes = data
-        if self.task.name != "jpeg" or sniff(data) != "JPEG":
-            image = decode(data, max_pixels=self.max_pixels)
+        picture = decode(data, max_pixels=self.max_pixels)
+        image = data if self.task.name == "jpeg" and sniff(data) == "JPEG" else picture
         mask: Picture | str | None = None
         if isinstance(self.task.mask, Companion):
             mask = self._picture(self.task.mask.of(job.input), "mask")
@@ -74,7 +73,7 @@ class Restorer:
         except ImageError as error:  # it is for metrics alone
             return Given(image, mask, warnings=(str(error),))
         reference = self._picture(path, "reference")
-        size = self.task.size_out(job.outline.size) if job.outline else reference.size
+        size = self.task.size_out(picture.size)
         if reference.size != size:
             raise ImageError(
                 f"the reference {path!r} has {reference.size[0]}×{reference.size[1]} pixels, "

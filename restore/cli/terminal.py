@@ -133,7 +133,7 @@ def prepare() -> None:
 def lasting(seconds: float) -> str:
     """A duration in words: "0.8 s", "12 s", "3 min", "2.5 h"."""
     if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+        return f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 

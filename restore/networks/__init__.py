@@ -1,22 +1,16 @@
-"""Networks: F(c_in(t) x, t, u, label), the trainable part of a model; they know no task or file.
-
-Every network has `num_classes`, `stride` (height and width are multiples of it),
-`receptive_field` (pixels to each side; None where attention is global) and `window` (the size it
-was trained at, where it only works there).
-"""
+"""Networks: F(c_in(t) x, t, u, label), the trainable part of a model; they know no task or file."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-
 from restore.networks.adm import ADM
+from restore.networks.network import Network
 from restore.networks.patch import PatchUNet
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"adm": ADM, "patch": PatchUNet}
+ARCHITECTURES: dict[str, type[Network]] = {"adm": ADM, "patch": PatchUNet}
 
 
-def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
+def build(architecture: str, config: Mapping[str, Any]) -> Network:
     """The network of an architecture ("adm" or "patch") with its constructor's arguments."""
     if architecture not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
@@ -24,4 +18,4 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
     return ARCHITECTURES[architecture](**config)
 
 
-__all__ = ["ADM", "ARCHITECTURES", "PatchUNet", "build"]
+__all__ = ["ADM", "ARCHITECTURES", "Network", "PatchUNet", "build"]

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restore.networks.network import Network
+
 
 class Residual(nn.Module):
     """x + conv(norm(conv(norm(x)) + e)), both summands resampled by two where `resample` says so.
@@ -80,14 +82,13 @@ class Stage(nn.ModuleList):
         return x
 
 
-class ADM(nn.Module):
+class ADM(Network):
     """F(c_in x, t, u, label): (B, 3, H, W), H and W multiples of `stride`, to (B, 3, H, W).
 
     `channel_mult` gives the width at strides 1, 2, 4, …; `attention_strides` are those with
     attention. `num_classes` None makes it unconditional.
     """
 
-    receptive_field = None
     window = 64
 
     def __init__(
@@ -102,6 +103,7 @@ class ADM(nn.Module):
         super().__init__()
         self.model_channels, self.num_classes = model_channels, num_classes
         self.levels = len(channel_mult)
+        self.stride = 2 ** (self.levels - 1)
         widths = [m * model_channels for m in channel_mult]
         if any(w < 1 or w % 32 for w in widths):
             raise ValueError(f"widths {widths} are not multiples of 32, the groups of each norm")
@@ -151,11 +153,6 @@ class ADM(nn.Module):
         self.out = nn.Sequential(
             nn.GroupNorm(32, width), nn.SiLU(), _zeroed(nn.Conv2d(width, 3, 3, padding=1))
         )
-
-    @property
-    def stride(self) -> int:
-        """Height and width are multiples of this."""
-        return 2 ** (self.levels - 1)
 
     def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
         """x = c_in(t) x_t (B, 3, H, W); t, u (B,) or (1,); label (B,) or (1,), int64.

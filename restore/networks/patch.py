@@ -9,12 +9,15 @@ Blocks are EDSR's (Lim et al. 2017, no normalisation) in DRUNet's arrangement (Z
 on pixel-unshuffled input as in FFDNet (Zhang et al. 2018).
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from restore.networks.network import Network
 
 
 class LevelEmbedding(nn.Module):
@@ -42,8 +45,8 @@ class LevelEmbedding(nn.Module):
         k = torch.arange(1, self.frequencies + 1, device=t.device) * (math.pi / 4)
         angles = torch.cat([c[:, None] * k, r[:, None] * k], dim=1)
         pair = torch.stack([c, r], dim=1)
-        weights = self.layers[0].weight.dtype
-        return self.layers(torch.cat([pair, angles.sin(), angles.cos()], dim=1).to(weights))
+        features = torch.cat([pair, angles.sin(), angles.cos()], dim=1)
+        return self.layers(features.to(next(self.parameters()).dtype))
 
 
 class Block(nn.Module):
@@ -54,14 +57,16 @@ class Block(nn.Module):
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.levels = nn.Linear(features, 2 * channels)
-        for zero in (self.conv2.weight, self.conv2.bias, self.levels.weight, self.levels.bias):
-            nn.init.zeros_(zero)
+        for last in (self.conv2, self.levels):
+            for p in last.parameters():
+                nn.init.zeros_(p)
 
     def forward(self, x: Tensor, levels: Tensor) -> Tensor:
         a, b = self.levels(levels).chunk(2, dim=1)
         if len(levels) == 1:  # one pair of levels: fold into the convolution
-            weight = self.conv1.weight * (1 + a[0])[:, None, None, None]
-            h = F.conv2d(x, weight, torch.addcmul(b[0], self.conv1.bias, 1 + a[0]), padding=1)
+            weight, bias = self.conv1.parameters()
+            weight = weight * (1 + a[0])[:, None, None, None]
+            h = F.conv2d(x, weight, torch.addcmul(b[0], bias, 1 + a[0]), padding=1)
         else:
             h = self.conv1(x)
             a, b = a.to(h.dtype), b.to(h.dtype)
@@ -69,16 +74,22 @@ class Block(nn.Module):
         return x + self.conv2(F.relu_(h))
 
 
-class PatchUNet(nn.Module):
+class Row(nn.ModuleList):
+    """Blocks in turn, at one resolution."""
+
+    def forward(self, x: Tensor, levels: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, levels)
+        return x
+
+
+class PatchUNet(Network):
     """F(c_in x, t, u): (B, 3, H, W), H and W multiples of `stride`, to (B, 3, H, W).
 
     `channels` and `blocks` are per resolution: 1/2, 1/4, 1/8 and so on. `blocks` counts residual
     blocks on the way down and again on the way up; the lowest resolution has `middle` blocks.
     `config` holds the arguments, for a checkpoint.
     """
-
-    num_classes = None
-    window = None
 
     def __init__(
         self,
@@ -99,32 +110,23 @@ class PatchUNet(nn.Module):
         self.embedding = LevelEmbedding(features)
         self.stem = nn.Conv2d(12, channels[0], 3, padding=1)
         self.head = nn.Conv2d(channels[0], 12, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-        pairs = list(zip(channels, channels[1:], strict=False))
+        for p in self.head.parameters():
+            nn.init.zeros_(p)
+        pairs = list(itertools.pairwise(channels))
 
-        def row(c: int, n: int) -> nn.ModuleList:
-            return nn.ModuleList(Block(c, features) for _ in range(n))
+        def row(c: int, n: int) -> Row:
+            return Row(Block(c, features) for _ in range(n))
 
         self.encoder = nn.ModuleList(row(c, n) for c, n in zip(channels, blocks, strict=False))
         self.down = nn.ModuleList(nn.Conv2d(c, d, 2, stride=2) for c, d in pairs)
         self.middle = row(channels[-1], middle)
         self.up = nn.ModuleList(nn.Conv2d(d, 4 * c, 1) for c, d in pairs)
         self.decoder = nn.ModuleList(row(c, n) for c, n in zip(channels, blocks, strict=False))
-
-    @property
-    def stride(self) -> int:
-        """Height and width are multiples of this."""
-        return 2 ** (len(self.down) + 1)
-
-    @property
-    def receptive_field(self) -> int:
-        """Pixels that an output pixel sees to each side, at most."""
+        self.stride = 2 ** len(channels)
         convolutions = 2 * 2  # stem and head, at 1/2
-        blocks = [2 * len(row) for row in self.encoder] + [len(self.middle)]
-        for level, n in enumerate(blocks):
+        for level, n in enumerate((*(2 * n for n in blocks), middle)):
             convolutions += 2 * n * 2 ** (level + 1)
-        return convolutions + self.stride - 1  # and its place within the coarsest cell
+        self.receptive_field = convolutions + self.stride - 1  # and its place in the coarsest cell
 
     @property
     def flops_per_pixel(self) -> float:
@@ -147,15 +149,10 @@ class PatchUNet(nn.Module):
         levels = self.embedding(t, u)
         h = self.stem(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         skips = []
-        for blocks, down in zip(self.encoder, self.down, strict=True):
-            for block in blocks:
-                h = block(h, levels)
-            skips.append(h)
-            h = down(h)
-        for block in self.middle:
-            h = block(h, levels)
-        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
-            h = F.pixel_shuffle(up(h), 2).add_(skips.pop())
-            for block in blocks:
-                h = block(h, levels)
+        for row, down in zip(self.encoder, self.down, strict=True):
+            skips.append(row(h, levels))
+            h = down(skips[-1])
+        h = self.middle(h, levels)
+        for row, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+            h = row(F.pixel_shuffle(up(h), 2).add_(skips.pop()), levels)
         return F.pixel_shuffle(self.head(h), 2)

@@ -1,4 +1,4 @@
-"""Solvers: one file a method, each one function of (model, degradation, y, start, preset, noise)."""
+"""Solvers: one file a method, each a function of (model, degradation, y, start, preset, noise)."""
 
 from restore.solvers.bcm import bcm, spread
 

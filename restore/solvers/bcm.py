@@ -44,6 +44,7 @@ def spread(preset: Preset, nfe: int) -> Preset:
     return replace(preset, levels=tuple(float(level) for level in levels), flips=flips)
 
 
+@torch.inference_mode()
 def bcm(
     model: BCM,
     degradation: Degradation,
@@ -81,14 +82,11 @@ def bcm(
                 progress()
             return total.div_(preset.flips)
 
-        with torch.inference_mode():
-            x = tiled(model, restored, x, tile=tile)
-            if preset.momentum:
-                x0 = x.clone()
-                if before is not None:
-                    x.add_(x0 - before, alpha=preset.momentum)
-                before = x0
-            x = degradation.project(x, y, out=x)
-    for _ in range(3):  # the box [-1, 1] and the feasible set in turn
-        x = degradation.project(x.clamp_(-1, 1), y, out=x)
-    return x
+        x = tiled(model, restored, x, tile=tile)
+        if preset.momentum:
+            x0 = x.clone()
+            if before is not None:
+                x.add_(x0 - before, alpha=preset.momentum)
+            before = x0
+        x = degradation.project(x, y, out=x)
+    return degradation.settle(x, y, out=x)

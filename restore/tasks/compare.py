@@ -40,7 +40,7 @@ def compare(
     if given.size == picture.size:
         found["psnr_input_db"] = decibels(metrics.psnr(*same_kind(given, clean)))
         data = degraded if isinstance(degraded, bytes) else None
-        if data is None and isinstance(degraded, str) or hasattr(degraded, "__fspath__"):
+        if (data is None and isinstance(degraded, str)) or hasattr(degraded, "__fspath__"):
             data = read_bytes(degraded)
         if data is not None and sniff(data) == "JPEG" and picture.depth == 8:
             stored = decode(data, max_pixels=max_pixels, upright=False)

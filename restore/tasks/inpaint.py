@@ -15,14 +15,14 @@ from restore.images import Picture, as_picture
 from restore.tasks.fill import fill
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.result import Result
-from restore.tasks.run import Problem, Settings, solve
+from restore.tasks.run import DEFAULTS, Problem, Settings, solve
 
 
 def inpaint(
     image: Any,
     mask: Any,
     model: BCM | None = None,
-    settings: Settings = Settings(),
+    settings: Settings = DEFAULTS,
     *,
     invert_mask: bool = False,
     dilate: int = 0,

@@ -12,7 +12,7 @@ from restore.degradations import Free, Jpeg
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_bytes, sniff
 from restore.jpegfile import JpegFile, coefficients_kept, read_jpeg, write_jpeg
 from restore.tasks.result import Result
-from restore.tasks.run import Problem, Settings, decibels, solve
+from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, solve
 
 UNKNOWN_QUALITY = 30.0  # where the file that was compressed is not at hand
 IJG_LUMA_MEAN = 57.625  # of the standard luma table (ITU-T T.81, table K.1)
@@ -21,7 +21,7 @@ IJG_LUMA_MEAN = 57.625  # of the standard luma table (ITU-T T.81, table K.1)
 def jpeg(
     image: Any,
     model: BCM | None = None,
-    settings: Settings = Settings(),
+    settings: Settings = DEFAULTS,
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> Result:

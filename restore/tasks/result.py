@@ -23,7 +23,7 @@ class Result:
 
     @property
     def image(self) -> np.ndarray:
-        """(H, W, C) uint8 or uint16, the input's depth; alpha is the last channel where it had one."""
+        """(H, W, C) uint8 or uint16, the input's depth; alpha comes last, where it had one."""
         pixels, alpha = self.picture.pixels, self.picture.alpha
         return pixels if alpha is None else np.dstack([pixels, alpha])
 

@@ -60,6 +60,9 @@ class Settings:
             raise RequestError(f"tile is {self.tile}, expected 'auto', 0 or a side in pixels")
 
 
+DEFAULTS = Settings()
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A picture to restore and what is known of how it was degraded.
@@ -135,9 +138,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     return Result(picture, report)
 
 
-def preset_of(
-    model: BCM, task: str, mode: Mode, nfe: int, severity: float | None = None
-) -> Preset:
+def preset_of(model: BCM, task: str, mode: Mode, nfe: int, severity: float | None = None) -> Preset:
     """The model's own preset, or the embedded default's where nobody tuned the model.
 
     RequestError where nothing is tuned for the mode.

@@ -14,14 +14,14 @@ from restore.degradations import Resize
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.tasks.result import Result
-from restore.tasks.run import Problem, Settings, decibels, solve
+from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, solve
 
 
 def superres(
     image: Any,
     scale: float | None = None,
     model: BCM | None = None,
-    settings: Settings = Settings(),
+    settings: Settings = DEFAULTS,
     *,
     size: tuple[int, int] | None = None,
     max_pixels: int = MAX_PIXELS,

@@ -1,0 +1,23 @@
+"""Network: F(c_in(t) x, t, u, label), the trained part of a model."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class Network(nn.Module, ABC):
+    """What every network says of itself.
+
+    num_classes: classes it is conditioned on, or None. stride: height and width are multiples of
+    it. receptive_field: pixels that an output pixel sees to each side at most, None where attention
+    is global. window: the size it was trained at, where it only works there.
+    """
+
+    num_classes: int | None = None
+    stride: int
+    receptive_field: int | None = None
+    window: int | None = None
+
+    @abstractmethod
+    def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
+        """x = c_in(t) x_t (B, 3, H, W); t and u (B,) or (1,), above 0; label (B,) or (1,)."""

@@ -1,0 +1,25 @@
+"""Training: photographs, losses and the loop that make a bidirectional consistency model.
+
+A batch is shared out among loss terms; the weights that are kept are their moving average.
+"""
+
+from restore.training.losses import LOSSES, Batch, earlier, pseudo_huber, semigroup
+from restore.training.optimizers import Muon, orthogonal
+from restore.training.photographs import Photographs
+from restore.training.recipe import Recipe, draw_levels
+from restore.training.trainer import Trainer, denoising_psnr
+
+__all__ = [
+    "LOSSES",
+    "Batch",
+    "Muon",
+    "Photographs",
+    "Recipe",
+    "Trainer",
+    "denoising_psnr",
+    "draw_levels",
+    "earlier",
+    "orthogonal",
+    "pseudo_huber",
+    "semigroup",
+]

@@ -1,0 +1,120 @@
+"""Losses: the terms that make a bidirectional consistency model.
+
+Each is one function of (model, target, batch):
+
+- diagonal: the EDM denoising loss on D(x_t, t), Karras et al. 2022, eq. 2 and 8, in F's own units;
+- consistency and trajectory: the published loss of BCM (Li and He 2024, arXiv 2403.18035, eq. 12
+  and 13), with Pseudo-Huber distance;
+- semigroup: f(x, t, u) = f(f(x, t, m), m, u) for m between t and u, the right side held fixed
+  (flow maps: Boffi et al. 2024, arXiv 2406.07507), which distils the diagonal into jumps.
+
+`target` is the exponential moving average of `model`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
+from restore.training.recipe import Recipe, draw_levels
+
+
+def pseudo_huber(difference: Tensor, c: float) -> Tensor:
+    """(sqrt(|Δ|² + c²) - c) / sqrt(dim), one value an image (B,)."""
+    square = difference.square().flatten(1)
+    return ((square.sum(dim=1) + c**2).sqrt() - c) / math.sqrt(square.shape[1])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clean images x, their noise, their levels t (B,), and x_t = x + t noise."""
+
+    x: Tensor
+    noise: Tensor
+    t: Tensor
+    recipe: Recipe
+    generator: torch.Generator
+
+    def at(self, t: Tensor) -> Tensor:
+        return self.x + t[:, None, None, None] * self.noise
+
+    def uniform(self) -> Tensor:
+        return torch.rand(len(self.x), generator=self.generator, device=self.x.device)
+
+    @property
+    def huber(self) -> float:
+        return self.recipe.huber * self.recipe.crop / 64
+
+
+Loss = Callable[[BCM, BCM, Batch], Tensor]
+
+
+def diagonal(model: BCM, target: BCM, batch: Batch) -> Tensor:
+    """EDM's denoising loss, in units of F: weight (t² + s²) / (t s)²."""
+    s, t = model.sigma_data, batch.t[:, None, None, None]
+    x_t = batch.at(batch.t)
+    norm = t**2 + s**2
+    wanted = (batch.x - s**2 / norm * x_t) * norm.sqrt() / (t * s)
+    return (model.evaluate(x_t, batch.t, batch.t) - wanted).square().mean()
+
+
+def earlier(t: Tensor, bins: int) -> Tensor:
+    """The next level below t on Karras's schedule (rho 7) of `bins` levels."""
+    low, high, rho = SIGMA_MIN, SIGMA_MAX, 7.0
+    root = (high ** (1 / rho) - low ** (1 / rho)) / bins
+    return (t ** (1 / rho) - root).clamp(min=low ** (1 / rho)) ** rho
+
+
+def consistency(model: BCM, target: BCM, batch: Batch) -> Tensor:
+    """d(f(x_t, t, 0), sg f(x_t', t', 0)) / |t - t'|, t' a step below t on the same noise."""
+    t, below = batch.t, earlier(batch.t, batch.recipe.bins)
+    low = torch.full_like(t, SIGMA_MIN)
+    with torch.no_grad():
+        wanted = target(batch.at(below), below, low)
+    distance = pseudo_huber(model(batch.at(t), t, low) - wanted, batch.huber)
+    return (distance / (t - below).clamp(min=1e-4)).mean()
+
+
+def trajectory(model: BCM, target: BCM, batch: Batch) -> Tensor:
+    """d(f(f(x_t, t, u), u, 0), sg f(x_t', t', 0)) / |t - u|, through the inner jump only."""
+    t, below = batch.t, earlier(batch.t, batch.recipe.bins)
+    low = torch.full_like(t, SIGMA_MIN)
+    u = draw_levels(len(t), batch.recipe, batch.generator)
+    u = torch.where((u - t).abs() < 0.05 * t, 1.5 * t, u).clamp(max=SIGMA_MAX)
+    with torch.no_grad():
+        wanted = target(batch.at(below), below, low)
+    landed = target(model(batch.at(t), t, u), u, low)
+    distance = pseudo_huber(landed - wanted, batch.huber)
+    return (distance / (t - u).abs().clamp(min=1e-2)).mean()
+
+
+def semigroup(model: BCM, target: BCM, batch: Batch) -> Tensor:
+    """f(x_t, t, u) against sg f(sg f(x_t, t, m), m, u), in units of F; u above or below t."""
+    t, s = batch.t, model.sigma_data
+    low, high = math.log(SIGMA_MIN), math.log(SIGMA_MAX)
+    broad = low + (high - low) * batch.uniform()
+    u = torch.where(batch.uniform() < 0.35, torch.full_like(t, SIGMA_MIN), broad.exp())
+    u = torch.where((u / t).log().abs() < 0.05, (t * 0.5).clamp(min=SIGMA_MIN), u)
+    u = torch.where((u / t).log().abs() < 0.05, 2 * t, u)
+    m = (t.log() + (u / t).log() * (0.02 + 0.96 * batch.uniform())).exp()
+    x_t = batch.at(t)
+    tc, uc = (v[:, None, None, None] for v in (t, u))
+    norm = tc**2 + s**2
+    with torch.no_grad():
+        landed = target(target(x_t, t, m), m, u)
+        wanted = (landed - (tc * uc + s**2) / norm * x_t) * norm.sqrt() / ((tc - uc) * s)
+    error = (model.evaluate(x_t, t, u) - wanted).square().flatten(1).mean(dim=1)
+    return (error / (error.detach() + 0.1).sqrt()).mean()
+
+
+LOSSES: dict[str, Loss] = {
+    "diagonal": diagonal,
+    "consistency": consistency,
+    "trajectory": trajectory,
+    "semigroup": semigroup,
+}

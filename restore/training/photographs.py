@@ -1,0 +1,73 @@
+"""Photographs: what to train on, as bytes on the device; crops are cut there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from restore.images import as_picture
+
+
+class Photographs:
+    """Training photographs as bytes on one device, each at several scales; crops are cut there."""
+
+    def __init__(
+        self,
+        pictures: Sequence[np.ndarray],
+        scales: Sequence[float] = (1.0, 0.6, 0.36),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """`pictures` are (H, W, 3) uint8 arrays; scales below 1 shrink by area averaging."""
+        levels = []
+        for picture in pictures:
+            for scale in scales:
+                size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+                shrunk = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+                levels.append(picture if scale == 1 else shrunk)
+        self.sizes = torch.tensor([level.shape[:2] for level in levels])
+        lengths = self.sizes.prod(dim=1)
+        self.starts = (lengths.cumsum(0) - lengths).to(device)
+        flat = np.concatenate([level.reshape(-1, 3) for level in levels])
+        self.pixels = torch.from_numpy(flat).to(device)
+        self.sizes = self.sizes.to(device)
+
+    @classmethod
+    def from_folder(cls, folder: Path, device: torch.device | str = "cpu") -> Photographs:
+        """All PNG, JPEG and WebP files of a folder."""
+        endings = {".png", ".jpg", ".jpeg", ".webp"}
+        paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in endings)
+        if not paths:
+            raise FileNotFoundError(f"no pictures in {folder}: run examples/debian_photos.py first")
+        pixels = [as_picture(p).pixels for p in paths]
+        return cls([np.repeat(p, 3, 2) if p.shape[2] == 1 else p for p in pixels], device=device)
+
+    def crops(self, n: int, size: int, generator: torch.Generator) -> Tensor:
+        """n random crops (n, 3, size, size) in [-1, 1], turned and mirrored, seldom flat."""
+        device = self.pixels.device
+        large = (self.sizes.min(dim=1).values >= size).nonzero()[:, 0]
+        rooms = (self.sizes[large] - size + 1).prod(dim=1).double()
+        drawn = torch.multinomial(rooms, 2 * n, replacement=True, generator=generator)
+        which = large[drawn]
+        place = torch.rand(2 * n, 2, generator=generator, device=device)
+        corner = (place * (self.sizes[which] - size + 1)).long()
+        width = self.sizes[which, 1]
+        start = self.starts[which] + corner[:, 0] * width + corner[:, 1]
+
+        def cut(start: Tensor, width: Tensor, step: int) -> Tensor:
+            rows = torch.arange(0, size, step, device=device)
+            index = start[:, None, None] + rows[:, None] * width[:, None, None] + rows
+            return self.pixels[index].float()
+
+        contrast = cut(start, width, size // 8).std(dim=(1, 2)).mean(dim=1)
+        weight = contrast.clamp(max=20) + 2
+        chosen = torch.multinomial(weight, n, generator=generator)
+        x = cut(start[chosen], width[chosen], 1).permute(0, 3, 1, 2) / 127.5 - 1
+        flips = torch.randint(0, 8, (n,), generator=generator, device=device).tolist()
+        turned = [torch.rot90(i, k % 4, (1, 2)) for i, k in zip(x, flips, strict=True)]
+        both = zip(turned, flips, strict=True)
+        return torch.stack([i.flip(2) if k >= 4 else i for i, k in both])

@@ -1,0 +1,44 @@
+"""Recipe: all that decides a training run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from restore.bcm import SIGMA_MAX, SIGMA_MIN
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a run; what is written beside its checkpoints."""
+
+    network: Mapping[str, object] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=lambda: {"diagonal": 1.0})
+    batch: int = 32
+    crop: int = 64
+    optimizer: str = "muon"  # or "adamw"
+    learning_rate: float = 1e-3
+    warmup: int = 200  # steps
+    decay_from: float = 0.7  # fraction of the run after which the rate falls, linearly, to a 50th
+    ema: float = 0.999
+    level_mean: float = -1.7  # ln t of most samples: normal with this mean
+    level_std: float = 1.2
+    broad: float = 0.15  # share of levels drawn log-uniformly over the whole range
+    bins: int = 320  # discretisation of the consistency terms
+    huber: float = 0.06  # Pseudo-Huber c, for 64 pixels; scaled with the crop
+    seed: int = 0
+
+
+def draw_levels(n: int, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Noise levels (n,) for training: lognormal, with a share spread over the whole range."""
+    device = generator.device
+    normal = torch.randn(n, generator=generator, device=device)
+    level = (recipe.level_mean + recipe.level_std * normal).exp()
+    low, high = math.log(SIGMA_MIN), math.log(SIGMA_MAX)
+    spread = (low + (high - low) * torch.rand(n, generator=generator, device=device)).exp()
+    chosen = torch.rand(n, generator=generator, device=device) < recipe.broad
+    return torch.where(chosen, spread, level).clamp(SIGMA_MIN, SIGMA_MAX)

@@ -1,0 +1,86 @@
+"""The house: a room imports only from the floors below it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "restore"
+FLOORS = {
+    "errors": 0, "defaults": 0,
+    "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1, "metrics": 1,
+    "bcm": 2,
+    "checkpoints": 3, "tiling": 3,
+    "solvers": 4,
+    "tasks": 5,
+    "training": 6,
+    "cli": 7, "__init__": 8, "__main__": 8,
+}  # fmt: skip
+SAME_FLOOR = {("degradations", "jpegfile")}  # the box is made of a file's tables
+HOMES = {
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "huggingface_hub": {"checkpoints", "cli"},
+    "PIL": {"images", "jpegfile", "tasks"},
+    "cv2": {"images", "tasks", "training", "cli"},
+}
+
+
+def rooms():
+    paths = sorted(ROOT.rglob("*.py"))
+    return [(path.relative_to(ROOT).parts[0].removesuffix(".py"), path) for path in paths]
+
+
+def imported(path: Path):
+    """(module, line) of every import, those for type checkers alone left out."""
+    tree = ast.parse(path.read_text())
+    typing = [
+        n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)
+    ]
+    skipped = {id(inner) for block in typing for inner in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "restore":
+                yield from ((f"restore.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield node.module, node.lineno
+
+
+@pytest.mark.parametrize(("room", "path"), rooms(), ids=lambda v: str(getattr(v, "name", v)))
+def test_a_room_imports_only_from_floors_below(room, path):
+    for module, line in imported(path):
+        if not module.startswith("restore."):
+            continue
+        other = module.split(".")[1]
+        if other == room or other not in FLOORS:
+            continue
+        assert FLOORS[other] < FLOORS[room] or (room, other) in SAME_FLOOR, (
+            f"{path}:{line}: {module}"
+        )
+
+
+@pytest.mark.parametrize(("room", "path"), rooms(), ids=lambda v: str(getattr(v, "name", v)))
+def test_libraries_live_in_their_rooms(room, path):
+    for module, line in imported(path):
+        allowed = HOMES.get(module.split(".")[0])
+        assert allowed is None or room in allowed, f"{path}:{line}: {module}"
+
+
+def test_every_room_has_a_floor():
+    assert {room for room, _ in rooms()} == set(FLOORS)
+
+
+def test_files_stay_short():
+    long = {str(path): n for _, path in rooms() if (n := len(path.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_importing_restore_loads_no_torch():
+    code = "import restore, sys; sys.exit(any(m in sys.modules for m in ('torch', 'cv2', 'PIL')))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent).returncode == 0
