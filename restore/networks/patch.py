@@ -71,7 +71,7 @@ class Block(nn.Module):
             h = self.conv1(x)
             a, b = a.to(h.dtype), b.to(h.dtype)
             h = torch.addcmul(b[..., None, None], h, (1 + a)[..., None, None])
-        return x + self.conv2(F.relu_(h))
+        return self.conv2(F.relu_(h)).add_(x)
 
 
 class Row(nn.ModuleList):
