@@ -34,11 +34,11 @@ from restore.tasks.masks import thickness
 from restore.tiling import NoiseField
 
 SEVERITIES = {
-    "jpeg": (10, 20, 40, 75),
+    "jpeg": (10, 20, 40, 80),
     "superres": (2, 4),
     "inpaint": ("half", "scratches", "block"),
 }
-FACTORS = (0.5, 0.7, 0.84, 1.2, 1.4, 2.0)
+FACTORS = (0.7, 1.4)
 GOOD_ENOUGH = 0.01  # dB
 
 
@@ -135,11 +135,11 @@ def neighbours(p: Point, task: str, nfe: int) -> Iterator[tuple[str, list[Point]
     if nfe > p.flips:
         yield "low", [replace(p, low=p.low * f) for f in FACTORS if p.low * f <= p.high]
     if p.estimator == "jump":
-        yield "noise", [replace(p, noise=n) for n in (0.0, 0.3, 0.6, 1.0) if n != p.noise]
+        yield "noise", [replace(p, noise=n) for n in (0.0, 0.3, 0.6) if n != p.noise]
     elif nfe > 1:
-        yield "flips", [replace(p, flips=k) for k in (1, 2, 4) if nfe % k == 0 and k != p.flips]
+        yield "flips", [replace(p, flips=k) for k in (1, 2) if nfe % k == 0 and k != p.flips]
     if nfe // p.flips > 1:
-        yield "momentum", [replace(p, momentum=m) for m in (0.0, 0.3, 0.6) if m != p.momentum]
+        yield "momentum", [replace(p, momentum=m) for m in (0.0, 0.3) if m != p.momentum]
     if task == "jpeg":
         yield "shrink", [replace(p, shrink=s) for s in (0.5, 0.35, 0.25) if s != p.shrink]
 
@@ -166,7 +166,7 @@ def search(model, task: str, c: Case, nfe: int, first: Point, fidelity: Score | 
 
 FIRST = {
     ("jpeg", 10): (0.13, 0.06), ("jpeg", 20): (0.1, 0.05), ("jpeg", 40): (0.07, 0.04),
-    ("jpeg", 75): (0.04, 0.02), ("superres", 2): (0.15, 0.05), ("superres", 4): (0.25, 0.06),
+    ("jpeg", 80): (0.04, 0.02), ("superres", 2): (0.15, 0.05), ("superres", 4): (0.25, 0.06),
     ("inpaint", "half"): (0.2, 0.04), ("inpaint", "scratches"): (0.3, 0.04),
     ("inpaint", "block"): (1.0, 0.05),
 }  # fmt: skip

@@ -34,8 +34,24 @@ class Figure:
     baseline: float | None = None
 
 
-def card(checkpoint: Checkpoint, figures: Sequence[Figure] = ()) -> str:
-    """The README.md of a checkpoint: YAML front matter for the Hub, then Markdown."""
+def shipped(checkpoint: Checkpoint) -> tuple[str, tuple[Figure, ...]]:
+    """What lies beside an embedded checkpoint: its story in Markdown, and its measured figures."""
+    if checkpoint.source != "embedded":
+        return "", ()
+    beside = Path(__file__).with_name(checkpoint.file)
+    story, figures = beside.with_suffix(".md"), beside.with_suffix(".json")
+    rows = json.loads(figures.read_text(encoding="utf-8")) if figures.is_file() else []
+    text = story.read_text(encoding="utf-8") if story.is_file() else ""
+    return text, tuple(Figure(**row) for row in rows)
+
+
+def card(checkpoint: Checkpoint, figures: Sequence[Figure] | None = None) -> str:
+    """The README.md of a checkpoint: YAML front matter for the Hub, then Markdown.
+
+    `figures` None stands for those that ship with the checkpoint.
+    """
+    story, own = shipped(checkpoint)
+    figures = own if figures is None else figures
     lines = [
         "---",
         *(f"{key}: {_json(value)}" for key, value in _front(checkpoint, figures)),
@@ -51,6 +67,8 @@ def card(checkpoint: Checkpoint, figures: Sequence[Figure] = ()) -> str:
         f"bcm-restore jpeg photo.jpg --model {_address(checkpoint)}",
         "```\n",
     ]
+    if story:
+        lines += [story.strip(), ""]
     if figures:
         lines += ["## Results\n", *_table(_results(figures)), ""]
     presets: list[tuple[str, ...]] = [
@@ -82,7 +100,7 @@ def card(checkpoint: Checkpoint, figures: Sequence[Figure] = ()) -> str:
 def publish(
     checkpoint: Checkpoint,
     folder: str | Path,
-    figures: Sequence[Figure] = (),
+    figures: Sequence[Figure] | None = None,
     *,
     overwrite: bool = False,
 ) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from restore.degradations import Resize
 from restore.errors import RequestError
-from restore.images import Picture, as_picture, encode
+from restore.images import Picture, as_picture, check_encodable
 from restore.tasks.masks import hole_of
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -24,7 +25,9 @@ def compressed(image: Any, quality: int = 10, sampling: str = "4:2:0") -> bytes:
         raise RequestError(f"quality is {quality}, expected 1 to 100")
     if sampling not in SAMPLINGS:
         raise RequestError(f"sampling is {sampling!r}, expected one of {', '.join(SAMPLINGS)}")
-    pixels = as_picture(image).at_depth(8).pixels
+    picture = as_picture(image).at_depth(8)
+    check_encodable(picture.size, "JPEG", alpha=False)
+    pixels = picture.pixels
     stream = io.BytesIO()
     plain = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     plain.save(stream, "JPEG", quality=quality, subsampling=sampling)
@@ -33,7 +36,7 @@ def compressed(image: Any, quality: int = 10, sampling: str = "4:2:0") -> bytes:
 
 def reduced(image: Any, scale: float) -> Picture:
     """The picture shrunk by a real factor above 1 with Pillow's antialiased bicubic."""
-    if scale <= 1:
+    if not math.isfinite(scale) or scale <= 1:
         raise RequestError(f"scale is {scale:g}, expected a factor above 1")
     picture = as_picture(image)
     width, height = (max(1, round(side / scale)) for side in picture.size)
@@ -70,8 +73,3 @@ def random_mask(size: tuple[int, int], kind: str, seed: int = 0) -> Picture:
     else:
         raise RequestError(f"no mask is called {kind!r}: expected half, scratches or block")
     return Picture(mask[..., None])
-
-
-def png(picture: Picture) -> bytes:
-    """The picture as the bytes of a PNG file."""
-    return encode(picture, "PNG")

@@ -15,7 +15,7 @@ from restore.images import Picture, as_picture
 from restore.tasks.fill import fill
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.result import Result
-from restore.tasks.run import DEFAULTS, Problem, Settings, solve
+from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, solve
 
 
 def inpaint(
@@ -30,13 +30,12 @@ def inpaint(
     """Fill the white pixels of `mask` in `image`: the problem y = m x, with m the known pixels.
 
     image: path, bytes, PIL image, array or Picture. mask: the same, of the same size, or a bool
-    array, or "alpha" for the picture's transparent pixels, which come out opaque. Raises ImageError
-    for what cannot be read or makes no sense, RequestError for wrong settings.
+    array, or "alpha" for the picture's transparent pixels. What is restored comes out opaque.
+    Raises ImageError for what cannot be read or makes no sense, RequestError for wrong settings.
     """
     source = as_picture(image)
     hole, warnings = hole_of(mask, source, invert=invert_mask, dilate=dilate)
     known = torch.from_numpy(~hole)[None, None]
-    device = model.device if model else torch.device("cpu")
 
     def finish(restored: Picture) -> Picture:
         pixels = restored.pixels
@@ -51,20 +50,21 @@ def inpaint(
         a, b = stored.pixels, source.pixels
         worst = metrics.max_error(a, b, ~hole)
         return {
-            "known_max_error": worst,
-            "consistency_psnr_db": None,
+            "psnr_input_db": decibels(metrics.psnr(a, b)),
+            "consistency_psnr_db": decibels(metrics.psnr(a, b, ~hole)),
             "consistency_exact": worst == 0,
-            "restored_fraction": round(float(hole.mean()), 6),
+            "known_max_error": worst,
         }
 
-    x = source.tensor()
     problem = Problem(
         task="inpaint",
+        image=image,
         source=source,
+        size=source.size,
         severity=thickness(hole),
-        degradation=lambda preset: Mask(known.to(device)),
-        y=x.to(device),
-        start=lambda: fill(x.clone(), known),
+        degradation=lambda preset: Mask(known),
+        observe=lambda device: source.tensor().to(device),
+        start=lambda y: fill(source.tensor(), known),
         finish=finish,
         proof=proof,
         warnings=warnings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from restore.degradations import Free, Jpeg
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_bytes, sniff
 from restore.jpegfile import JpegFile, coefficients_kept, read_jpeg, write_jpeg
 from restore.tasks.result import Result
-from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, solve
+from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, same_kind, solve
 
 UNKNOWN_QUALITY = 30.0  # where the file that was compressed is not at hand
 IJG_LUMA_MEAN = 57.625  # of the standard luma table (ITU-T T.81, table K.1)
+WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
+WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
 
 
 def jpeg(
@@ -31,48 +34,45 @@ def jpeg(
     Picture) is restored too, but nothing is known of its tables, so nothing holds the result, and
     the record says so. Raises ImageError for what cannot be read or has over `max_pixels`.
     """
-    data = _jpeg_bytes(image)
-    if data is None:
-        source, file = as_picture(image, max_pixels=max_pixels), None
-        warnings: tuple[str, ...] = (
-            "not a JPEG file: no coefficients are known, so the result is not held to them",
-        )
-    else:
-        source = decode(data, max_pixels=max_pixels, upright=False)
-        file = read_jpeg(data)
-        warnings = file.notes
-    device = model.device if model else "cpu"
+    source, file = opened(image, max_pixels)
+    warnings: tuple[str, ...] = (
+        "not the path or the bytes of a JPEG file: no coefficients are known, so the result is not "
+        "held to them",
+    )
 
     def proof(stored: Picture) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            "psnr_input_db": decibels(metrics.psnr(stored.pixels, source.pixels))
-        }
-        if file is None:
-            return {**found, "consistency_psnr_db": None, "consistency_exact": False}
-        encoded = write_jpeg(_plain(stored), file)
-        again = decode(encoded, max_pixels=max_pixels, upright=False).pixels
-        consistency = decibels(metrics.psnr(again, source.pixels))
-        return {
-            **found,
-            "consistency_psnr_db": consistency,
-            "consistency_exact": consistency is None,
-            "coefficients_kept": round(coefficients_kept(_plain(stored), file), 6),
-        }
+        psnr = decibels(metrics.psnr(stored.pixels, source.pixels))
+        return {"psnr_input_db": psnr, **consistency(stored, source, file)}
 
     problem = Problem(
         task="jpeg",
+        image=image,
         source=source,
+        size=source.size,
         severity=UNKNOWN_QUALITY if file is None else quality_of(file),
         degradation=lambda preset: (
             Free() if file is None else Jpeg.from_file(file, shrink=preset.shrink or 0.5)
         ),
-        y=None if file is None else Jpeg.observe(file, device=device),
-        start=source.tensor,
+        observe=lambda device: None if file is None else Jpeg.observe(file, device),
+        start=lambda y: source.tensor(),
         finish=lambda restored: restored,
         proof=proof,
-        warnings=warnings,
+        warnings=warnings if file is None else file.notes,
     )
     return solve(problem, model, settings)
+
+
+def opened(image: Any, max_pixels: int) -> tuple[Picture, JpegFile | None]:
+    """The picture; where it is a JPEG file as stored, not upright, and with the file's content."""
+    if isinstance(image, str | os.PathLike):
+        data = read_bytes(image)
+    elif isinstance(image, bytes | bytearray | memoryview):
+        data = bytes(image)
+    else:
+        return as_picture(image, max_pixels=max_pixels), None
+    if sniff(data) != "JPEG":
+        return decode(data, max_pixels=max_pixels), None
+    return decode(data, max_pixels=max_pixels, upright=False), read_jpeg(data)
 
 
 def quality_of(file: JpegFile) -> float:
@@ -81,14 +81,33 @@ def quality_of(file: JpegFile) -> float:
     return float(np.clip(5000 / percent if percent > 100 else (200 - percent) / 2, 1, 100))
 
 
-def _jpeg_bytes(image: Any) -> bytes | None:
-    """The bytes of a JPEG file, or None for a picture that is none."""
-    if isinstance(image, Picture) or hasattr(image, "__array_interface__"):
-        return None
-    data = bytes(image) if isinstance(image, bytes | bytearray) else read_bytes(image)
-    return data if sniff(data) == "JPEG" else None
+def consistency(stored: Picture, source: Picture, file: JpegFile | None) -> dict[str, Any]:
+    """How near a picture, compressed as `file` was, comes to it; `source` is what it shows.
 
-
-def _plain(picture: Picture) -> np.ndarray:
-    """(H, W) for grey and (H, W, 3) for colour."""
-    return picture.pixels[..., 0] if picture.grey else picture.pixels
+    All are as stored, not upright. Compressed again by an encoder, not by our own formulas, unless
+    its samplings are such as the encoder does not write.
+    """
+    if file is None or not any(part.known.any() for part in file.components):
+        return {"consistency_psnr_db": None, "consistency_exact": False}
+    picture = stored.at_depth(8)
+    luma, *chroma = (part.sampling for part in file.components)
+    if luma == (1, 1) and chroma in WRITTEN:
+        pixels = picture.pixels[..., 0] if picture.grey else picture.pixels
+        data = write_jpeg(pixels, file)
+        again = decode(data, max_pixels=pixels.size, upright=False)
+        kept = coefficients_kept(pixels, file)
+    else:
+        compress = Jpeg.from_file(file, margin=0)
+        y, k = Jpeg.observe(file), compress(picture.tensor())
+        equal = [
+            (a == b)[0].numpy()[part.known]
+            for a, b, part in zip(k, y, file.components, strict=True)
+        ]
+        kept = sum(int(e.sum()) for e in equal) / sum(e.size for e in equal)
+        again, source = (picture.with_tensor(compress.pinv(some)) for some in (k, y))
+    found = decibels(metrics.psnr(*same_kind(again, source)))
+    return {
+        "consistency_psnr_db": found,
+        "consistency_exact": found is None,
+        "coefficients_kept": round(kept, 6),
+    }

@@ -26,15 +26,17 @@ def hole_of(
     "alpha": the fully transparent pixels of the picture itself. `dilate` grows the hole by so many
     pixels to each side. ImageError for a mask of another size, empty, full, or of 0 and 1.
     """
-    if dilate < 0:
-        raise RequestError(f"dilate is {dilate}, expected 0 or more pixels")
+    if not isinstance(dilate, int) or dilate < 0:
+        raise RequestError(f"dilate is {dilate!r}, expected 0 or more pixels")
     warnings: tuple[str, ...] = ()
     if isinstance(mask, str) and mask == "alpha":
         if picture.alpha is None:
             raise ImageError("mask 'alpha' needs a picture with transparency; this one has none")
         hole = picture.alpha == 0
     elif isinstance(mask, np.ndarray) and mask.dtype == bool:
-        hole = mask
+        hole = mask[..., 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
+        if hole.ndim != 2:
+            raise RequestError(f"a mask (H, W) of bool was expected, found {mask.shape}")
     else:
         hole, warnings = _thresholded(as_picture(mask))
     if hole.shape != picture.pixels.shape[:2]:
@@ -45,8 +47,11 @@ def hole_of(
     if invert:
         hole = ~hole
     if dilate and hole.any():
-        kernel = np.ones((2 * dilate + 1, 2 * dilate + 1), np.uint8)
-        hole = cv2.dilate(hole.astype(np.uint8), kernel).astype(bool)
+        grown = hole.astype(np.uint8)
+        across, down = (2 * min(dilate, side) + 1 for side in picture.size)
+        for kernel in (np.ones((1, across), np.uint8), np.ones((down, 1), np.uint8)):
+            grown = cv2.dilate(grown, kernel)
+        hole = grown.astype(bool)
     if not hole.any():
         raise ImageError("the mask is empty: no pixel is white (white = restore)")
     if hole.all():
@@ -55,20 +60,26 @@ def hole_of(
 
 
 def _thresholded(mask: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
-    mask = mask.at_depth(8)
-    values, warnings = mask.pixels, []
-    highest = int(values.max(initial=0))
-    if 0 < highest <= 1:
+    warnings = [f"mask: {warning}" for warning in mask.warnings]
+    if 0 < int(mask.pixels.max()) <= 1:
         raise ImageError(
             "the mask's values are 0 and 1, which is black to the eye: save it with 0 and 255"
         )
-    if mask.alpha is not None and int(mask.alpha.min()) < 255:
-        warnings.append("the mask's transparency was ignored; --mask alpha takes the picture's own")
+    mask = mask.at_depth(8)
+    values = mask.pixels
     if not mask.grey:
         if int(np.ptp(values, axis=2).max()) > 8:
             warnings.append("the mask is coloured: its brightest channel was taken")
         values = values.max(axis=2, keepdims=True)
-    return values[..., 0] > THRESHOLD, tuple(warnings)
+    hole = values[..., 0] > THRESHOLD
+    if mask.alpha is not None and int(mask.alpha.min()) < 255:
+        # What hides under transparency is not the mask's own: `bleed` has painted it over.
+        hole &= mask.alpha > 0
+        warnings.append(
+            "the mask's transparency was ignored, but where it is full, which counts as black; "
+            "--mask alpha takes the picture's own"
+        )
+    return hole, tuple(warnings)
 
 
 def thickness(hole: np.ndarray) -> float:

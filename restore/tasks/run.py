@@ -7,9 +7,11 @@ tiles, round to the picture's depth, degrade the result again and report what th
 from __future__ import annotations
 
 import math
+import operator
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +26,7 @@ from restore.degradations import Degradation
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
 from restore.solvers import bcm, spread
+from restore.tasks.grey import Grey
 from restore.tasks.result import Result
 from restore.tiling import NoiseField, Tile, window_count, window_shape
 
@@ -41,6 +44,7 @@ class Settings:
     nfe: network evaluations that every pixel goes through; None is the task's best measured.
     seed: of the noise, any integer. tile: side of a window in pixels, "auto" or 0 (one window).
     label: class of a class-conditional network. reference: the clean picture, for metrics alone.
+    Raises RequestError for values that cannot be.
     """
 
     nfe: int | None = None
@@ -52,6 +56,14 @@ class Settings:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
+        for name in ("nfe", "seed", "tile", "label"):
+            value = getattr(self, name)
+            if (value is None and name in ("nfe", "label")) or (name == "tile" and value == "auto"):
+                continue
+            try:  # a number of NumPy's has no place in a record
+                object.__setattr__(self, name, operator.index(value))
+            except TypeError as error:
+                raise RequestError(f"{name} is {value!r}, expected a whole number") from error
         if self.nfe is not None and self.nfe < 1:
             raise RequestError(f"nfe is {self.nfe}, expected 1 or more network evaluations")
         if self.mode not in ("fidelity", "perceptual"):
@@ -67,18 +79,21 @@ DEFAULTS = Settings()
 class Problem:
     """A picture to restore and what is known of how it was degraded.
 
-    source: the given picture, as stored. severity: how badly, in the presets' unit for the task.
-    degradation: A, for a preset. y: the observation. start: a first guess (1, 3, H, W).
-    finish: a restored picture, with what must be exact put back. hole: (H, W) bool, upright.
-    proof: consistency metrics of the finished picture, in the same pixels as the source.
+    image: what the caller gave. source: its picture, as stored. size: (width, height) of the
+    result, as stored. severity: how badly, in the presets' unit for the task. degradation: A, for
+    a preset. observe: y, on a device. start: a first guess (1, 3, H, W), from y. finish: a restored
+    picture, with what must be exact put back. proof: metrics of the finished picture against the
+    source. hole: (H, W) bool, upright.
     """
 
     task: str
+    image: Any
     source: Picture
+    size: tuple[int, int]
     severity: float
     degradation: Callable[[Preset], Degradation]
-    y: Any
-    start: Callable[[], Tensor]
+    observe: Callable[[torch.device], Any]
+    start: Callable[[Any], Tensor]
     finish: Callable[[Picture], Picture]
     proof: Callable[[Picture], dict[str, Any]]
     warnings: tuple[str, ...] = ()
@@ -89,35 +104,42 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     """Run the solver and report. A model of None is the embedded default."""
     began = time.perf_counter()
     model = model or load("default")
+    source, (width, height) = problem.source, problem.size
     nfe = settings.nfe or DEFAULT_NFE[problem.task]
     preset = spread(preset_of(model, problem.task, settings.mode, nfe, problem.severity), nfe)
-    start = problem.start().to(model.device)
-    height, width = start.shape[-2:]
+    label = label_of(model, settings.label)
+    reference = reference_of(problem, settings)
+    degradation = problem.degradation(preset)
+    if source.grey:
+        degradation = Grey(degradation)
+    y = problem.observe(model.device)
+    start = problem.start(y).to(model.device)
+    assert start.shape[-2:] == (height, width), (start.shape, problem.size)
     windows = window_count(model, height, width, settings.tile)
     x = bcm(
         model,
-        problem.degradation(preset),
-        problem.y,
+        degradation,
+        y,
         start,
         preset,
         NoiseField(settings.seed),
         tile=settings.tile,
-        label=label_of(model, settings.label),
+        label=label,
         progress=_counted(settings.progress, windows * len(preset.levels)),
     )
-    del start
-    stored = problem.finish(problem.source.with_tensor(x))
+    del y, start
+    stored = problem.finish(source.with_tensor(x))
     del x
-    found = {**problem.proof(stored)}
+    found = problem.proof(stored)
     picture = stored.upright()
-    if settings.reference is not None:
-        found.update(against(picture, as_picture(settings.reference), problem))
+    if reference is not None:
+        found |= against(picture, reference, problem.hole)
     checkpoint = model.checkpoint
     report = {
         "schema": 1,
         "status": "ok",
         "task": problem.task,
-        "input": None,
+        "input": name_of(problem.image),
         "output": None,
         "model": checkpoint.name if checkpoint else None,
         "model_sha256": model.sha256,
@@ -128,11 +150,11 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         "device": str(model.device),
         "dtype": DTYPES[model.dtype],
         "tile": max(window_shape(model, height, width, settings.tile)),
-        "size_in": list(problem.source.upright().size),
+        "size_in": list(upright(source.size, source)),
         "size_out": list(picture.size),
         "seconds": round(time.perf_counter() - began, 3),
         "metrics": found,
-        "warnings": [*problem.source.warnings, *problem.warnings],
+        "warnings": [*source.warnings, *problem.warnings],
         "error": None,
     }
     return Result(picture, report)
@@ -163,21 +185,34 @@ def label_of(model: BCM, label: int | None) -> Tensor | None:
     return torch.tensor([label], device=model.device)
 
 
-def against(picture: Picture, reference: Picture, problem: Problem) -> dict[str, Any]:
-    """PSNR and SSIM to the clean picture; inside the hole too, where there is one."""
-    if reference.size != picture.size:
+def reference_of(problem: Problem, settings: Settings) -> Picture | None:
+    """The clean picture, if there is one; ImageError where it has not the size of the result."""
+    if settings.reference is None:
+        return None
+    reference, size = as_picture(settings.reference), upright(problem.size, problem.source)
+    if reference.size != size:
         raise ImageError(
             f"the reference has {reference.size[0]}×{reference.size[1]} pixels, "
-            f"the result {picture.size[0]}×{picture.size[1]}"
+            f"the result {size[0]}×{size[1]}"
         )
+    return reference
+
+
+def against(picture: Picture, reference: Picture, hole: np.ndarray | None = None) -> dict[str, Any]:
+    """PSNR and SSIM to the clean picture; inside the hole too, where there is one."""
     a, b = same_kind(picture, reference)
     found = {"psnr_db": decibels(metrics.psnr(a, b)), "ssim": rounded(metrics.ssim(a, b))}
-    if problem.hole is not None:
-        found["masked_psnr_db"] = decibels(metrics.psnr(a, b, problem.hole))
+    if hole is not None:
+        found["masked_psnr_db"] = decibels(metrics.psnr(a, b, hole))
     return found
 
 
-def same_kind(picture: Picture, other: Picture) -> tuple:
+def upright(size: tuple[int, int], picture: Picture) -> tuple[int, int]:
+    """The (width, height) to be seen of a size that is stored as the picture is."""
+    return size if picture.orientation < 5 else (size[1], size[0])
+
+
+def same_kind(picture: Picture, other: Picture) -> tuple[np.ndarray, np.ndarray]:
     """The pixels of both, the other's brought to this one's depth, greys repeated where one is."""
     other = other.at_depth(picture.depth)
     a, b = picture.pixels, other.pixels
@@ -209,6 +244,6 @@ def _counted(progress: Progress | None, total: int) -> Callable[[], None] | None
     return count
 
 
-def with_files(result: Result, source: str | None, output: str | None) -> Result:
-    """The result with the names of its files in the record."""
-    return replace(result, report={**result.report, "input": source, "output": output})
+def name_of(image: Any) -> str | None:
+    """The name of an image's file; None for an image in memory."""
+    return os.fsdecode(image) if isinstance(image, str | os.PathLike) else None

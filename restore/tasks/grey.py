@@ -1,0 +1,36 @@
+"""Grey: a degradation of pictures that are known to be grey.
+
+    project(x, y) = project(mean over the channels of x, y)
+
+is the nearest grey image that degrades to y, for a degradation that treats the three channels
+alike, as all do that keep pixels, shrink, or know luma alone. Without it a result is consistent
+before its channels are averaged, and no longer after.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from torch import Tensor
+
+from restore.degradations import Degradation
+from restore.degradations.degradation import destination
+
+
+@final
+class Grey(Degradation[Any]):
+    """Another degradation, on the images whose channels are equal; y is the other's."""
+
+    def __init__(self, inner: Degradation[Any]) -> None:
+        self.inner = inner
+
+    def __call__(self, x: Tensor) -> Any:
+        return self.inner(x)
+
+    def pinv(self, y: Any) -> Tensor:
+        return self.inner.pinv(y)
+
+    def project(self, x: Tensor, y: Any, out: Tensor | None = None) -> Tensor:
+        out = destination(x, out)
+        out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
+        return self.inner.project(out, y, out)
