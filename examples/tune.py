@@ -4,9 +4,9 @@
 
 Fidelity presets have the best mean PSNR. Perceptual presets have the mean gradient magnitude
 nearest to the clean pictures' own, among those at most 1.5 dB below fidelity at the same NFE. The
-search is coordinate descent from the preset of half the NFE: the highest level, the lowest (levels
-are spaced evenly in their logarithm), the share of noise, momentum, flips and, for JPEG, the cap on
-the box. What measures the same to 0.01 dB gives way to what is simpler.
+search is coordinate descent from the preset of half the NFE, or with --present from the one there
+is: the highest level, the lowest (levels are spaced evenly in their logarithm), the share of noise,
+relaxation, flips and, for JPEG, the cap on the box. A gain of less than 0.01 dB is none.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from restore.checkpoints import Preset
 from restore.degradations import Degradation, Jpeg, Mask, Resize
 from restore.images import Picture, decode
 from restore.jpegfile import read_jpeg
-from restore.solvers import bcm
+from restore.solvers import bcm, spread
 from restore.tasks import compressed, random_mask
 from restore.tasks.fill import fill
 from restore.tasks.masks import thickness
@@ -118,14 +118,14 @@ class Point:
     low: float
     flips: int = 1
     noise: float = 0.0
-    momentum: float = 0.0
+    relaxation: float = 0.0
     shrink: float = 0.5
     estimator: str = "denoise"
 
     def preset(self, nfe: int, severity: float) -> Preset:
         levels = spaced(self.high, self.low, nfe // self.flips)
         shrink = None if self.shrink == 0.5 else self.shrink
-        return Preset(levels, self.estimator, self.noise, self.momentum, self.flips, 0.0, shrink,
+        return Preset(levels, self.estimator, self.noise, self.relaxation, self.flips, 0.0, shrink,
                       float(f"{severity:.3g}"))  # fmt: skip
 
 
@@ -138,13 +138,28 @@ def neighbours(p: Point, task: str, nfe: int) -> Iterator[tuple[str, list[Point]
         yield "noise", [replace(p, noise=n) for n in (0.0, 0.3, 0.6) if n != p.noise]
     elif nfe > 1:
         yield "flips", [replace(p, flips=k) for k in (1, 2) if nfe % k == 0 and k != p.flips]
-    if nfe // p.flips > 1:
-        yield "momentum", [replace(p, momentum=m) for m in (0.0, 0.3) if m != p.momentum]
+    if p.estimator == "denoise":
+        yield "relaxation", [replace(p, relaxation=r) for r in (0.0, 0.3, 0.6)]
     if task == "jpeg":
         yield "shrink", [replace(p, shrink=s) for s in (0.5, 0.35, 0.25) if s != p.shrink]
 
 
-def search(model, task: str, c: Case, nfe: int, first: Point, fidelity: Score | None) -> tuple:
+def present(model: restore.BCM, task: str, mode: str, nfe: int, severity: float) -> Point:
+    """The preset that the catalogue has, as a point."""
+    p = spread(model.checkpoint.preset(task, mode, nfe, severity), nfe)
+    return Point(p.levels[0], p.levels[-1], p.flips, p.noise, p.relaxation, p.shrink or 0.5,
+                 p.estimator)  # fmt: skip
+
+
+def search(
+    model: restore.BCM,
+    task: str,
+    c: Case,
+    nfe: int,
+    first: Point,
+    fidelity: Score | None,
+    rounds: int,
+) -> tuple[Point, Score]:
     def worth(s: Score) -> float:
         if fidelity is None:
             return s.psnr
@@ -152,7 +167,7 @@ def search(model, task: str, c: Case, nfe: int, first: Point, fidelity: Score | 
         return -10 * abs(math.log(s.sharpness)) - penalty
 
     best, found = first, score(model, c, first.preset(nfe, c.severity))
-    for _ in range(2):
+    for _ in range(rounds):
         before = best
         for _name, points in neighbours(best, task, nfe):
             for point in points:
@@ -176,7 +191,7 @@ def row(p: Preset) -> str:
     parts = [f"levels = [{', '.join(f'{v:g}' for v in p.levels)}]"]
     if p.estimator != "denoise":
         parts.append(f'estimator = "{p.estimator}"')
-    for name in ("noise", "momentum", "delta"):
+    for name in ("noise", "relaxation", "delta"):
         if getattr(p, name):
             parts.append(f"{name} = {float(getattr(p, name)):g}")
     if p.flips != 1:
@@ -218,6 +233,8 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(SEVERITIES), choices=list(SEVERITIES))
     parser.add_argument("--modes", nargs="+", default=["fidelity", "perceptual"])
     parser.add_argument("--nfe", nargs="+", type=int, default=[1, 2, 4, 8])
+    parser.add_argument("--present", action="store_true", help="start from the catalogue's presets")
+    parser.add_argument("--rounds", type=int, default=2, help="of the descent, at most")
     parser.add_argument("--write", type=Path, help="weights.toml, changed in place")
     parser.add_argument("--name", default="default", help="the checkpoint's table")
     options = parser.parse_args()
@@ -232,9 +249,9 @@ def main() -> None:
             point = Point(*FIRST[task, severity])
             scores: dict[int, Score] = {}
             for nfe in options.nfe:
-                if point.flips > nfe or nfe % point.flips:
-                    point = replace(point, flips=1)
-                point, scores[nfe] = search(model, task, c, nfe, point, None)
+                if options.present:
+                    point = present(model, task, "fidelity", nfe, c.severity)
+                point, scores[nfe] = search(model, task, c, nfe, point, None, options.rounds)
                 found[task, "fidelity", nfe, str(severity)] = point.preset(nfe, c.severity)
                 print(f"{task} {severity} fidelity {nfe}: {scores[nfe]} {point}", flush=True)
             if "perceptual" not in options.modes:
@@ -242,7 +259,9 @@ def main() -> None:
             high = 3 * FIRST[task, severity][0]
             point = Point(high, high / 3, noise=0.3, estimator="jump")
             for nfe in options.nfe:
-                point, s = search(model, task, c, nfe, point, scores[nfe])
+                if options.present:
+                    point = present(model, task, "perceptual", nfe, c.severity)
+                point, s = search(model, task, c, nfe, point, scores[nfe], options.rounds)
                 found[task, "perceptual", nfe, str(severity)] = point.preset(nfe, c.severity)
                 print(f"{task} {severity} perceptual {nfe}: {s} {point}", flush=True)
     text = toml(options.name, found)

@@ -20,6 +20,7 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.errors import ImageError, ResourceError
 
+Range = tuple[int, int]  # first, and past the last
 Tile = int | Literal["auto"]
 WINDOW_PIXELS = 2_500_000  # of one window where the tile is "auto": about a gigabyte in float32
 SMALLEST_TILE = 64
@@ -65,7 +66,7 @@ class NoiseField:
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def __call__(self, step: int, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    def __call__(self, step: int, rows: Range, columns: Range) -> Tensor:
         """Noise (1, 3, h, w) for the rows [top, bottom) and columns [left, right)."""
         (top, bottom), (left, right) = rows, columns
         out = torch.empty(1, 3, bottom - top, right - left)
@@ -89,7 +90,7 @@ class NoiseField:
         return torch.randn(1, 3, NOISE_CELL, NOISE_CELL, generator=generator)
 
 
-Call = Callable[[Tensor, tuple[int, int], tuple[int, int]], Tensor]
+Call = Callable[[Tensor, Range, Range], Tensor]
 
 
 def tiled(model: BCM, call: Call, x: Tensor, *, tile: Tile = "auto") -> Tensor:
@@ -239,7 +240,7 @@ def _result(model: BCM, call: Call, window: Tensor, top: int, left: int) -> Tens
                 "close other programs or use another device"
             ) from error
 
-    def shifted(part: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    def shifted(part: Tensor, rows: Range, columns: Range) -> Tensor:
         rows, columns = (rows[0] + top, rows[1] + top), (columns[0] + left, columns[1] + left)
         return call(part, rows, columns)
 

@@ -31,7 +31,7 @@ def test_the_result_degrades_to_the_observation_and_is_an_image(model, name, est
     degradation = DEGRADATIONS[name]
     clean = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(1)) - 0.5
     y = degradation(clean)
-    preset = Preset((0.5, 0.1), estimator=estimator, noise=0.5, momentum=0.3)
+    preset = Preset((0.5, 0.1), estimator=estimator, noise=0.5, relaxation=0.3)
     x = bcm(model, degradation, y, torch.zeros(1, 3, 40, 56), preset, NoiseField(0))
     assert torch.allclose(degradation(x), y, atol=2e-2 if name == "resize" else 0)
     assert -1 <= float(x.min()) <= float(x.max()) <= 1
@@ -51,6 +51,14 @@ def test_delta_raises_the_level_the_network_is_told(model):
         wanted = model.jump(x, 0.3, SIGMA_MIN).clamp(-1, 1)
     preset = Preset((0.2,), estimator="jump", delta=0.5)
     found = bcm(model, Free(), None, x.clone(), preset, NoiseField(0))
+    assert torch.allclose(found, wanted, atol=1e-5)
+
+
+def test_relaxation_lengthens_the_step(model):
+    x = torch.rand(1, 3, 40, 56) - 0.5
+    with torch.no_grad():
+        wanted = (x + 1.25 * (model.denoise(x, 0.2) - x)).clamp(-1, 1)
+    found = bcm(model, Free(), None, x.clone(), Preset((0.2,), relaxation=0.25), NoiseField(0))
     assert torch.allclose(found, wanted, atol=1e-5)
 
 

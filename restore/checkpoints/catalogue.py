@@ -37,15 +37,16 @@ class Preset:
     """Tuned settings of the restoration loop: a row of a checkpoint's presets.
 
     `levels` are noise levels, first to last. `noise` is the share of fresh noise in each lift, 0 to
-    1. `flips` is how many mirrored runs are averaged, 1, 2 or 4. `severity` says what the row was
-    tuned at, in the task's own unit (JPEG quality, scale, mean distance of a hole's pixels to the
-    known ones), where a task has several rows for one NFE.
+    1. `relaxation` is the share by which each step is lengthened, `flips` how many mirrored runs
+    are averaged, 1, 2 or 4, `delta` by how much the network is told a higher level. `severity` says
+    what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance of a
+    hole's pixels to the known ones), where a task has several rows for one NFE.
     """
 
     levels: tuple[float, ...]
     estimator: Literal["denoise", "jump"] = "denoise"
     noise: float = 0.0
-    momentum: float = 0.0
+    relaxation: float = 0.0
     flips: int = 1
     delta: float = 0.0
     shrink: float | None = None

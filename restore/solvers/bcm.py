@@ -1,8 +1,8 @@
 """bcm: our own solver, a few network calls with an exact projection after each.
 
-    x_t = x + noise · t · z          (the lift; in fidelity mode nothing is added)
+    x_t = x + noise · t · z                                  (in fidelity mode nothing is added)
     x0  = D(x_t, (1 + δ) t)  or  f(x_t, (1 + δ) t, 0.002)
-    x   = project(x0 + momentum · (x0 - x0 of the step before), y)
+    x   = project(x0 + relaxation · (x0 - x), y)
 
 over falling levels t. The denoiser gives the mean (best PSNR), the jump the end of the ODE's path
 (best perception). `Preset` holds the levels and what else was tuned. Consistency editing (Song et
@@ -24,7 +24,7 @@ from torch import Tensor
 from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
-from restore.tiling import NoiseField, Tile, tiled
+from restore.tiling import NoiseField, Range, Tile, tiled
 
 ORIENTATIONS = ((), (3,), (2,), (2, 3))  # axes mirrored: the flips whose results are averaged
 
@@ -62,31 +62,34 @@ def bcm(
     Every pixel goes through len(preset.levels) · preset.flips network evaluations. `progress` is
     called after each window.
     """
-    x, before = start, None
+    x = start
     for step, level in enumerate(preset.levels):
-        t = (1 + preset.delta) * level
 
-        def restored(window: Tensor, rows, columns, t=t, step=step, level=level) -> Tensor:
+        def restored(
+            window: Tensor, rows: Range, columns: Range, step: int = step, level: float = level
+        ) -> Tensor:
+            x_t = window
             if preset.noise:
-                fresh = noise(step, rows, columns).to(window.device)
-                window = torch.add(window, fresh, alpha=preset.noise * level)
-            total = torch.zeros_like(window)
-            for axes in ORIENTATIONS[: preset.flips]:
-                turned = window.flip(axes) if axes else window
-                if preset.estimator == "denoise":
-                    estimate = model.denoise(turned, t, label)
-                else:
-                    estimate = model.jump(turned, t, SIGMA_MIN, label)
-                total += estimate.flip(axes) if axes else estimate
+                z = noise(step, rows, columns).to(window.device)
+                x_t = torch.add(window, z, alpha=preset.noise * level)
+            x0 = estimated(model, x_t, (1 + preset.delta) * level, preset, label)
             if progress:
                 progress()
-            return total.div_(preset.flips)
+            return torch.lerp(window, x0, 1 + preset.relaxation)
 
         x = tiled(model, restored, x, tile=tile)
-        if preset.momentum:
-            x0 = x.clone()
-            if before is not None:
-                x.add_(x0 - before, alpha=preset.momentum)
-            before = x0
         x = degradation.project(x, y, out=x)
     return degradation.settle(x, y, out=x)
+
+
+def estimated(model: BCM, x: Tensor, t: float, preset: Preset, label: Tensor | None) -> Tensor:
+    """The clean image by the preset's estimator, its mean over `preset.flips` mirrored runs."""
+    total = torch.zeros_like(x)
+    for axes in ORIENTATIONS[: preset.flips]:
+        mirrored = x.flip(axes) if axes else x
+        if preset.estimator == "denoise":
+            x0 = model.denoise(mirrored, t, label)
+        else:
+            x0 = model.jump(mirrored, t, SIGMA_MIN, label)
+        total += x0.flip(axes) if axes else x0
+    return total.div_(preset.flips)

@@ -59,6 +59,10 @@ def random_mask(size: tuple[int, int], kind: str, seed: int = 0) -> Picture:
     block is the central quarter of each side.
     """
     width, height = size
+    if min(size) < 1:
+        raise RequestError(f"a mask of {width}×{height} pixels: expected at least one a side")
+    if seed < 0:
+        raise RequestError(f"seed is {seed}, expected 0 or more")
     random = np.random.default_rng(seed)
     mask = np.zeros((height, width), np.uint8)
     if kind == "half":

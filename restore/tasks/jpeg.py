@@ -16,7 +16,18 @@ from restore.tasks.result import Result
 from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, same_kind, solve
 
 UNKNOWN_QUALITY = 30.0  # where the file that was compressed is not at hand
-IJG_LUMA_MEAN = 57.625  # of the standard luma table (ITU-T T.81, table K.1)
+LUMA = np.array(  # the standard table (ITU-T T.81, table K.1)
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
 WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
 WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
 
@@ -77,8 +88,10 @@ def opened(image: Any, max_pixels: int) -> tuple[Picture, JpegFile | None]:
 
 def quality_of(file: JpegFile) -> float:
     """The quality, 1 to 100, whose standard luma table has the mean step of the file's own."""
-    percent = 100 * float(file.components[0].table.mean()) / IJG_LUMA_MEAN
-    return float(np.clip(5000 / percent if percent > 100 else (200 - percent) / 2, 1, 100))
+    quality = np.arange(100, 0, -1)[:, None]
+    percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    tables = ((LUMA.ravel() * percent + 50) // 100).clip(1, 255)  # as the IJG's encoder has them
+    return float(np.interp(file.components[0].table.mean(), tables.mean(axis=1), quality[:, 0]))
 
 
 def consistency(stored: Picture, source: Picture, file: JpegFile | None) -> dict[str, Any]:

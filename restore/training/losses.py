@@ -94,11 +94,17 @@ def trajectory(model: BCM, target: BCM, batch: Batch) -> Tensor:
 
 
 def semigroup(model: BCM, target: BCM, batch: Batch) -> Tensor:
-    """f(x_t, t, u) against sg f(sg f(x_t, t, m), m, u), in units of F; u above or below t."""
-    t, s = batch.t, model.sigma_data
-    low, high = math.log(SIGMA_MIN), math.log(SIGMA_MAX)
-    broad = low + (high - low) * batch.uniform()
-    u = torch.where(batch.uniform() < 0.35, torch.full_like(t, SIGMA_MIN), broad.exp())
+    """f(x_t, t, u) against sg f(sg f(x_t, t, m), m, u), in units of F; u above or below t.
+
+    Half of the t and most of the u are spread evenly over the logarithm of the whole range.
+    """
+    s, low, high = model.sigma_data, math.log(SIGMA_MIN), math.log(SIGMA_MAX)
+
+    def spread() -> Tensor:
+        return (low + (high - low) * batch.uniform()).exp()
+
+    t = torch.where(batch.uniform() < 0.5, batch.t, spread())
+    u = torch.where(batch.uniform() < 0.35, torch.full_like(t, SIGMA_MIN), spread())
     u = torch.where((u / t).log().abs() < 0.05, (t * 0.5).clamp(min=SIGMA_MIN), u)
     u = torch.where((u / t).log().abs() < 0.05, 2 * t, u)
     m = (t.log() + (u / t).log() * (0.02 + 0.96 * batch.uniform())).exp()
