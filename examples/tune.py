@@ -231,7 +231,9 @@ def main() -> None:
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--size", type=int, default=256, help="side of the central crops")
     parser.add_argument("--tasks", nargs="+", default=list(SEVERITIES), choices=list(SEVERITIES))
-    parser.add_argument("--modes", nargs="+", default=["fidelity", "perceptual"])
+    parser.add_argument(
+        "--modes", nargs="+", default=["fidelity", "perceptual"], help="the others keep theirs"
+    )
     parser.add_argument("--nfe", nargs="+", type=int, default=[1, 2, 4, 8])
     parser.add_argument("--present", action="store_true", help="start from the catalogue's presets")
     parser.add_argument("--rounds", type=int, default=2, help="of the descent, at most")
@@ -246,24 +248,24 @@ def main() -> None:
     for task in options.tasks:
         for severity in SEVERITIES[task]:
             c = case(task, severity, pictures)
-            point = Point(*FIRST[task, severity])
+            high, low = FIRST[task, severity]
+            first = {
+                "fidelity": Point(high, low),
+                "perceptual": Point(3 * high, high, noise=0.3, estimator="jump"),
+            }
             scores: dict[int, Score] = {}
-            for nfe in options.nfe:
-                if options.present:
-                    point = present(model, task, "fidelity", nfe, c.severity)
-                point, scores[nfe] = search(model, task, c, nfe, point, None, options.rounds)
-                found[task, "fidelity", nfe, str(severity)] = point.preset(nfe, c.severity)
-                print(f"{task} {severity} fidelity {nfe}: {scores[nfe]} {point}", flush=True)
-            if "perceptual" not in options.modes:
-                continue
-            high = 3 * FIRST[task, severity][0]
-            point = Point(high, high / 3, noise=0.3, estimator="jump")
-            for nfe in options.nfe:
-                if options.present:
-                    point = present(model, task, "perceptual", nfe, c.severity)
-                point, s = search(model, task, c, nfe, point, scores[nfe], options.rounds)
-                found[task, "perceptual", nfe, str(severity)] = point.preset(nfe, c.severity)
-                print(f"{task} {severity} perceptual {nfe}: {s} {point}", flush=True)
+            for mode, point in first.items():
+                for nfe in options.nfe:
+                    if options.present or mode not in options.modes:
+                        point = present(model, task, mode, nfe, c.severity)
+                    elif nfe % point.flips:
+                        point = replace(point, flips=1)
+                    rounds = options.rounds if mode in options.modes else 0
+                    bound = scores[nfe] if mode == "perceptual" else None
+                    point, s = search(model, task, c, nfe, point, bound, rounds)
+                    scores.setdefault(nfe, s)
+                    found[task, mode, nfe, str(severity)] = point.preset(nfe, c.severity)
+                    print(f"{task} {severity} {mode} {nfe}: {s} {point}", flush=True)
     text = toml(options.name, found)
     print(text)
     if options.write:

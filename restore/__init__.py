@@ -12,6 +12,7 @@ Importing is cheap: torch loads on first use.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -56,9 +57,10 @@ def inpaint(
     image: Any,
     mask: Any,
     *,
-    model: BCM | str | None = None,
+    model: BCM | str | os.PathLike[str] | None = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
+    method: str = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: int | Literal["auto"] = "auto",
@@ -74,9 +76,10 @@ def inpaint(
             uint8 or uint16.
         mask: the same, of the same size; or a bool array, True where to restore; or "alpha" for
             the picture's own transparent pixels.
-        model: a loaded model, its name, or None for the embedded default.
+        model: a loaded model, its name or file, or None for the embedded default.
         nfe: network evaluations for every pixel, 1 or more; None is the best measured.
         mode: "fidelity" (nearest on average) or "perceptual" (sharp).
+        method: the solver; "bcm" is our own.
         seed: of the noise; the same seed gives the same pixels.
         generator: draws the seed instead.
         tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
@@ -92,7 +95,7 @@ def inpaint(
     """
     from restore.tasks import inpaint
 
-    settings = _settings(nfe, mode, seed, generator, tile, label, reference)
+    settings = _settings(nfe, mode, method, seed, generator, tile, label, reference)
     return inpaint(
         image, mask, _loaded(model), settings, invert_mask=invert_mask, dilate=dilate
     )  # fmt: skip
@@ -101,9 +104,10 @@ def inpaint(
 def jpeg(
     image: Any,
     *,
-    model: BCM | str | None = None,
+    model: BCM | str | os.PathLike[str] | None = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
+    method: str = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: int | Literal["auto"] = "auto",
@@ -117,7 +121,7 @@ def jpeg(
     """
     from restore.tasks import jpeg
 
-    settings = _settings(nfe, mode, seed, generator, tile, label, reference)
+    settings = _settings(nfe, mode, method, seed, generator, tile, label, reference)
     return jpeg(image, _loaded(model), settings)
 
 
@@ -126,9 +130,10 @@ def superres(
     scale: float | None = None,
     *,
     size: tuple[int, int] | None = None,
-    model: BCM | str | None = None,
+    model: BCM | str | os.PathLike[str] | None = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
+    method: str = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: int | Literal["auto"] = "auto",
@@ -142,13 +147,14 @@ def superres(
     """
     from restore.tasks import superres
 
-    settings = _settings(nfe, mode, seed, generator, tile, label, reference)
+    settings = _settings(nfe, mode, method, seed, generator, tile, label, reference)
     return superres(image, scale, _loaded(model), settings, size=size)
 
 
 def _settings(
     nfe: int | None,
     mode: Mode,
+    method: str,
     seed: int,
     generator: torch.Generator | None,
     tile: int | Literal["auto"],
@@ -163,15 +169,15 @@ def _settings(
         drawn = torch.randint(2**62, (), generator=generator, device=generator.device)
         seed = int(drawn)
     return Settings(
-        nfe=nfe, mode=mode, seed=seed, tile=tile, label=label, reference=reference
+        nfe=nfe, mode=mode, method=method, seed=seed, tile=tile, label=label, reference=reference
     )  # fmt: skip
 
 
-def _loaded(model: BCM | str | None) -> BCM | None:
-    if isinstance(model, str):
+def _loaded(model: BCM | str | os.PathLike[str] | None) -> BCM | None:
+    if isinstance(model, (str, os.PathLike)):
         from restore.checkpoints import load
 
-        return load(model)
+        return load(os.fspath(model))
     return model
 
 

@@ -858,7 +858,7 @@ def test_with_a_reference_the_record_measures(task, run, clean, tmp_path):
 def test_a_reference_of_another_size_is_refused_before_any_work(task, run, clean, monkeypatch):
     from restore.tasks import run as runs
 
-    monkeypatch.setattr(runs, "bcm", None)
+    monkeypatch.setitem(runs.SOLVERS, "bcm", None)
     with pytest.raises(ImageError, match=r"the reference has 9×8 pixels, the result \d+×\d+"):
         run(task, clean, Settings(reference=clean[:8, :9]))
 

@@ -16,7 +16,7 @@ NAMES = {
     "psnr_db": ("PSNR", "dB", "{:.2f}"),
     "ssim": ("SSIM", "", "{:.4f}"),
     "max_error": ("largest error", "", "{}"),
-    "psnr_input_db": ("PSNR of the degraded", "dB", "{:.2f}"),
+    "psnr_input_db": ("PSNR to the degraded", "dB", "{:.2f}"),
     "consistency_psnr_db": ("consistency", "dB", "{:.2f}"),
     "coefficients_kept": ("coefficients kept", "", "{:.4%}"),
 }

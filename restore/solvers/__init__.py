@@ -2,4 +2,6 @@
 
 from restore.solvers.bcm import bcm, spread
 
-__all__ = ["bcm", "spread"]
+SOLVERS = {"bcm": bcm}
+
+__all__ = ["SOLVERS", "bcm", "spread"]

@@ -25,7 +25,7 @@ from restore.defaults import DEFAULT_NFE
 from restore.degradations import Degradation
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
-from restore.solvers import bcm, spread
+from restore.solvers import SOLVERS, spread
 from restore.tasks.grey import Grey
 from restore.tasks.result import Result
 from restore.tiling import NoiseField, Tile, window_count, window_shape
@@ -42,13 +42,15 @@ class Settings:
     """How a task is run; one field an option of the command line.
 
     nfe: network evaluations that every pixel goes through; None is the task's best measured.
-    seed: of the noise, any integer. tile: side of a window in pixels, "auto" or 0 (one window).
-    label: class of a class-conditional network. reference: the clean picture, for metrics alone.
+    method: the solver, a key of SOLVERS. seed: of the noise, any integer. tile: side of a window in
+    pixels, "auto" or 0 (one window). label: class of a class-conditional network. reference: the
+    clean picture, for metrics alone.
     Raises RequestError for values that cannot be.
     """
 
     nfe: int | None = None
     mode: Mode = "fidelity"
+    method: str = "bcm"
     seed: int = 0
     tile: Tile = "auto"
     label: int | None = None
@@ -68,6 +70,8 @@ class Settings:
             raise RequestError(f"nfe is {self.nfe}, expected 1 or more network evaluations")
         if self.mode not in ("fidelity", "perceptual"):
             raise RequestError(f"mode is {self.mode!r}, expected 'fidelity' or 'perceptual'")
+        if self.method not in SOLVERS:
+            raise RequestError(f"method is {self.method!r}, expected one of {', '.join(SOLVERS)}")
         if self.tile != "auto" and self.tile < 0:
             raise RequestError(f"tile is {self.tile}, expected 'auto', 0 or a side in pixels")
 
@@ -116,7 +120,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     start = problem.start(y).to(model.device)
     assert start.shape[-2:] == (height, width), (start.shape, problem.size)
     windows = window_count(model, height, width, settings.tile)
-    x = bcm(
+    x = SOLVERS[settings.method](
         model,
         degradation,
         y,
@@ -143,7 +147,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         "output": None,
         "model": checkpoint.name if checkpoint else None,
         "model_sha256": model.sha256,
-        "method": "bcm",
+        "method": settings.method,
         "mode": settings.mode,
         "nfe": len(preset.levels) * preset.flips,
         "seed": settings.seed,
