@@ -2,7 +2,8 @@
 
     python examples/quality.py                    # the whole table, about a quarter of an hour
     python examples/quality.py --tasks jpeg-10 scratches --modes fidelity --nfe 4
-    python examples/quality.py --markdown         # as it stands in the README
+    python examples/quality.py --json quality.json --summary quality.md
+    python examples/quality.py --figures restore/checkpoints/bcm_photo.json   # for the model card
 
 Each picture goes the user's way: encoded bytes in, 8-bit result out. PSNR and SSIM are those of
 `restore.metrics`, RGB, mean over the 13 pictures; for inpainting PSNR is inside the hole.
@@ -13,6 +14,7 @@ largest error of a known pixel.
 import argparse
 import io
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +29,7 @@ from public13 import public13
 
 import restore
 from restore import metrics, tasks
+from restore.checkpoints import Figure
 from restore.degradations import Resize
 from restore.images import Picture
 
@@ -161,6 +164,56 @@ def denoising(model: restore.BCM, images: int) -> Iterator[tuple[int, float]]:
         yield sigma, denoising_psnr(model, pictures, sigma)
 
 
+NAMES = {
+    "jpeg-10": ("JPEG quality 10, 4:2:0", "decoded"),
+    "jpeg-20": ("JPEG quality 20, 4:2:0", "decoded"),
+    "jpeg-40": ("JPEG quality 40, 4:2:0", "decoded"),
+    "superres-2": ("enlarged ×2", "exact back-projection"),
+    "superres-4": ("enlarged ×4", "exact back-projection"),
+    "half": ("half of the pixels missing", "biharmonic"),
+    "scratches": ("scratches, 3 pixels wide", "biharmonic"),
+}
+
+
+def by_method(rows: list[Row], task: str) -> dict[tuple[str, int], Row]:
+    return {(row.method, row.nfe): row for row in rows if row.task == task}
+
+
+def summary(rows: list[Row]) -> Iterator[str]:
+    """A Markdown table: each task's strongest simple baseline, then ours."""
+    yield "| task | baseline | fidelity, NFE 1 | 2 | 4 | 8 | perceptual, NFE 4 | consistency |"
+    yield "|" + " --- |" * 8
+    for task in dict.fromkeys(row.task for row in rows):
+        found = by_method(rows, task)
+        title, baseline = NAMES[task]
+        first = found[baseline, 0]
+        cells = [f"{found['fidelity', nfe].psnr:.2f}" for nfe in NFE]
+        sharp, best = found["perceptual", 4], found["fidelity", 8]
+        cells.append(f"{sharp.psnr:.2f} (sharpness {sharp.sharpness:.2f})")
+        proof = {"jpeg": "{:.5f} kept", "superres": "{:.1f} dB"}
+        form = proof.get(task.partition("-")[0], "largest error {:.0f}")
+        yield f"| {title} | {baseline} {first.psnr:.2f} | {' | '.join(cells)} | " + (
+            f"{form.format(best.consistency)} |"
+        )
+
+
+def figures(rows: list[Row], denoised: dict[int, float]) -> Iterator[Figure]:
+    """The model card's: one evaluation of the denoiser, then each task at its best NFE."""
+    for sigma, psnr in denoised.items():
+        noisy = 20 * math.log10(255 / sigma)
+        setting = f"sigma {sigma}/255"
+        yield Figure("denoise", setting, "Public 13", "PSNR", round(psnr, 2), 1,
+                     baseline=round(noisy, 2))  # fmt: skip
+    for task in dict.fromkeys(row.task for row in rows):
+        found = by_method(rows, task)
+        title, baseline = NAMES[task]
+        kind = {"jpeg": "jpeg", "superres": "superres"}.get(task.partition("-")[0], "inpaint")
+        for mode in MODES:
+            best = max((r for (m, _), r in found.items() if m == mode), key=lambda r: r.psnr)
+            yield Figure(kind, title, "Public 13", "PSNR", round(best.psnr, 2), best.nfe, mode,
+                         round(found[baseline, 0].psnr, 2))  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="default")
@@ -170,19 +223,19 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--nfe", nargs="+", type=int, default=NFE)
     parser.add_argument("--images", type=int, default=13)
-    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--summary", type=Path, help="also write the README's table to this file")
+    parser.add_argument("--figures", type=Path, help="also write the model card's figures")
     options = parser.parse_args()
     model = restore.load(options.model, device=options.device, dtype=options.dtype)
     print(f"{options.model}, {model.device}, {model.dtype}, {torch.get_num_threads()} threads, "
           f"{options.images} pictures")  # fmt: skip
-    for sigma, psnr in denoising(model, options.images):
+    denoised = dict(denoising(model, options.images))
+    for sigma, psnr in denoised.items():
         print(f"denoising, sigma {sigma}/255, one evaluation: {psnr:.2f} dB")
     heads = ("task", "method", "NFE", "PSNR dB", "SSIM", "consistency", "seconds", "sharpness")
     line = "| {:10} | {:21} | {:>3} | {:>7} | {:>6} | {:>11} | {:>7} | {:>9} |"
     print(line.format(*heads))
-    if options.markdown:
-        print("|" + " --- |" * len(heads))
     rows = []
     for row in table(model, options):
         rows.append(row)
@@ -192,6 +245,11 @@ def main() -> None:
         print(line.format(*cells), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    if options.summary:
+        options.summary.write_text("\n".join(summary(rows)) + "\n")
+    if options.figures:
+        found = [asdict(figure) for figure in figures(rows, denoised)]
+        options.figures.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

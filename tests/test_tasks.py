@@ -341,6 +341,7 @@ def test_a_generator_draws_the_seed(model, clean):
     [
         ({"nfe": 0}, "nfe is 0, expected 1 or more"),
         ({"nfe": 2.5}, "nfe is 2.5, expected a whole number"),
+        ({"method": "magic"}, "method is 'magic', expected one of bcm"),
         ({"mode": "best"}, "mode is 'best', expected 'fidelity' or 'perceptual'"),
         ({"tile": -1}, "tile is -1, expected 'auto', 0 or a side"),
         ({"tile": "large"}, "tile is 'large', expected a whole number"),
