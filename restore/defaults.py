@@ -1,5 +1,6 @@
 """Defaults: the best measured choices and the caps, readable without any library."""
 
 DEFAULT_NFE = {"inpaint": 8, "jpeg": 4, "superres": 8}  # network evaluations, by task
+JOURNEY_NFE, JOURNEY_LEVEL = 4, 80.0  # of an inversion: each way, and how far up
 
 MAX_PIXELS = 64_000_000  # of an image, read or made
