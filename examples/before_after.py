@@ -1,7 +1,7 @@
 """The README's picture: a detail as given, restored, and the original, side by side.
 
-    python examples/before_after.py                      # writes examples/before_after.png
-    python examples/before_after.py --box 150 60 390 300
+python examples/before_after.py                      # writes examples/before_after.png
+python examples/before_after.py --box 150 60 390 300
 """
 
 import argparse

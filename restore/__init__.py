@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from restore.defaults import JOURNEY_LEVEL, JOURNEY_START
 from restore.errors import (
     CheckpointError,
     ImageError,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.checkpoints import load
     from restore.images import Picture
-    from restore.tasks import Result, Settings
+    from restore.tasks import Inversion, Latent, Result, Series, Settings
 
     __version__: str
 
@@ -39,15 +40,22 @@ __all__ = [
     "BCM",
     "CheckpointError",
     "ImageError",
+    "Inversion",
+    "Latent",
     "Picture",
     "RequestError",
     "ResourceError",
     "RestoreError",
     "Result",
+    "Series",
     "compare",
+    "generate",
     "inpaint",
+    "interpolate",
+    "invert",
     "jpeg",
     "load",
+    "reconstruct",
     "superres",
 ]
 
@@ -146,6 +154,95 @@ def superres(
     return superres(image, scale, _loaded(model), settings, size=size)
 
 
+def generate(
+    n: int = 1,
+    *,
+    recipe: str = "ancestral",
+    size: tuple[int, int] | None = None,
+    model: BCM | str | None = None,
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+) -> Series:
+    """Draw `n` samples of `size` (width, height) from noise alone; sample k is that of seed + k.
+
+    `recipe` is the way down: "one-step", "ancestral", "zigzag" or "mixed", of 1 to 4 network
+    evaluations. The rest is as in `inpaint`.
+    """
+    from restore.tasks import generate
+
+    settings = _settings(None, "fidelity", seed, generator, tile, label, None)
+    return generate(n, _loaded(model), settings, recipe=recipe, size=size)
+
+
+def invert(
+    image: Any,
+    *,
+    model: BCM | str | None = None,
+    nfe: int | None = None,
+    level: float = JOURNEY_LEVEL,
+    start: float = JOURNEY_START,
+    refine: int = 0,
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+) -> Inversion:
+    """Take a picture up to its noise at `level`, 0.002 to 80, in `nfe` jumps.
+
+    `start` is the level of the noise added first. `refine` corrections bring the latent nearer to
+    one that comes back exactly, each for two trips more. The record says how well it comes back.
+    The rest is as in `inpaint`.
+    """
+    from restore.tasks import invert
+
+    settings = _settings(nfe, "fidelity", seed, generator, tile, label, None)
+    return invert(image, _loaded(model), settings, level=level, start=start, refine=refine)
+
+
+def reconstruct(
+    latent: Any,
+    *,
+    model: BCM | str | None = None,
+    tile: int | Literal["auto"] = "auto",
+    reference: Any = None,
+) -> Result:
+    """Bring a latent, or what `invert` gave, or its file, back to the picture it came from.
+
+    Raises RequestError for a latent of another model, ImageError for a file that is no latent.
+    The rest is as in `inpaint`.
+    """
+    from restore.tasks import reconstruct
+
+    settings = _settings(None, "fidelity", 0, None, tile, None, reference)
+    return reconstruct(latent, _loaded(model), settings)
+
+
+def interpolate(
+    a: Any,
+    b: Any,
+    frames: int = 9,
+    *,
+    model: BCM | str | None = None,
+    nfe: int | None = None,
+    level: float = JOURNEY_LEVEL,
+    start: float = JOURNEY_START,
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+) -> Series:
+    """Frames from picture a to picture b, of one size, through the noise of both at `level`.
+
+    The first and the last are the reconstructions of a and b. The rest is as in `invert`.
+    """
+    from restore.tasks import interpolate
+
+    settings = _settings(nfe, "fidelity", seed, generator, tile, label, None)
+    return interpolate(a, b, frames, _loaded(model), settings, level=level, start=start)
+
+
 def _settings(
     nfe: int | None,
     mode: Mode,
@@ -162,9 +259,7 @@ def _settings(
 
         drawn = torch.randint(2**62, (), generator=generator, device=generator.device)
         seed = int(drawn)
-    return Settings(
-        nfe=nfe, mode=mode, seed=seed, tile=tile, label=label, reference=reference
-    )  # fmt: skip
+    return Settings(nfe, mode, seed, tile, label, reference)
 
 
 def _loaded(model: BCM | str | None) -> BCM | None:
@@ -177,8 +272,11 @@ def _loaded(model: BCM | str | None) -> BCM | None:
 
 _HOMES = {
     "BCM": "restore.bcm",
+    "Inversion": "restore.tasks",
+    "Latent": "restore.tasks",
     "Picture": "restore.images",
     "Result": "restore.tasks",
+    "Series": "restore.tasks",
     "compare": "restore.tasks",
     "load": "restore.checkpoints",
 }

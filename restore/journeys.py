@@ -33,7 +33,6 @@ RECIPES: dict[str, tuple[Leg, ...]] = {
     "mixed": ((80.0, 3.0, 0.002), (0.12, 0.4, 0.002)),
 }
 INVERSIONS: dict[int, Leg] = {1: (0.07, 80.0), 2: (0.07, 15.0, 80.0)}  # by their jumps
-START = 0.07  # the noise level that inversion begins at, as published
 RHO = 7.0  # of the levels between, as in EDM; measured against 3 and the logarithm
 
 
@@ -42,7 +41,7 @@ def nfe_of(legs: Sequence[Leg]) -> int:
     return sum(len(leg) - 1 for leg in legs)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def travel(
     model: BCM,
     x: Tensor,
@@ -156,7 +155,7 @@ def reconstruct(
     return add_noise(x, -down[-1], noise)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def refine(
     model: BCM,
     x: Tensor,

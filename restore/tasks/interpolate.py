@@ -15,7 +15,7 @@ import numpy as np
 from restore import journeys
 from restore.bcm import BCM
 from restore.checkpoints import load
-from restore.defaults import JOURNEY_LEVEL, MAX_PIXELS
+from restore.defaults import JOURNEY_LEVEL, JOURNEY_START, MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
 from restore.tasks.invert import levels_of, likeness
@@ -33,7 +33,7 @@ def interpolate(
     settings: Settings = DEFAULTS,
     *,
     level: float = JOURNEY_LEVEL,
-    start: float = journeys.START,
+    start: float = JOURNEY_START,
     max_pixels: int = MAX_PIXELS,
 ) -> Series:
     """`frames` pictures from a to b, of which the first and the last are their reconstructions.
@@ -53,6 +53,9 @@ def interpolate(
             f"the pictures have {first.size[0]}×{first.size[1]} and {last.size[0]}×{last.size[1]} "
             "pixels: there are no frames between two sizes"
         )
+    notes = []
+    if first.icc != last.icc:
+        notes.append("the pictures have two colour profiles; the frames carry none")
     model = model or load("default")
     width, height = first.size
     windows = window_count(model, height, width, settings.tile)
@@ -95,7 +98,7 @@ def interpolate(
         size_out=first.size,
         input=name_of(a),
         metrics={name: value for name, value in metrics.items() if name.endswith("_db")},
-        warnings=[*first.warnings, *last.warnings],
+        warnings=[*first.warnings, *last.warnings, *notes],
     )
     return Series(tuple(pictures), frames, {**report, "input_b": name_of(b), "frames": frames})
 

@@ -10,7 +10,7 @@ from typing import Any
 from restore import journeys, metrics
 from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
 from restore.checkpoints import load
-from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, MAX_PIXELS
+from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START, MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
 from restore.tasks.latent import Latent, carried, read_latent
@@ -47,7 +47,7 @@ def invert(
     settings: Settings = DEFAULTS,
     *,
     level: float = JOURNEY_LEVEL,
-    start: float = journeys.START,
+    start: float = JOURNEY_START,
     refine: int = 0,
     max_pixels: int = MAX_PIXELS,
 ) -> Inversion:
@@ -161,9 +161,7 @@ def reconstruct(
     return Result(picture, report)
 
 
-def levels_of(
-    settings: Settings, start: float, level: float, refine: int = 0
-) -> tuple[float, ...]:
+def levels_of(settings: Settings, start: float, level: float, refine: int = 0) -> tuple[float, ...]:
     """The levels of an inversion; RequestError where none lead from `start` to `level`."""
     if not SIGMA_MIN <= start <= level <= SIGMA_MAX:
         raise RequestError(
@@ -192,4 +190,3 @@ def likeness(picture: Picture, source: Picture, prefix: str = "round_trip_") -> 
         f"{prefix}psnr_db": decibels(metrics.psnr(a, b)),
         f"{prefix}ssim": rounded(metrics.ssim(a, b)),
     }
-

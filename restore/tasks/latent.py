@@ -29,7 +29,7 @@ from restore.images import Picture
 from restore.images.metadata import fits, tags_of
 
 KIND = "bcm.latent"
-LONGEST_BLOCK = 2**20  # bytes of a profile or an EXIF block: a file's header ends at four times that
+LONGEST_BLOCK = 2**20  # bytes of a profile or an EXIF block; a file's header ends at 4 MiB
 MOST_LEVELS = 1000
 
 
@@ -85,7 +85,7 @@ class Latent:
 
 def carried(source: Picture) -> tuple[Picture, list[str]]:
     """What a latent keeps of a picture, and warnings on what it leaves out."""
-    kept = {"icc": source.icc, "exif": source.exif}
+    kept: dict[str, Any] = {"icc": source.icc, "exif": source.exif}
     warnings = []
     for name, block in kept.items():
         if block and len(block) > LONGEST_BLOCK:

@@ -52,11 +52,7 @@ class Series:
     def encoded(self, path: str | os.PathLike[str]) -> bytes | dict[str, bytes]:
         """What `path` names: the bytes of a file, or of each file of a folder by its name."""
         if is_folder(path):
-            digits = len(str(len(self) - 1))
-            return {
-                f"{number:0{digits}}.png": encode(picture)
-                for number, picture in enumerate(self.pictures)
-            }
+            return dict(zip(names_of(len(self)), map(encode, self.pictures), strict=True))
         if kind := ANIMATIONS.get(_ending(path)):
             return animate(self.pictures, kind, FRAME_SECONDS)
         return encode(mosaic(self.pictures, self.columns), format_of(path))
@@ -81,6 +77,12 @@ def write_folder(folder: str | os.PathLike[str], files: dict[str, bytes]) -> Non
         raise ResourceError(f"{os.fspath(folder)!r} cannot be made: {error.strerror}") from error
     for name, data in files.items():
         write_atomically(os.path.join(os.fspath(folder), name), data)
+
+
+def names_of(count: int) -> list[str]:
+    """The files of a series of so many pictures in a folder, which sort in their order."""
+    digits = len(str(count - 1))
+    return [f"{number:0{digits}}.png" for number in range(count)]
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
