@@ -113,8 +113,9 @@ def ladder(start: float, level: float, nfe: int) -> Leg:
     if published and (published[0], published[-1]) == (start, level):
         return published
     low, high = start ** (1 / RHO), level ** (1 / RHO)
-    inner = (((nfe - i) * low + i * high) / nfe for i in range(1, nfe))
-    return (start, *(root**RHO for root in inner), level)
+    roots = (((nfe - i) * low + i * high) / nfe for i in range(1, nfe))
+    inner = (min(max(root**RHO, start), level) for root in roots)  # not past them by rounding
+    return (start, *inner, level)
 
 
 def invert(

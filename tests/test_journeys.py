@@ -159,11 +159,12 @@ def test_a_round_trip_to_its_own_start_is_exact_to_rounding_for_any_network(mode
     assert torch.allclose(back, x, atol=1e-5)
 
 
-@pytest.mark.parametrize("nfe", [1, 2, 5])
-def test_a_ladder_rises_from_start_to_level(nfe):
-    levels = ladder(0.02, 30.0, nfe)
+@pytest.mark.parametrize("nfe", [1, 2, 4, 5])
+@pytest.mark.parametrize("ends", [(0.02, 30.0), (0.002, 0.002), (0.07, 0.07), (80.0, 80.0)])
+def test_a_ladder_rises_from_start_to_level(nfe, ends):
+    levels = ladder(*ends, nfe)
     assert len(levels) == nfe + 1
-    assert (levels[0], levels[-1]) == (0.02, 30.0)
+    assert (levels[0], levels[-1]) == ends
     assert list(levels) == sorted(levels)
 
 
