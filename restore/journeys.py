@@ -5,9 +5,8 @@
 
 A journey is data, a tuple of legs, and `travel` goes it. Generation begins with zeros at level 0,
 so that its first leg starts from pure noise; inversion begins with an image and a little noise (Li
-and He 2024, arXiv 2403.18035, sections 3.3 to 3.5 and appendix A, whose recipes these are).
-Interpolation is spherical, between the noise of two images (Song et al. 2021, arXiv 2010.02502,
-appendix D.5).
+and He 2024, arXiv 2403.18035, whose recipes these are). Interpolation is spherical, between the
+noise of two images (Song et al. 2021, arXiv 2010.02502).
 """
 
 from __future__ import annotations
