@@ -16,13 +16,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from restore.errors import (
-    CheckpointError,
-    ImageError,
-    RequestError,
-    ResourceError,
-    RestoreError,
-)
+from restore.defaults import JOURNEY_LEVEL, JOURNEY_START
+from restore.errors import CheckpointError, ImageError, RequestError, ResourceError, RestoreError
 
 if TYPE_CHECKING:
     import torch
@@ -30,9 +25,10 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.checkpoints import load
     from restore.images import Picture
-    from restore.tasks import Result, Settings
+    from restore.tasks import Inversion, Latent, Result, Series, Settings
 
     __version__: str
+    Model = BCM | str | os.PathLike[str] | None
 
 Mode = Literal["fidelity", "perceptual"]
 
@@ -40,15 +36,22 @@ __all__ = [
     "BCM",
     "CheckpointError",
     "ImageError",
+    "Inversion",
+    "Latent",
     "Picture",
     "RequestError",
     "ResourceError",
     "RestoreError",
     "Result",
+    "Series",
     "compare",
+    "generate",
     "inpaint",
+    "interpolate",
+    "invert",
     "jpeg",
     "load",
+    "reconstruct",
     "superres",
 ]
 
@@ -57,7 +60,7 @@ def inpaint(
     image: Any,
     mask: Any,
     *,
-    model: BCM | str | os.PathLike[str] | None = None,
+    model: Model = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
     method: str = "bcm",
@@ -95,7 +98,7 @@ def inpaint(
     """
     from restore.tasks import inpaint
 
-    settings = _settings(nfe, mode, method, seed, generator, tile, label, reference)
+    settings = _settings(seed, generator, tile, label, nfe, mode, method, reference)
     return inpaint(
         image, mask, _loaded(model), settings, invert_mask=invert_mask, dilate=dilate
     )  # fmt: skip
@@ -104,7 +107,7 @@ def inpaint(
 def jpeg(
     image: Any,
     *,
-    model: BCM | str | os.PathLike[str] | None = None,
+    model: Model = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
     method: str = "bcm",
@@ -121,7 +124,7 @@ def jpeg(
     """
     from restore.tasks import jpeg
 
-    settings = _settings(nfe, mode, method, seed, generator, tile, label, reference)
+    settings = _settings(seed, generator, tile, label, nfe, mode, method, reference)
     return jpeg(image, _loaded(model), settings)
 
 
@@ -130,7 +133,7 @@ def superres(
     scale: float | None = None,
     *,
     size: tuple[int, int] | None = None,
-    model: BCM | str | os.PathLike[str] | None = None,
+    model: Model = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
     method: str = "bcm",
@@ -147,19 +150,108 @@ def superres(
     """
     from restore.tasks import superres
 
-    settings = _settings(nfe, mode, method, seed, generator, tile, label, reference)
+    settings = _settings(seed, generator, tile, label, nfe, mode, method, reference)
     return superres(image, scale, _loaded(model), settings, size=size)
 
 
+def generate(
+    n: int = 1,
+    *,
+    recipe: str = "ancestral",
+    size: tuple[int, int] | None = None,
+    model: Model = None,
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+) -> Series:
+    """Draw `n` samples of `size` (width, height) from noise alone; sample k is that of seed + k.
+
+    `recipe` is the way down: "one-step", "ancestral", "zigzag" or "mixed", of 1 to 4 network
+    evaluations. The rest is as in `inpaint`.
+    """
+    from restore.tasks import generate
+
+    settings = _settings(seed, generator, tile, label)
+    return generate(n, _loaded(model), settings, recipe=recipe, size=size)
+
+
+def invert(
+    image: Any,
+    *,
+    model: Model = None,
+    nfe: int | None = None,
+    level: float = JOURNEY_LEVEL,
+    start: float = JOURNEY_START,
+    refine: int = 0,
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+) -> Inversion:
+    """Take a picture up to its noise at `level`, 0.002 to 80, in `nfe` jumps.
+
+    `start` is the level of the noise added first. `refine` corrections bring the latent nearer to
+    one that comes back exactly, each for two trips more. The record says how well it comes back.
+    The rest is as in `inpaint`.
+    """
+    from restore.tasks import invert
+
+    settings = _settings(seed, generator, tile, label, nfe)
+    return invert(image, _loaded(model), settings, level=level, start=start, refine=refine)
+
+
+def reconstruct(
+    latent: Any,
+    *,
+    model: Model = None,
+    tile: int | Literal["auto"] = "auto",
+    reference: Any = None,
+) -> Result:
+    """Bring a latent, or what `invert` gave, or its file, back to the picture it came from.
+
+    Raises RequestError for a latent of another model, ImageError for a file that is no latent.
+    The rest is as in `inpaint`.
+    """
+    from restore.tasks import reconstruct
+
+    settings = _settings(0, None, tile, None, reference=reference)
+    return reconstruct(latent, _loaded(model), settings)
+
+
+def interpolate(
+    a: Any,
+    b: Any,
+    frames: int = 9,
+    *,
+    model: Model = None,
+    nfe: int | None = None,
+    level: float = JOURNEY_LEVEL,
+    start: float = JOURNEY_START,
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+) -> Series:
+    """Frames from picture a to picture b, of one size, through the noise of both at `level`.
+
+    The first and the last are the reconstructions of a and b. The rest is as in `invert`.
+    """
+    from restore.tasks import interpolate
+
+    settings = _settings(seed, generator, tile, label, nfe)
+    return interpolate(a, b, frames, _loaded(model), settings, level=level, start=start)
+
+
 def _settings(
-    nfe: int | None,
-    mode: Mode,
-    method: str,
     seed: int,
     generator: torch.Generator | None,
     tile: int | Literal["auto"],
     label: int | None,
-    reference: Any,
+    nfe: int | None = None,
+    mode: Mode = "fidelity",
+    method: str = "bcm",
+    reference: Any = None,
 ) -> Settings:
     from restore.tasks import Settings
 
@@ -168,12 +260,10 @@ def _settings(
 
         drawn = torch.randint(2**62, (), generator=generator, device=generator.device)
         seed = int(drawn)
-    return Settings(
-        nfe=nfe, mode=mode, method=method, seed=seed, tile=tile, label=label, reference=reference
-    )  # fmt: skip
+    return Settings(nfe, mode, method, seed, tile, label, reference)
 
 
-def _loaded(model: BCM | str | os.PathLike[str] | None) -> BCM | None:
+def _loaded(model: Model) -> BCM | None:
     if isinstance(model, (str, os.PathLike)):
         from restore.checkpoints import load
 
@@ -183,8 +273,11 @@ def _loaded(model: BCM | str | os.PathLike[str] | None) -> BCM | None:
 
 _HOMES = {
     "BCM": "restore.bcm",
+    "Inversion": "restore.tasks",
+    "Latent": "restore.tasks",
     "Picture": "restore.images",
     "Result": "restore.tasks",
+    "Series": "restore.tasks",
     "compare": "restore.tasks",
     "load": "restore.checkpoints",
 }

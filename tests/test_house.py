@@ -12,13 +12,16 @@ FLOORS = {
     "errors": 0, "defaults": 0,
     "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1, "metrics": 1,
     "bcm": 2,
-    "checkpoints": 3, "tiling": 3,
+    "checkpoints": 3, "journeys": 3, "tiling": 3,
     "solvers": 4,
     "tasks": 5,
     "training": 6,
     "cli": 7, "__init__": 8, "__main__": 8,
 }  # fmt: skip
-SAME_FLOOR = {("degradations", "jpegfile")}  # the box is made of a file's tables
+SAME_FLOOR = {
+    ("degradations", "jpegfile"),  # the box is made of a file's tables
+    ("journeys", "tiling"),  # a journey goes through images of any size
+}
 HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},

@@ -73,6 +73,16 @@ def write(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[s
 
     Equal tensors and metadata give equal bytes.
     """
+    digest = hashlib.sha256()
+    with whole(path) as stream:
+        for block in serialized(tensors, metadata):
+            stream.write(block)
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def serialized(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> list[Any]:
+    """The bytes of a safetensors file, in blocks that share the tensors' memory."""
     import torch
 
     codes = {name: code for code, (name, _) in DTYPES.items()}
@@ -87,14 +97,8 @@ def write(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[s
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-
-    digest = hashlib.sha256()
     blocks: list[Any] = [arrays[name].reshape(-1).view(torch.uint8).numpy() for name in order]
-    with whole(path) as stream:
-        for block in (len(text).to_bytes(8, "little"), text, *blocks):
-            stream.write(block)
-            digest.update(block)
-    return digest.hexdigest()
+    return [len(text).to_bytes(8, "little"), text, *blocks]
 
 
 @contextmanager

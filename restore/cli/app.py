@@ -11,8 +11,10 @@ from restore.cli.comparison import compare
 from restore.cli.degradation import degrade
 from restore.cli.environment import env
 from restore.cli.exits import Commands, interruptible
+from restore.cli.latents import invert, reconstruct
 from restore.cli.options import FLAG
 from restore.cli.restoration import inpaint, jpeg, superres
+from restore.cli.series import generate, interpolate
 from restore.cli.terminal import emit, prepare
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -69,7 +71,7 @@ def main() -> None:
         app(prog_name="bcm-restore")
 
 
-RESTORE, TRY, MANAGE = "Restore", "Try out", "Manage"
+RESTORE, TRAVEL, TRY, MANAGE = "Restore", "There and back", "Try out", "Manage"
 
 app.command(
     rich_help_panel=RESTORE,
@@ -95,6 +97,37 @@ app.command(
         "superres photo.png --size 3840x2160 -o wallpaper.jpg --quality 92",
     ),
 )(superres)
+app.command(
+    rich_help_panel=TRAVEL,
+    epilog=_examples(
+        "generate -n 16 -o samples.png",
+        "generate -n 4 --recipe mixed --size 128x96 --seed 7 -o samples/",
+        "generate -m imagenet64.safetensors --label 207 -n 9 -o retrievers.png",
+    ),
+)(generate)
+app.command(
+    rich_help_panel=TRAVEL,
+    epilog=_examples(
+        "invert photo.png --level 1",
+        "invert photo.png --level 80 --nfe 2 -o photo.safetensors",
+        "invert photo.png --level 1 --refine 2 --json",
+    ),
+)(invert)
+app.command(
+    rich_help_panel=TRAVEL,
+    epilog=_examples(
+        "reconstruct photo_invert.safetensors",
+        "reconstruct photo_invert.safetensors -o back.png --reference photo.png --json",
+    ),
+)(reconstruct)
+app.command(
+    rich_help_panel=TRAVEL,
+    epilog=_examples(
+        "interpolate a.png b.png -o morph.gif --frames 24",
+        "interpolate a.png b.png --level 15 --nfe 8 -o strip.png",
+        "interpolate a.png b.png -o frames/",
+    ),
+)(interpolate)
 app.command(
     rich_help_panel=TRY,
     epilog=_examples(

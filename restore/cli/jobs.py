@@ -88,8 +88,8 @@ def plan(
     earlier = _earlier(jobs) if target == "beside" else set()
     jobs = [job for job in jobs if job not in earlier]
     if target != "stdout":
-        _check_outputs(jobs, target, aside)
-        jobs = _past_existing(jobs, policy)
+        check_outputs(jobs, target, aside)
+        jobs = past_existing(jobs, policy)
     jobs = [job if job.done else _measured(job) for job in jobs]
     for job in jobs:
         if job.outline is None:
@@ -189,7 +189,7 @@ def _earlier(jobs: Sequence[Job]) -> set[Job]:
     }
 
 
-def _check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> None:
+def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> None:
     """RequestError unless each output is a file of its own, away from all that is read."""
     paths = [job.input.path for job in jobs if job.input.path != STDIN]
     sources = {*map(identity, paths), *map(_inode, paths)} - {None}
@@ -220,7 +220,7 @@ def _check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) ->
             raise RequestError(f"{output!r} lies in a folder that does not exist: create it first")
 
 
-def _past_existing(jobs: Sequence[Job], policy: Existing) -> list[Job]:
+def past_existing(jobs: Sequence[Job], policy: Existing) -> list[Job]:
     """The jobs, those whose output is there marked as done where that is the policy."""
     if policy == "overwrite":
         return list(jobs)

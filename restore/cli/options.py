@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from restore.cli.machine import Machine
 from restore.cli.terminal import VERBOSE, Terminal
 from restore.defaults import DEFAULT_NFE, MAX_PIXELS
 from restore.errors import RequestError
@@ -23,7 +24,6 @@ _output = partial(typer.Option, rich_help_panel="Output")
 _coding = partial(typer.Option, rich_help_panel="Encoding")
 _model = partial(typer.Option, rich_help_panel="Model")
 _restoration = partial(typer.Option, rich_help_panel="Restoration")
-_machine = partial(typer.Option, rich_help_panel="Machine")
 _run = partial(typer.Option, rich_help_panel="Run")
 
 
@@ -83,6 +83,9 @@ MaxPixels = Annotated[
     ),
 ]
 Existing = Literal["error", "skip", "overwrite"]
+WhereExists = Annotated[
+    Existing, _output(help="Where an output exists: refuse to start, leave it, or replace it")
+]
 Format = Literal["auto", "png", "jpg", "webp", "tiff"]
 
 
@@ -110,10 +113,7 @@ class Files:
             help="Where the result goes; - is standard output",
         ),
     ] = None
-    existing: Annotated[
-        Existing,
-        _output(help="Where an output exists: refuse to start, leave it, or replace it"),
-    ] = "error"
+    existing: WhereExists = "error"
     yes: Yes = False
     suffix: Annotated[
         str | None,
@@ -130,9 +130,7 @@ class Files:
     @property
     def policy(self) -> Existing:
         """What to do where an output exists. RequestError where two options contradict."""
-        if self.yes and self.existing == "skip":
-            raise RequestError("--existing skip and -y contradict each other: give one of them")
-        return "overwrite" if self.yes else self.existing
+        return policy_of(self.existing, self.yes)
 
 
 @dataclass(frozen=True)
@@ -187,7 +185,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Restoration:
+class Restoration(Machine):
     """How an image is restored, and on what."""
 
     nfe: Annotated[
@@ -217,47 +215,12 @@ class Restoration:
             help="The clean image, for metrics alone; in DIR the one of the input's name",
         ),
     ] = None
-    device: Annotated[
-        str,
-        _machine(
-            envvar="BCM_RESTORE_DEVICE",
-            metavar="auto|cpu|cuda[:N]|mps",
-            help="Used or refused, never replaced; auto is a GPU where there is one",
-        ),
-    ] = "auto"
-    dtype: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"],
-        _machine(envvar="BCM_RESTORE_DTYPE", help="auto is bf16 on a GPU that has it, else fp32"),
-    ] = "auto"
-    threads: Annotated[
-        int | None,
-        _machine(min=1, metavar="N", show_default="torch's choice", help="Of the CPU"),
-    ] = None
-    tile: Annotated[
-        str,
-        _machine(
-            metavar="auto|0|N",
-            help="Side of a window in pixels; auto is by memory, 0 the whole image at once",
-        ),
-    ] = "auto"
-
-    @property
-    def side(self) -> int | Literal["auto"]:
-        """The tile as a number. RequestError for what is none."""
-        if self.tile == "auto":
-            return "auto"
-        if not self.tile.isdecimal():
-            raise RequestError(f"--tile {self.tile!r}: expected auto, 0 or a number of pixels")
-        return int(self.tile)
 
 
 @dataclass(frozen=True)
-class Conduct:
-    """How a run goes about its files, and what it says."""
+class Manner:
+    """What a run says, and whether it does anything."""
 
-    fail_fast: Annotated[
-        bool, _run("--fail-fast", metavar=FLAG, help="Stop at the first input that fails")
-    ] = False
     dry_run: Annotated[
         bool,
         _run("--dry-run", metavar=FLAG, help="Check all, say what would be written, write nothing"),
@@ -271,6 +234,22 @@ class Conduct:
         return Terminal(self.quiet, self.verbose, self.json)
 
 
+@dataclass(frozen=True)
+class Conduct(Manner):
+    """How a run goes about its files, and what it says."""
+
+    fail_fast: Annotated[
+        bool, _run("--fail-fast", metavar=FLAG, help="Stop at the first input that fails")
+    ] = False
+
+
+def policy_of(existing: Existing, yes: bool) -> Existing:
+    """What to do where an output exists. RequestError where the two contradict."""
+    if yes and existing == "skip":
+        raise RequestError("--existing skip and -y contradict each other: give one of them")
+    return "overwrite" if yes else existing
+
+
 def flattened(command: Callable[..., None]) -> Callable[..., None]:
     """The command with every parameter that is a group of options replaced by those options."""
     parameters: list[inspect.Parameter] = []
@@ -281,7 +260,7 @@ def flattened(command: Callable[..., None]) -> Callable[..., None]:
         if is_dataclass(group):
             groups[name] = group
             types = get_type_hints(group, include_extras=True)
-            rows = [(field.name, field.default, types[field.name]) for field in fields(group)]
+            rows = [(field.name, field.default, types[field.name]) for field in _ordered(group)]
         else:
             needed = parameter.default is inspect.Parameter.empty
             rows = [(name, MISSING if needed else parameter.default, group)]
@@ -297,3 +276,9 @@ def flattened(command: Callable[..., None]) -> Callable[..., None]:
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return call
+
+
+def _ordered(group: Any) -> list[Field[Any]]:
+    """The fields of a group as help lists them: its own before what it inherits."""
+    own = inspect.get_annotations(group)
+    return sorted(fields(group), key=lambda field: field.name not in own)

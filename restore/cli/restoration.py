@@ -123,7 +123,7 @@ def superres(
         raise RequestError("give either --scale or --size to enlarge to")
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
-    sides = None if size is None else _sides(size)
+    sides = None if size is None else sides_of(size)
 
     def size_out(given: Size) -> Size:
         from restore.tasks.superres import enlarged
@@ -140,7 +140,7 @@ def superres(
     restore(task, image, files, encoding, source, restoration, conduct)
 
 
-def _sides(size: str) -> Size:
+def sides_of(size: str) -> Size:
     """Width and height of a text such as 1024x768."""
     match = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", size)
     if not match:

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
@@ -27,17 +27,24 @@ KEYS = (
 )  # fmt: skip
 
 
+Made: TypeAlias = "Picture | bytes | dict[str, bytes]"
+
+
 @dataclass(frozen=True)
 class Work:
     """What is done with each job: `make` gets what `read` gave.
 
-    It gives the picture, or the bytes of a file, and its record. `known` is what a record says
-    without any result, the task at least.
+    It gives the picture, the bytes of a file, or those of all files of a folder by their names, and
+    its record. `known` is what a record says without any result, the task at least.
     """
 
     known: dict[str, Any]
     read: Callable[[Job], Any]
-    make: Callable[[Job, Any, Progress | None], tuple[Picture | bytes, dict[str, Any]]]
+    make: Callable[[Job, Any, Progress | None], tuple[Made, dict[str, Any]]]
+
+    def title(self, job: Job) -> str:
+        """What a job is called: by its input, or by the task where that needs none."""
+        return job.input.path or self.known["task"]
 
 
 def probe(plan: Plan, more: Iterable[str] = ()) -> None:
@@ -81,7 +88,7 @@ def run(plan: Plan, work: Work, encoding: Encoding, conduct: Conduct) -> None:
     try:
         for number, job in enumerate(plan.jobs, 1):
             place = f"{number}/{len(plan.jobs)} " if len(plan.jobs) > 1 else ""
-            label = f"{place}{job.input.path}"
+            label = f"{place}{work.title(job)}"
             if job.done:
                 record = blank(work.known, job, status="skipped", warnings=["the output exists"])
                 terminal.say(f"{label}: skipped, {job.output} exists")
@@ -103,7 +110,7 @@ def blank(known: dict[str, Any], job: Job, **more: Any) -> dict[str, Any]:
     """The record of a job, what no one says being null."""
     record: dict[str, Any] = dict.fromkeys(KEYS)
     record.update(schema=1, status="ok", seconds=0.0, metrics={}, warnings=[])
-    named = {"input": job.input.path, "output": job.output}
+    named = {"input": job.input.path or None, "output": job.output}
     return {**record, **known, **more, **named}
 
 
@@ -121,25 +128,28 @@ def _attempt(
         with terminal.progress(label) as progress:
             made, record = work.make(job, given, progress)
         stage = "writing"
-        if not isinstance(made, bytes):
+        if not isinstance(made, bytes | dict):
             made = encode(
                 made, plan.format, quality=encoding.quality, depth=encoding.bits,
                 strip=encoding.strip,
             )  # fmt: skip
-        if job.output == STDOUT:
+        if isinstance(made, dict):
+            for name, data in made.items():
+                write_atomically(os.path.join(job.output, name), data)
+        elif job.output == STDOUT:
             emit(made)
         else:
             write_atomically(job.output, made)
     except Exception as error:
-        terminal.fail(f"{job.input.path}: {stage}: {_cause(error)}", error)
+        terminal.fail(f"{work.title(job)}: {stage}: {_cause(error)}", error)
         failure = {"type": type(error).__name__, "message": str(error)}
         seconds = round(time.perf_counter() - began, 3)
         return blank(work.known, job, status="failed", seconds=seconds, error=failure), error
     record = blank(work.known, job, **record)
     for warning in record["warnings"]:
-        complain(f"warning: {job.input.path}: {warning}")
+        complain(f"warning: {work.title(job)}: {warning}")
     terminal.say(f"{label}: {lasting(record['seconds'])}{_proof(record['metrics'])}")
-    terminal.detail(f"{job.input.path}: {dumped(record['metrics'])}")
+    terminal.detail(f"{work.title(job)}: {dumped(record['metrics'])}")
     if job.output != STDOUT and not conduct.json:
         emit(escaped(job.output))
     return record, None
@@ -162,6 +172,8 @@ def _proof(metrics: dict[str, Any]) -> str:
         parts.append("consistent to the last bit")
     elif metrics.get("consistency_psnr_db") is not None:
         parts.append(f"consistent to {metrics['consistency_psnr_db']:.1f} dB")
+    if metrics.get("round_trip_psnr_db") is not None:
+        parts.append(f"comes back at {metrics['round_trip_psnr_db']:.2f} dB")
     if metrics.get("psnr_db") is not None:
         parts.append(f"PSNR {metrics['psnr_db']:.2f} dB")
     return "".join(f", {part}" for part in parts)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from restore.cli.announcement import announced, expected
 from restore.cli.companions import Companion
 from restore.cli.jobs import Job, Plan, Size, plan
 from restore.cli.options import Conduct, Encoding, Files, Restoration, Source
 from restore.cli.runs import Work, probe, rehearse, run
-from restore.cli.terminal import Progress, lasting
+from restore.cli.terminal import Progress
 from restore.defaults import DEFAULT_NFE
 from restore.errors import ImageError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from restore.images import Picture
     from restore.tasks import Result, Settings
 
-PROBE_SIDE = 128  # pixels: a call that takes a fraction of a second
 ALPHA = "alpha"
 
 
@@ -176,49 +175,11 @@ def restore(
 
 def _announcement(model: BCM, planned: Plan, task: Task, settings: Settings) -> str:
     """One line on what will run."""
-    import torch
-
-    from restore.tasks.run import DTYPES
-
-    assert model.checkpoint is not None
     todo = [job for job in planned.jobs if not job.done]
-    threads = torch.get_num_threads()
-    parts = [
-        f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}",
-        str(model.device),
-        f"{threads} thread{'s' if threads > 1 else ''}",
-        DTYPES[model.dtype],
-        f"{model.checkpoint.name} ({model.checkpoint.architecture})",
-        f"NFE {settings.nfe}",
-        settings.mode,
-    ]
-    expected = _expected(model, todo, task, settings)
-    return ", ".join(parts) + (f"; about {lasting(expected)}" if expected else "")
-
-
-def _expected(model: BCM, todo: Sequence[Job], task: Task, settings: Settings) -> float | None:
-    """Seconds that the network needs, by a timed call; None where that call would take too long.
-
-    A network that takes its own windows alone is too large for a call that nobody asked for.
-    """
-    import torch
-
-    from restore.tiling import window_count, window_shape
-
-    sizes = [task.size_out(job.outline.size) for job in todo if job.outline]
-    if not sizes or model.network.receptive_field is None:
-        return None
+    what = f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}"
     assert settings.nfe is not None
-    pixels = 0
-    for width, height in sizes:
-        rows, columns = window_shape(model, height, width, settings.tile)
-        pixels += window_count(model, height, width, settings.tile) * rows * columns
-    side = min(PROBE_SIDE, max(max(size) for size in sizes))
-    side, _ = window_shape(model, side, side, 0)
-    x = torch.zeros(1, 3, side, side, device=model.device)
-    with torch.inference_mode():
-        for _ in range(2):  # the first call warms up
-            began = time.perf_counter()
-            float(model.denoise(x, 0.2).mean())  # waits for the device
-    seconds = time.perf_counter() - began
-    return seconds / side**2 * pixels * settings.nfe * len(todo) / len(sizes)
+    sizes = [task.size_out(job.outline.size) for job in todo if job.outline]
+    seconds = expected(model, sizes, settings.nfe, settings.tile)
+    if seconds:
+        seconds *= len(todo) / len(sizes)
+    return announced(model, what, settings.nfe, settings.mode, seconds)

@@ -4,6 +4,7 @@ The one place where ranges change: files and arrays hold integers in [0, 2^depth
 float32 in [-1, 1].
 """
 
+from restore.images.animation import animate, check_animation
 from restore.images.decoding import MAX_PIXELS, as_picture, decode
 from restore.images.encoding import encode
 from restore.images.files import read_bytes, write_atomically
@@ -16,7 +17,9 @@ __all__ = [
     "MAX_PIXELS",
     "Outline",
     "Picture",
+    "animate",
     "as_picture",
+    "check_animation",
     "check_encodable",
     "decode",
     "encode",

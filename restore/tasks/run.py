@@ -129,7 +129,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         NoiseField(settings.seed),
         tile=settings.tile,
         label=label,
-        progress=_counted(settings.progress, windows * len(preset.levels)),
+        progress=counted(settings.progress, windows * len(preset.levels)),
     )
     del y, start
     stored = problem.finish(source.with_tensor(x))
@@ -235,7 +235,8 @@ def rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 5)
 
 
-def _counted(progress: Progress | None, total: int) -> Callable[[], None] | None:
+def counted(progress: Progress | None, total: int) -> Callable[[], None] | None:
+    """What to call after each window, of `total`; None where nobody listens."""
     if progress is None:
         return None
     done = 0

@@ -1,0 +1,181 @@
+"""Latents: the commands `invert` and `reconstruct`, to the noise of an image and back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from restore.cli.inputs import STDIN
+from restore.cli.jobs import STDOUT, Job
+from restore.cli.machine import Machine
+from restore.cli.options import Encoding, Manner, MaxPixels, Source, flattened
+from restore.cli.passages import (
+    Passage,
+    Target,
+    Way,
+    beside,
+    destination,
+    journey,
+    outline_of,
+    picture_of,
+    settings_of,
+    travel,
+)
+from restore.cli.runs import Made
+from restore.defaults import MAX_PIXELS
+from restore.errors import ImageError, RequestError
+
+if TYPE_CHECKING:
+    from restore.bcm import BCM
+    from restore.images import Picture
+    from restore.tasks import Latent, Settings
+
+
+@flattened
+def invert(
+    image: Annotated[str, typer.Argument(show_default=False, help="An image file, or -")],
+    output: Annotated[
+        str | None,
+        destination(
+            metavar="FILE",
+            show_default="beside the input, NAME_invert.safetensors",
+            help="Where the latent goes; - is standard output",
+        ),
+    ] = None,
+    refine: Annotated[
+        int,
+        journey(
+            min=0, metavar="N", help="Corrections by what comes back, two trips each; 2 go far"
+        ),
+    ] = 0,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    *,
+    target: Target,
+    source: Source,
+    way: Way,
+    manner: Manner,
+) -> None:
+    """Take an image up to its noise, a latent that `reconstruct` brings back.
+
+    The latent holds all that the image's file carried. The record says how
+    well it comes back.
+    """
+    from restore.tasks import invert as inverted
+    from restore.tasks.invert import levels_of
+    from restore.tasks.run import label_of
+
+    output = beside(image, "invert", ".safetensors") if output is None else output
+    if output != STDOUT and not output.lower().endswith(".safetensors"):
+        raise RequestError(f"-o {output!r}: a latent is a .safetensors file")
+    settings = settings_of(way)
+    levels_of(settings, way.start, way.level, refine)
+    job = target.job([image], output, [], manner.json)
+
+    found = outline_of(image, job.data)
+
+    def make(given: Picture, model: BCM, settings: Settings) -> tuple[Made, dict[str, Any]]:
+        made = inverted(
+            given, model, settings, level=way.level, start=way.start, refine=refine,
+            max_pixels=max_pixels,
+        )  # fmt: skip
+        return made.latent.encoded(), made.report
+
+    passage = Passage(
+        "invert",
+        job,
+        "PNG",
+        lambda job: picture_of(image, job.data, max_pixels),
+        make,
+        settings,
+        way.nfe * (1 + 2 * refine),
+        f"level {way.level:g}",
+        lambda model: found.size if found else None,
+        way.nfe * (2 + 2 * refine),
+        admit=lambda model: label_of(model, way.label),
+    )
+    travel(passage, source, way, manner)
+
+
+@flattened
+def reconstruct(
+    latent: Annotated[
+        str, typer.Argument(metavar="LATENT", show_default=False, help="A file that `invert` wrote")
+    ],
+    output: Annotated[
+        str | None,
+        destination(
+            metavar="FILE",
+            show_default="beside the input, NAME_reconstruct.png",
+            help="Where the image goes; - is standard output",
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        journey(metavar="FILE", help="The image that was inverted, for metrics alone"),
+    ] = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    *,
+    target: Target,
+    encoding: Encoding,
+    source: Source,
+    machine: Machine,
+    manner: Manner,
+) -> None:
+    """Bring a latent back to the image it came from.
+
+    Down the levels it went up, by the same model, seed and class, which the
+    file holds.
+    """
+    from restore.images import check_encodable, format_of
+    from restore.tasks import Settings, read_latent
+    from restore.tasks import reconstruct as reconstructed
+    from restore.tasks.invert import check_model
+
+    if latent == STDIN:
+        raise RequestError("a latent is read from a file, not from standard input")
+    output = beside(latent, "reconstruct", ".png") if output is None else output
+    format = "PNG" if output == STDOUT else format_of(output)
+    encoding.check(format)
+    job = target.job([latent, *([reference] if reference else [])], output, [], manner.json)
+    known: Latent | None = None
+    with suppress(ImageError):  # which is found out again in due course
+        known = read_latent(latent, max_pixels=max_pixels)
+    if known:
+        alpha, depth = known.picture.alpha is not None, known.picture.depth
+        check_encodable(known.size, format, alpha, encoding.bits or depth)
+    else:
+        check_encodable((1, 1), format, False)
+
+    def read(job: Job) -> tuple[Latent, Picture | None]:
+        clean = picture_of(reference, None, max_pixels) if reference else None
+        return known or read_latent(latent, max_pixels=max_pixels), clean
+
+    def make(
+        given: tuple[Latent, Picture | None], model: BCM, settings: Settings
+    ) -> tuple[Made, dict[str, Any]]:
+        settings = replace(settings, reference=given[1])
+        result = reconstructed(given[0], model, settings, max_pixels=max_pixels)
+        return result.picture, result.report
+
+    def admit(model: BCM) -> None:
+        if known:
+            check_model(known, model)
+
+    jumps = len(known.levels) - 1 if known else 0
+    passage = Passage(
+        "reconstruct",
+        job,
+        format,
+        read,
+        make,
+        Settings(seed=known.seed if known else 0, tile=machine.side),
+        jumps or None,
+        f"level {known.levels[-1]:g}" if known else "of a damaged latent",
+        lambda model: known.size if known else None,
+        jumps,
+        admit=admit,
+    )
+    travel(passage, source, machine, manner, encoding)

@@ -1,0 +1,219 @@
+"""Passage: a journey from the options of its command to its one output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from restore.cli.announcement import announced, expected
+from restore.cli.inputs import STDIN, Input
+from restore.cli.jobs import STDOUT, Job, Plan, Size, check_outputs, past_existing
+from restore.cli.machine import Machine
+from restore.cli.options import Conduct, Encoding, Manner, Source, WhereExists, Yes, policy_of
+from restore.cli.runs import Made, Work, probe, rehearse, run
+from restore.cli.terminal import Progress, piped
+from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START
+from restore.errors import ImageError, RequestError
+
+if TYPE_CHECKING:
+    from restore.bcm import BCM
+    from restore.images import Outline, Picture
+    from restore.tasks import Settings
+
+destination = partial(typer.Option, "--output", "-o", rich_help_panel="Output")
+journey = partial(typer.Option, rich_help_panel="Journey")
+
+
+@dataclass(frozen=True)
+class Draw(Machine):
+    """What noise is drawn, and for which class."""
+
+    seed: Annotated[
+        int, journey(metavar="N", help="Of the noise; the same seed gives the same pixels")
+    ] = 0
+    label: Annotated[
+        int | None,
+        journey(min=0, metavar="CLASS", help="What a class-conditional model is to see"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Way(Draw):
+    """How a picture goes up to its noise, and down again."""
+
+    nfe: Annotated[
+        int, journey(min=1, metavar="N", help="Network evaluations each way: jumps up, jumps down")
+    ] = JOURNEY_NFE
+    level: Annotated[
+        float, journey(metavar="T", help="The noise level to go up to; 1 comes back far nearer")
+    ] = JOURNEY_LEVEL
+    start: Annotated[
+        float, journey(metavar="T", help="The noise added before the first jump up")
+    ] = JOURNEY_START
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the result goes; - is standard output."""
+
+    existing: WhereExists = "error"
+    yes: Yes = False
+
+    def job(self, inputs: Sequence[str], output: str, files: Sequence[str], json: bool) -> Job:
+        """The job of these inputs, and of the output, a folder where `files` are named in it.
+
+        RequestError where the output would take the place of an input, or cannot be made there.
+        """
+        policy = policy_of(self.existing, self.yes)
+        if inputs.count(STDIN) > 1:
+            raise RequestError("- was given more than once, and there is one standard input")
+        if not output or "\0" in output:
+            raise RequestError(f"-o {output!r} is no file name")
+        data = piped() if STDIN in inputs else None
+        job = Job(Input(inputs[0] if inputs else ""), output, data)
+        if output == STDOUT:
+            _check_stdout(json)
+            return job
+        paths = [os.path.join(output, name) for name in files] or [output]
+        if files and os.path.lexists(output) and not os.path.isdir(output):
+            raise RequestError(f"-o {output!r} is no folder, and there are several files")
+        for path in inputs or [""]:
+            made = [replace(job, input=Input(path), output=path_out) for path_out in paths]
+            check_outputs(made, "folder" if files else "file", ())
+        there = past_existing([replace(job, output=path) for path in paths], policy)
+        return replace(job, done=all(one.done for one in there))
+
+
+def _check_stdout(json: bool) -> None:
+    import sys
+
+    if json:
+        raise RequestError("standard output takes the result or --json, not both: -o FILE")
+    if sys.stdout.isatty():
+        raise RequestError("the result would go to the terminal: -o FILE, or pipe it on")
+
+
+def beside(path: str, task: str, ending: str) -> str:
+    """The output of a task beside its input. RequestError where that is standard input."""
+    if path == STDIN:
+        raise RequestError("-o FILE is needed: there is no place beside standard input")
+    return os.path.join(os.path.dirname(path), f"{Input(path).stem}_{task}{ending}")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A task, its job and what is done with it.
+
+    `make` gets what `read` gave, the model and the settings. `admit` is called with the model
+    before anything runs, and raises where the two do not go together. `size` is that of the
+    pictures, where known, and `evaluations` what all of them take together; `files` are the names
+    in a folder of outputs.
+    """
+
+    task: str
+    job: Job
+    format: str
+    read: Callable[[Job], Any]
+    make: Callable[[Any, BCM, Settings], tuple[Made, dict[str, Any]]]
+    settings: Settings
+    nfe: int | None
+    how: str
+    size: Callable[[BCM], Size | None]
+    evaluations: int
+    files: Sequence[str] = ()
+    admit: Callable[[BCM], object] = lambda model: None
+
+
+def travel(
+    passage: Passage,
+    source: Source,
+    machine: Machine,
+    manner: Manner,
+    encoding: Encoding | None = None,
+) -> None:
+    """Load the model and run; what is asked wrongly is refused before the run."""
+    from restore.checkpoints import resolve
+
+    checkpoint = resolve(source.model, source.catalog)
+
+    import torch
+
+    from restore.checkpoints import choose_device, choose_dtype, load
+    from restore.tasks.run import DTYPES
+
+    if machine.threads:
+        torch.set_num_threads(machine.threads)
+    device = choose_device(machine.device)
+    dtype = choose_dtype(machine.dtype, device)
+    settings, job = passage.settings, passage.job
+    known = {
+        "task": passage.task,
+        "model": checkpoint.name,
+        "model_sha256": checkpoint.sha256 or None,
+        "method": "bcm",
+        "nfe": passage.nfe,
+        "seed": settings.seed,
+        "device": str(device),
+        "dtype": DTYPES[dtype],
+    }
+    planned = Plan((job,), passage.format)
+    conduct = Conduct(**vars(manner))
+    if conduct.dry_run:
+        rehearse(planned, known, conduct)
+        return
+    model: BCM | None = None
+    if not job.done:
+        probe(planned, [os.path.join(job.output, name) for name in passage.files[:1]])
+        model = load(
+            checkpoint,
+            str(device),
+            machine.dtype,
+            allow_unverified=source.allow_unverified,
+            offline=source.offline,
+        )
+        known["model_sha256"] = model.sha256
+        passage.admit(model)
+        if not conduct.quiet:
+            size = passage.size(model)
+            sizes = [size] if size else []
+            seconds = expected(model, sizes, passage.evaluations, settings.tile)
+            nfe = passage.nfe or 0
+            conduct.terminal.say(announced(model, passage.task, nfe, passage.how, seconds))
+
+    def make(job: Job, given: Any, progress: Progress | None) -> tuple[Made, dict[str, Any]]:
+        assert model is not None
+        return passage.make(given, model, replace(settings, progress=progress))
+
+    run(planned, Work(known, passage.read, make), encoding or Encoding(), conduct)
+
+
+def settings_of(way: Way) -> Settings:
+    """The settings of a journey there and back."""
+    from restore.tasks import Settings
+
+    return Settings(nfe=way.nfe, seed=way.seed, label=way.label, tile=way.side)
+
+
+def picture_of(path: str, data: bytes | None, max_pixels: int) -> Picture:
+    """ImageError, with the path, where it cannot be read."""
+    from restore.images import decode, read_bytes
+
+    try:
+        return decode(read_bytes(path) if data is None else data, max_pixels=max_pixels)
+    except ImageError as error:
+        raise ImageError(f"{path!r}: {error}") from error
+
+
+def outline_of(path: str, data: bytes | None) -> Outline | None:
+    """What the header says; None where it cannot be read, which is found out in due course."""
+    from restore.images import outline
+
+    with suppress(ImageError):
+        return outline(path if data is None else data)
+    return None

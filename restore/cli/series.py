@@ -1,0 +1,191 @@
+"""Series: the commands `generate` and `interpolate`, whose result is several pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from restore.cli.inputs import STDIN
+from restore.cli.jobs import STDOUT, Job, Size
+from restore.cli.options import Manner, MaxPixels, Source, flattened
+from restore.cli.passages import (
+    Draw,
+    Passage,
+    Target,
+    Way,
+    destination,
+    journey,
+    outline_of,
+    picture_of,
+    settings_of,
+    travel,
+)
+from restore.cli.restoration import sides_of
+from restore.cli.runs import Made
+from restore.defaults import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from restore.bcm import BCM
+    from restore.images import Picture
+    from restore.tasks import Settings
+
+Output = Annotated[
+    str,
+    destination(
+        metavar="FILE|DIR",
+        show_default=False,
+        help="One picture of all, side by side; an animation (.gif, .webp); or a folder of them",
+    ),
+]
+
+
+@flattened
+def generate(
+    output: Output,
+    count: Annotated[int, journey("-n", min=1, metavar="N", help="How many samples")] = 1,
+    recipe: Annotated[
+        Literal["one-step", "ancestral", "zigzag", "mixed"],
+        journey(help="The way down from noise, in 1, 2, 3 and 4 network evaluations"),
+    ] = "ancestral",
+    size: Annotated[
+        str | None,
+        journey(
+            metavar="WxH",
+            show_default="the network's own, or 256x256",
+            help="Of each sample, in pixels",
+        ),
+    ] = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    *,
+    target: Target,
+    source: Source,
+    draw: Draw,
+    manner: Manner,
+) -> None:
+    """Draw samples from noise alone.
+
+    Sample k is that of seed + k, so that it is the same however many are drawn.
+    """
+    asked = None if size is None else sides_of(size)
+
+    from restore.journeys import RECIPES, nfe_of
+    from restore.tasks import Settings
+    from restore.tasks import generate as generated
+    from restore.tasks.generate import check_count, columns_of, sample_size
+    from restore.tasks.run import label_of
+    from restore.tasks.series import check_series
+
+    legs = RECIPES[recipe]
+    columns = columns_of(count)
+    files = _files(output, count)
+    job = target.job([], output, files, manner.json)
+
+    def size_of(model: BCM) -> Size:
+        return asked or sample_size(model)
+
+    def admit(model: BCM) -> None:
+        label_of(model, draw.label)
+        check_count(count, size_of(model), max_pixels)
+        check_series(_name(output), size_of(model), (columns, -(-count // columns)))
+
+    def make(given: None, model: BCM, settings: Settings) -> tuple[Made, dict[str, Any]]:
+        series = generated(
+            count, model, settings, recipe=recipe, size=asked, max_pixels=max_pixels
+        )  # fmt: skip
+        return series.encoded(_name(output)), series.report
+
+    if asked:
+        check_count(count, asked, max_pixels)
+    check_series(_name(output), asked or (1, 1), (columns, -(-count // columns)))
+    passage = Passage(
+        "generate",
+        job,
+        "PNG",
+        lambda job: None,
+        make,
+        Settings(seed=draw.seed, label=draw.label, tile=draw.side),
+        nfe_of(legs),
+        recipe,
+        size_of,
+        nfe_of(legs) * count,
+        files,
+        admit,
+    )
+    travel(passage, source, draw, manner)
+
+
+@flattened
+def interpolate(
+    a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="The first image")],
+    b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="The last image")],
+    output: Output,
+    frames: Annotated[
+        int, journey(min=2, metavar="N", help="How many, the two ends among them")
+    ] = 9,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    *,
+    target: Target,
+    source: Source,
+    way: Way,
+    manner: Manner,
+) -> None:
+    """Frames between two images of one size, through the noise of both.
+
+    The ends are their reconstructions. The record compares the frame in the
+    middle with a linear cross-fade.
+    """
+    from restore.tasks import interpolate as interpolated
+    from restore.tasks.invert import levels_of
+    from restore.tasks.run import label_of
+    from restore.tasks.series import check_series
+
+    settings = settings_of(way)
+    levels_of(settings, way.start, way.level)
+    files = _files(output, frames)
+    job = target.job([a, b], output, files, manner.json)
+    found = outline_of(a, job.data if a == STDIN else None)
+    other = outline_of(b, job.data if b == STDIN else None)
+    alpha = any(outline is not None and outline.alpha for outline in (found, other))
+    check_series(_name(output), found.size if found else (1, 1), (frames, 1), alpha)
+
+    def read(job: Job) -> tuple[Picture, Picture]:
+        first, last = (picture_of(p, job.data if p == STDIN else None, max_pixels) for p in (a, b))
+        return first, last
+
+    def make(
+        given: tuple[Picture, Picture], model: BCM, settings: Settings
+    ) -> tuple[Made, dict[str, Any]]:
+        series = interpolated(
+            *given, frames, model, settings, level=way.level, start=way.start,
+            max_pixels=max_pixels,
+        )  # fmt: skip
+        return series.encoded(_name(output)), {**series.report, "input_b": b}
+
+    passage = Passage(
+        "interpolate",
+        job,
+        "PNG",
+        read,
+        make,
+        settings,
+        2 * way.nfe,
+        f"level {way.level:g}, {frames} frames",
+        lambda model: found.size if found else None,
+        way.nfe * (frames + (6 if frames > 2 else 2)),
+        files,
+        lambda model: label_of(model, way.label),
+    )
+    travel(passage, source, way, manner)
+
+
+def _name(output: str) -> str:
+    """What says the format: of standard output, a PNG file."""
+    return "stdout.png" if output == STDOUT else output
+
+
+def _files(output: str, count: int) -> list[str]:
+    """The names in the folder that -o is; none where it is a file."""
+    from restore.tasks.series import is_folder, names_of
+
+    return names_of(count) if is_folder(_name(output)) else []

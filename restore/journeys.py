@@ -1,0 +1,211 @@
+"""Journey: a way through the noise levels; a leg of it is a sequence of levels.
+
+    x ← x + sqrt(t² - s²) z      up to the first level t of a leg, from the level s reached so far
+    x ← f(x, t, u)               from each level t of the leg to the next, u, up or down
+
+A journey is data, a tuple of legs, and `travel` goes it. Generation begins with zeros at level 0,
+so that its first leg starts from pure noise; inversion begins with an image and a little noise (Li
+and He 2024, arXiv 2403.18035, whose recipes these are). Interpolation is spherical, between the
+noise of two images (Song et al. 2021, arXiv 2010.02502).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
+from restore.tiling import NOISE_CELL, NoiseField, Tile, tiled
+
+Leg = Sequence[float]
+Progress = Callable[[], object]
+
+RECIPES: dict[str, tuple[Leg, ...]] = {
+    "one-step": ((80.0, 0.002),),
+    "ancestral": ((80.0, 2.4, 0.002),),
+    "zigzag": ((80.0, 0.002), (0.1, 1.2, 0.002)),
+    "mixed": ((80.0, 3.0, 0.002), (0.12, 0.4, 0.002)),
+}
+INVERSIONS: dict[int, Leg] = {1: (0.07, 80.0), 2: (0.07, 15.0, 80.0)}  # by their jumps
+RHO = 7.0  # of the levels between, as in EDM; measured against 3 and the logarithm
+
+
+def nfe_of(legs: Sequence[Leg]) -> int:
+    """Network evaluations of a journey: the jumps of its legs."""
+    return sum(len(leg) - 1 for leg in legs)
+
+
+@torch.no_grad()
+def travel(
+    model: BCM,
+    x: Tensor,
+    *legs: Leg,
+    noise: NoiseField,
+    level: float = 0.0,
+    label: Tensor | None = None,
+    tile: Tile = "auto",
+    progress: Progress | None = None,
+) -> Tensor:
+    """The image x (1, 3, H, W) of noise level `level` at the end of the legs; x is overwritten.
+
+    Leg i takes its fresh noise from step i of `noise`. `label` is (1,) for a class-conditional
+    network. `progress` is called after each window of each jump. ValueError for a leg that begins
+    below the level reached, since noise is added and never taken away, or leaves [0.002, 80].
+    """
+    for step, leg in enumerate(legs):
+        if not leg or not all(SIGMA_MIN <= t <= SIGMA_MAX for t in leg):
+            raise ValueError(f"the leg {tuple(leg)} leaves [{SIGMA_MIN}, {SIGMA_MAX:g}]")
+        if leg[0] < level:
+            raise ValueError(f"a leg from {leg[0]:g} cannot follow on level {level:g}")
+        add_noise(x, math.sqrt(leg[0] ** 2 - level**2), noise, step)
+        for t, u in itertools.pairwise(leg):
+
+            def jumped(window: Tensor, rows, columns, t=t, u=u) -> Tensor:
+                window = model.jump(window, t, u, label)
+                if progress:
+                    progress()
+                return window
+
+            x = tiled(model, jumped, x, tile=tile)
+        level = leg[-1]
+    return x
+
+
+def add_noise(x: Tensor, amount: float, noise: NoiseField, step: int = 0) -> Tensor:
+    """x (1, 3, H, W) plus `amount` times the noise of its pixels, in place and in bands of rows."""
+    height, width = x.shape[-2:]
+    for top in range(0, height, NOISE_CELL) if amount else ():
+        bottom = min(top + NOISE_CELL, height)
+        fresh = noise(step, (top, bottom), (0, width)).to(x.device)
+        x[:, :, top:bottom].add_(fresh, alpha=amount)
+    return x
+
+
+def generate(
+    model: BCM,
+    size: tuple[int, int],
+    legs: Sequence[Leg] = RECIPES["ancestral"],
+    *,
+    noise: NoiseField,
+    label: Tensor | None = None,
+    tile: Tile = "auto",
+    progress: Progress | None = None,
+) -> Tensor:
+    """A sample (1, 3, H, W) of `size` (width, height): the journey from zeros."""
+    x = torch.zeros(1, 3, size[1], size[0], device=model.device)
+    return travel(model, x, *legs, noise=noise, label=label, tile=tile, progress=progress)
+
+
+def ladder(start: float, level: float, nfe: int) -> Leg:
+    """The nfe + 1 levels from `start` up to `level`: as published, else even in level^(1/RHO).
+
+    ValueError unless SIGMA_MIN <= start <= level <= SIGMA_MAX and nfe is 1 or more.
+    """
+    if not SIGMA_MIN <= start <= level <= SIGMA_MAX or nfe < 1:
+        raise ValueError(f"no ladder leads from {start:g} to {level:g} in {nfe} jumps")
+    published = INVERSIONS.get(nfe, ())
+    if published and (published[0], published[-1]) == (start, level):
+        return published
+    low, high = start ** (1 / RHO), level ** (1 / RHO)
+    roots = (((nfe - i) * low + i * high) / nfe for i in range(1, nfe))
+    inner = (min(max(root**RHO, start), level) for root in roots)  # not past them by rounding
+    return (start, *inner, level)
+
+
+def invert(
+    model: BCM,
+    x: Tensor,
+    levels: Leg,
+    *,
+    noise: NoiseField,
+    label: Tensor | None = None,
+    tile: Tile = "auto",
+    progress: Progress | None = None,
+) -> Tensor:
+    """The latent (1, 3, H, W) of an image x at the last of the rising levels."""
+    x = x.clone()
+    return travel(model, x, levels, noise=noise, label=label, tile=tile, progress=progress)
+
+
+def reconstruct(
+    model: BCM,
+    latent: Tensor,
+    levels: Leg,
+    *,
+    noise: NoiseField,
+    label: Tensor | None = None,
+    tile: Tile = "auto",
+    progress: Progress | None = None,
+) -> Tensor:
+    """The image (1, 3, H, W) of a latent: down the levels it went up, less the noise of the start.
+
+    The noise is known, being that of the seed; taking it away loses less than a last jump below
+    the start would.
+    """
+    down = tuple(reversed(levels))
+    x = travel(
+        model, latent.clone(), down, noise=noise, level=down[0], label=label, tile=tile,
+        progress=progress,
+    )  # fmt: skip
+    return add_noise(x, -down[-1], noise)
+
+
+@torch.no_grad()
+def refine(
+    model: BCM,
+    x: Tensor,
+    latent: Tensor,
+    levels: Leg,
+    times: int,
+    *,
+    noise: NoiseField,
+    label: Tensor | None = None,
+    tile: Tile = "auto",
+    progress: Progress | None = None,
+) -> tuple[Tensor, Tensor]:
+    """A latent that comes back nearer to x than its own `latent` does, and what it comes back to.
+
+        y ← y + (x - R(I(y))),   from y = x        I: inversion, R: reconstruction
+
+    ends where R(I(y)) = x. Of the latents I(y) of `times` such corrections and the first, the
+    nearest is taken. Each correction costs a trip up and down.
+    """
+    way: Any = {"noise": noise, "label": label, "tile": tile, "progress": progress}
+    y = x
+    back = reconstruct(model, latent, levels, **way)
+    best = latent, back
+    for _ in range(times):
+        y = y + (x - back)
+        latent = invert(model, y, levels, **way)
+        back = reconstruct(model, latent, levels, **way)
+        if _error(back, x) < _error(best[1], x):
+            best = latent, back
+    return best
+
+
+def interpolate(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """The latent at `share`, 0 (a) to 1 (b), of the way from a to b on the sphere between them.
+
+        sin((1 - share) θ) / sin θ a + sin(share θ) / sin θ b,   θ the angle between a and b
+
+    so that two noises give a noise. The ends are a and b exactly.
+    """
+    if share in (0, 1):
+        return (b if share else a).clone()
+    flat = a.double().flatten(), b.double().flatten()
+    cosine = flat[0] @ flat[1] / (flat[0].norm() * flat[1].norm())
+    theta = math.acos(min(max(float(cosine), -1.0), 1.0))
+    if math.sin(theta) < 1e-4:  # one direction, or two opposite ones with no sphere to choose
+        return torch.lerp(a, b, share)
+    weights = (math.sin((1 - share) * theta), math.sin(share * theta))
+    return (weights[0] * a + weights[1] * b) / math.sin(theta)
+
+
+def _error(x: Tensor, reference: Tensor) -> float:
+    """Mean squared error of an image within its range."""
+    return float((x.clamp(-1, 1) - reference).square().mean())

@@ -1,0 +1,103 @@
+"""generate: samples of what a model was trained on, from noise alone.
+
+Sample k is the journey of seed + k from zeros, so that it is the same however many are drawn.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from restore.bcm import BCM
+from restore.checkpoints import load
+from restore.defaults import MAX_PIXELS
+from restore.errors import RequestError
+from restore.images import Picture
+from restore.journeys import RECIPES, nfe_of
+from restore.journeys import generate as journey
+from restore.tasks.record import record
+from restore.tasks.run import DEFAULTS, Settings, counted, label_of
+from restore.tasks.series import Series
+from restore.tiling import NoiseField, window_count
+
+SIDE = 256  # pixels of a sample, where the network has no size of its own
+
+
+def generate(
+    count: int = 1,
+    model: BCM | None = None,
+    settings: Settings = DEFAULTS,
+    *,
+    recipe: str = "ancestral",
+    size: tuple[int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Series:
+    """`count` samples of `size` (width, height), by one of the published recipes.
+
+    RequestError for a recipe that is none, no sample at all, or too many pixels.
+    """
+    began = time.perf_counter()
+    check_recipe(recipe, settings)
+    model = model or load("default")
+    width, height = size = size or sample_size(model)
+    check_count(count, size, max_pixels)
+    label = label_of(model, settings.label)
+    legs = RECIPES[recipe]
+    windows = window_count(model, height, width, settings.tile)
+    progress = counted(settings.progress, windows * nfe_of(legs) * count)
+    blank = Picture(np.broadcast_to(np.uint8(0), (height, width, 3)))
+    pictures = []
+    for number in range(count):
+        noise = NoiseField(settings.seed + number)
+        x = journey(
+            model, size, legs, noise=noise, label=label, tile=settings.tile, progress=progress
+        )
+        pictures.append(blank.with_tensor(x))
+    columns = columns_of(count)
+    report = record(
+        "generate",
+        model,
+        settings,
+        began,
+        nfe=nfe_of(legs),
+        legs=legs,
+        size_in=None,
+        size_out=size,
+        metrics={},
+    )
+    return Series(tuple(pictures), columns, {**report, "recipe": recipe, "samples": count})
+
+
+def sample_size(model: BCM) -> tuple[int, int]:
+    """The (width, height) of a sample unless told: that of the network's training."""
+    side = model.network.window or SIDE
+    return side, side
+
+
+def columns_of(count: int) -> int:
+    """Of the grid of so many samples, as near to a square as it gets."""
+    return math.ceil(math.sqrt(count))
+
+
+def check_recipe(recipe: str, settings: Settings) -> None:
+    """RequestError for a recipe that is none, or settings that would do nothing."""
+    if recipe not in RECIPES:
+        raise RequestError(f"recipe is {recipe!r}, expected one of {', '.join(RECIPES)}")
+    if settings.nfe is not None:
+        raise RequestError(
+            f"nfe is {settings.nfe}, but the recipe says it: {recipe} takes "
+            f"{nfe_of(RECIPES[recipe])} network evaluations"
+        )
+
+
+def check_count(count: int, size: tuple[int, int], max_pixels: int) -> None:
+    """RequestError for no sample, no pixels, or more in all than admitted."""
+    if count < 1 or min(size) < 1:
+        raise RequestError(f"{count} samples of {size[0]}×{size[1]} pixels are none to draw")
+    if count * size[0] * size[1] > max_pixels:
+        raise RequestError(
+            f"{count} samples of {size[0]}×{size[1]} pixels are more than the {max_pixels} pixels "
+            "allowed; see --max-pixels"
+        )

@@ -1,0 +1,192 @@
+"""invert: a picture up to its noise; reconstruct: the picture of such a noise, a latent."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from restore import journeys, metrics
+from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
+from restore.checkpoints import load
+from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START, MAX_PIXELS
+from restore.errors import ImageError, RequestError
+from restore.images import Picture, as_picture
+from restore.tasks.latent import Latent, carried, read_latent
+from restore.tasks.record import record
+from restore.tasks.result import Result
+from restore.tasks.run import (
+    DEFAULTS,
+    Settings,
+    counted,
+    decibels,
+    label_of,
+    name_of,
+    rounded,
+    same_kind,
+)
+from restore.tiling import NoiseField, window_count
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """latent: the noise, with what it takes to come back. report: the record of `--json`."""
+
+    latent: Latent
+    report: dict[str, Any]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the latent's file, whole or not at all."""
+        self.latent.save(path)
+
+
+def invert(
+    image: Any,
+    model: BCM | None = None,
+    settings: Settings = DEFAULTS,
+    *,
+    level: float = JOURNEY_LEVEL,
+    start: float = JOURNEY_START,
+    refine: int = 0,
+    max_pixels: int = MAX_PIXELS,
+) -> Inversion:
+    """The picture at noise level `level`, `start` being that of the noise added at first.
+
+    The record's metrics say how well it comes back, `round_trip_psnr_db`, which takes as many
+    evaluations again. `refine` corrections bring it nearer, for two trips each, of which the latent
+    that comes back best is taken. Errors as in `inpaint`.
+    """
+    began = time.perf_counter()
+    levels = levels_of(settings, start, level, refine)
+    model = model or load("default")
+    label = label_of(model, settings.label)
+    source = as_picture(image, max_pixels=max_pixels)
+    width, height = source.size
+    trips = 2 + 2 * refine
+    windows = window_count(model, height, width, settings.tile)
+    progress = counted(settings.progress, windows * trips * (len(levels) - 1))
+    way: dict[str, Any] = {
+        "noise": NoiseField(settings.seed),
+        "label": label,
+        "tile": settings.tile,
+        "progress": progress,
+    }
+    x = source.tensor().to(model.device)
+    z = journeys.invert(model, x, levels, **way)
+    z, back = journeys.refine(model, x, z, levels, refine, **way)
+    picture, notes = carried(source)
+    latent = Latent(
+        z.cpu(),
+        tuple(levels),
+        settings.seed,
+        settings.label,
+        model.checkpoint.name if model.checkpoint else "",
+        model.sha256 or "",
+        picture,
+    )
+    report = record(
+        "invert",
+        model,
+        settings,
+        began,
+        nfe=(trips - 1) * (len(levels) - 1),
+        legs=[levels],
+        size_in=source.size,
+        size_out=source.size,
+        input=name_of(image),
+        metrics=likeness(source.with_tensor(back), source),
+        warnings=[*source.warnings, *notes],
+    )
+    return Inversion(latent, report)
+
+
+def reconstruct(
+    latent: Latent | Inversion | str | os.PathLike[str],
+    model: BCM | None = None,
+    settings: Settings = DEFAULTS,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Result:
+    """The picture of a latent, or of its file: down the levels it went up, by the same seed.
+
+    With `settings.reference`, the metrics say how near it came. RequestError for a latent of
+    another model or settings that the latent has; ImageError for a file that is no latent.
+    """
+    began = time.perf_counter()
+    source = name_of(latent)
+    if isinstance(latent, Inversion):
+        latent = latent.latent
+    if not isinstance(latent, Latent):
+        if not isinstance(latent, str | os.PathLike):
+            raise RequestError(f"a latent or its file was expected, found {type(latent).__name__}")
+        latent = read_latent(latent, max_pixels=max_pixels)
+    model = model or load("default")
+    check_model(latent, model)
+    if settings.nfe is not None or settings.label is not None:
+        raise RequestError("nfe and label are the latent's own: leave them out")
+    label = label_of(model, latent.label)
+    reference = None if settings.reference is None else as_picture(settings.reference)
+    if reference is not None and reference.size != latent.size:
+        raise ImageError(
+            f"the reference has {reference.size[0]}×{reference.size[1]} pixels, the latent "
+            f"{latent.size[0]}×{latent.size[1]}"
+        )
+    jumps = len(latent.levels) - 1
+    width, height = latent.size
+    windows = window_count(model, height, width, settings.tile)
+    x = journeys.reconstruct(
+        model,
+        latent.x.to(model.device),
+        latent.levels,
+        noise=NoiseField(latent.seed),
+        label=label,
+        tile=settings.tile,
+        progress=counted(settings.progress, windows * jumps),
+    )
+    picture = latent.picture.with_tensor(x)
+    found = {} if reference is None else likeness(picture, reference, "")
+    report = record(
+        "reconstruct",
+        model,
+        replace(settings, seed=latent.seed),
+        began,
+        nfe=jumps,
+        legs=[latent.levels[::-1]],
+        size_in=latent.size,
+        size_out=latent.size,
+        input=source,
+        metrics=found,
+    )
+    return Result(picture, report)
+
+
+def levels_of(settings: Settings, start: float, level: float, refine: int = 0) -> tuple[float, ...]:
+    """The levels of an inversion; RequestError where none lead from `start` to `level`."""
+    if not SIGMA_MIN <= start <= level <= SIGMA_MAX:
+        raise RequestError(
+            f"start is {start:g} and level {level:g}: expected {SIGMA_MIN} <= start <= level <= "
+            f"{SIGMA_MAX:g}"
+        )
+    if refine < 0:
+        raise RequestError(f"refine is {refine}, expected 0 or more corrections")
+    return tuple(journeys.ladder(start, level, settings.nfe or JOURNEY_NFE))
+
+
+def check_model(latent: Latent, model: BCM) -> None:
+    """RequestError where the latent was made by another model."""
+    if latent.model_sha256 != (model.sha256 or ""):
+        raise RequestError(
+            f"the latent was made by the model {latent.model or 'of no name'} of SHA-256 "
+            f"{latent.model_sha256[:12] or 'unknown'}, and this one's is "
+            f"{(model.sha256 or 'unknown')[:12]}: give the one that made it"
+        )
+
+
+def likeness(picture: Picture, source: Picture, prefix: str = "round_trip_") -> dict[str, Any]:
+    """PSNR and SSIM of what came back to what was sent."""
+    a, b = same_kind(picture, source)
+    return {
+        f"{prefix}psnr_db": decibels(metrics.psnr(a, b)),
+        f"{prefix}ssim": rounded(metrics.ssim(a, b)),
+    }

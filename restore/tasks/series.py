@@ -1,0 +1,126 @@
+"""Series: pictures of one size that belong together, in order: samples, or frames.
+
+Its file is by the name: an animation (.gif, .webp), a folder of PNG files (a name without an
+ending), or one wide picture, the pictures side by side in rows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from restore.errors import RequestError, ResourceError
+from restore.images import (
+    Picture,
+    animate,
+    check_animation,
+    check_encodable,
+    encode,
+    format_of,
+    write_atomically,
+)
+
+ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
+FRAME_SECONDS = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """pictures: one or more, alike in all but their pixels. columns: of the one picture of all.
+
+    report: the record of `--json`, one dictionary of JSON types.
+    """
+
+    pictures: tuple[Picture, ...]
+    columns: int
+    report: dict[str, Any]
+
+    @property
+    def images(self) -> list[np.ndarray]:
+        """(H, W, C) uint8 or uint16 each; alpha comes last, where there is one."""
+        return [
+            p.pixels if p.alpha is None else np.dstack([p.pixels, p.alpha]) for p in self.pictures
+        ]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def encoded(self, path: str | os.PathLike[str]) -> bytes | dict[str, bytes]:
+        """What `path` names: the bytes of a file, or of each file of a folder by its name."""
+        if is_folder(path):
+            return dict(zip(names_of(len(self)), map(encode, self.pictures), strict=True))
+        if kind := ANIMATIONS.get(_ending(path)):
+            return animate(self.pictures, kind, FRAME_SECONDS)
+        return encode(mosaic(self.pictures, self.columns), format_of(path))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what `path` names, each file whole or not at all.
+
+        RequestError for what the format cannot hold, ResourceError where it cannot be written.
+        """
+        made = self.encoded(path)
+        if isinstance(made, bytes):
+            write_atomically(path, made)
+        else:
+            write_folder(path, made)
+
+
+def write_folder(folder: str | os.PathLike[str], files: dict[str, bytes]) -> None:
+    """Write files, by their names, into a folder that is made where it is not there."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{os.fspath(folder)!r} cannot be made: {error.strerror}") from error
+    for name, data in files.items():
+        write_atomically(os.path.join(os.fspath(folder), name), data)
+
+
+def names_of(count: int) -> list[str]:
+    """The files of a series of so many pictures in a folder, which sort in their order."""
+    digits = len(str(count - 1))
+    return [f"{number:0{digits}}.png" for number in range(count)]
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a series saved at `path` becomes a folder."""
+    path = os.fspath(path)
+    return os.path.isdir(path) or path.endswith(("/", os.sep)) or not _ending(path)
+
+
+def check_series(
+    path: str | os.PathLike[str], size: tuple[int, int], shape: tuple[int, int], alpha: bool = False
+) -> None:
+    """RequestError where no series of (columns, rows) pictures of a size can be saved at `path`."""
+    if is_folder(path):
+        return
+    if kind := ANIMATIONS.get(_ending(path)):
+        check_animation(size, kind, alpha)
+        return
+    try:
+        kind = format_of(path)
+    except RequestError as error:
+        raise RequestError(f"{error}, nor in .gif; a folder ends in /") from error
+    check_encodable((size[0] * shape[0], size[1] * shape[1]), kind, alpha)
+
+
+def mosaic(pictures: Sequence[Picture], columns: int) -> Picture:
+    """One picture of several, in rows of `columns`; what is left of the last row is black."""
+    first = pictures[0]
+    width, height = first.size
+    rows = -(-len(pictures) // columns)
+    pixels = np.zeros((rows * height, columns * width, first.pixels.shape[2]), first.pixels.dtype)
+    alpha = None if first.alpha is None else np.zeros(pixels.shape[:2], pixels.dtype)
+    for number, picture in enumerate(pictures):
+        top, left = number // columns * height, number % columns * width
+        pixels[top : top + height, left : left + width] = picture.pixels
+        if alpha is not None and picture.alpha is not None:
+            alpha[top : top + height, left : left + width] = picture.alpha
+    return replace(first, pixels=pixels, alpha=alpha)
+
+
+def _ending(path: str | os.PathLike[str]) -> str:
+    return os.path.splitext(os.fspath(path))[1].lower()
