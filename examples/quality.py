@@ -223,6 +223,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--nfe", nargs="+", type=int, default=NFE)
     parser.add_argument("--images", type=int, default=13)
+    parser.add_argument("--rows", type=Path, help="take the rows of an earlier --json instead")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--summary", type=Path, help="also write the README's table to this file")
     parser.add_argument("--figures", type=Path, help="also write the model card's figures")
@@ -237,11 +238,12 @@ def main() -> None:
     line = "| {:10} | {:21} | {:>3} | {:>7} | {:>6} | {:>11} | {:>7} | {:>9} |"
     print(line.format(*heads))
     rows = []
-    for row in table(model, options):
+    earlier = json.loads(options.rows.read_text()) if options.rows else []
+    for row in [Row(**row) for row in earlier] if earlier else table(model, options):
         rows.append(row)
         proof = "" if row.consistency is None else f"{row.consistency:.5g}"
-        figures = (f"{row.psnr:.2f}", f"{row.ssim:.4f}", proof, f"{row.seconds:.2f}")
-        cells = (row.task, row.method, row.nfe or "", *figures, f"{row.sharpness:.2f}")
+        numbers = (f"{row.psnr:.2f}", f"{row.ssim:.4f}", proof, f"{row.seconds:.2f}")
+        cells = (row.task, row.method, row.nfe or "", *numbers, f"{row.sharpness:.2f}")
         print(line.format(*cells), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
