@@ -1072,10 +1072,16 @@ def test_what_is_published_loads_from_the_hub(
 
 def test_a_card_without_figures_shows_the_tuned_levels() -> None:
     default = checkpoints.resolve("default")
-    text = checkpoints.card(default)
+    text = checkpoints.card(default, ())
     assert "model-index" not in text
     assert "## Tuned levels" in text
     assert "Results" not in text
+
+
+def test_the_embedded_checkpoint_ships_its_story_and_its_figures() -> None:
+    text = checkpoints.card(checkpoints.resolve("default"))
+    for part in ("model-index", "## Trained on", "## Results", "## Tuned levels"):
+        assert part in text
 
 
 def test_every_name_of_the_room_can_be_had() -> None:
