@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--report", type=float, default=120, help="seconds between figures")
-    parser.add_argument("--images", type=int, default=10**9, help="use only so many photographs")
+    parser.add_argument("--leaves", type=float, default=0.0, help="share of dead leaves pictures")
     parser.add_argument("--export", type=Path, help="write the averaged network and stop")
     for name in ("batch", "crop"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Recipe(), name))
@@ -62,7 +62,7 @@ def main() -> None:
     if options.export:
         photographs = Photographs([torch.zeros(64, 64, 3, dtype=torch.uint8).numpy()])
     else:
-        photographs = Photographs.from_folder(options.photos, options.device)
+        photographs = Photographs.from_folder(options.photos, options.device, leaves=options.leaves)
     trainer = Trainer(options.folder, photographs, recipe, options.minutes)
     resumed = trainer.resume()
     network = trainer.model.network

@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,8 @@ from restore.training import (
     Photographs,
     Recipe,
     Trainer,
+    cycle,
+    dead_leaves,
     denoising_psnr,
     draw_levels,
     earlier,
@@ -63,6 +66,27 @@ def test_busy_crops_are_preferred_to_flat_ones():
     assert busy > 0.22  # where chance gives 0.15
 
 
+def test_dead_leaves_have_the_colours_of_a_picture_and_edges_at_all_scales():
+    picture = np.random.default_rng(0).integers(0, 2, (40, 40, 1)) * np.array([200, 100, 50])
+    leaves = dead_leaves([picture.astype(np.uint8)], 64, seed=1)
+    assert leaves.shape == (64, 64, 3)
+    assert leaves.dtype == np.uint8
+    assert np.allclose(leaves[..., 0] / 4, leaves[..., 2], atol=2)  # mixtures of black and one
+    coarse = leaves.reshape(8, 8, 8, 8, 3).mean(axis=(1, 3))
+    assert leaves.std() > 30
+    assert coarse.std() > 10
+    assert np.array_equal(leaves, dead_leaves([picture.astype(np.uint8)], 64, seed=1))
+    assert not np.array_equal(leaves, dead_leaves([picture.astype(np.uint8)], 64, seed=2))
+
+
+def test_dead_leaves_take_the_share_that_was_asked_for(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (1024, 512, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), noise)
+    alone = Photographs.from_folder(tmp_path, scales=(1.0,))
+    mixed = Photographs.from_folder(tmp_path, scales=(1.0,), leaves=0.5)
+    assert len(mixed.pixels) == 2 * len(alone.pixels)
+
+
 def test_levels_cover_the_range_and_favour_the_middle():
     levels = draw_levels(20000, Recipe(), torch.Generator().manual_seed(0))
     assert 0.002 <= float(levels.min()) < 0.003
@@ -95,22 +119,33 @@ def test_each_loss_is_finite_and_reaches_every_part_of_the_network_but_not_the_t
     assert name == "trajectory" or all(p.grad is None for p in target.parameters())
 
 
-def test_the_semigroup_loss_of_a_true_flow_is_zero():
-    """For data at a single point the ODE's map is exact: f(x, t, u) = x* + u/t (x - x*)."""
+class Exact(BCM):
+    """The map of data at a single point, 0, where the ODE is solved: f(x, t, u) = u/t x."""
 
-    class Exact(BCM):
-        def forward(self, x, t, u, label=None):
-            return (u / t)[:, None, None, None] * x
+    def forward(self, x, t, u, label=None):
+        return (u / t)[:, None, None, None] * x
 
-        def evaluate(self, x, t, u, label=None):
-            s, tc, uc = self.sigma_data, t[:, None, None, None], u[:, None, None, None]
-            norm = tc**2 + s**2
-            jumped = uc / tc * x
-            return (jumped - (tc * uc + s**2) / norm * x) * norm.sqrt() / ((tc - uc) * s)
+    def evaluate(self, x, t, u, label=None):
+        s, tc, uc = self.sigma_data, t[:, None, None, None], u[:, None, None, None]
+        norm = tc**2 + s**2
+        return (uc / tc * x - (tc * uc + s**2) / norm * x) * norm.sqrt() / ((tc - uc) * s)
 
+
+@pytest.mark.parametrize("loss", [semigroup, cycle])
+def test_the_loss_of_a_true_flow_is_zero(loss):
     model = Exact(seeded())
-    batch = batch_of(16, Recipe(crop=16))
-    assert float(semigroup(model, model, batch)) < 1e-4
+    assert float(loss(model, model, batch_of(16, Recipe(crop=16)))) < 1e-4
+
+
+def test_the_cycle_loss_is_what_does_not_come_back():
+    """A map that adds a hundredth of the image at each jump is off by more than the exact one."""
+
+    class Off(Exact):
+        def forward(self, x, t, u, label=None):
+            return 1.01 * super().forward(x, t, u)
+
+    model, batch = Off(seeded()), batch_of(16, Recipe(crop=16))
+    assert float(cycle(model, model, batch)) > 1e-3
 
 
 def test_an_orthogonalised_update_has_singular_values_near_one():

@@ -3,7 +3,8 @@
 A batch is shared out among loss terms; the weights that are kept are their moving average.
 """
 
-from restore.training.losses import LOSSES, Batch, earlier, pseudo_huber, semigroup
+from restore.training.leaves import dead_leaves
+from restore.training.losses import LOSSES, Batch, cycle, earlier, pseudo_huber, semigroup
 from restore.training.optimizers import Muon, orthogonal
 from restore.training.photographs import Photographs
 from restore.training.recipe import Recipe, draw_levels
@@ -16,6 +17,8 @@ __all__ = [
     "Photographs",
     "Recipe",
     "Trainer",
+    "cycle",
+    "dead_leaves",
     "denoising_psnr",
     "draw_levels",
     "earlier",

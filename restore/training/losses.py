@@ -6,7 +6,9 @@ Each is one function of (model, target, batch):
 - consistency and trajectory: the published loss of BCM (Li and He 2024, arXiv 2403.18035, eq. 12
   and 13), with Pseudo-Huber distance;
 - semigroup: f(x, t, u) = f(f(x, t, m), m, u) for m between t and u, the right side held fixed
-  (flow maps: Boffi et al. 2024, arXiv 2406.07507), which distils the diagonal into jumps.
+  (flow maps: Boffi et al. 2024, arXiv 2406.07507), which distils the diagonal into jumps;
+- cycle: f(f(x_t, t, u), u, t) = x_t for u above t, gradients through both jumps, so that what goes
+  up comes back (as in invertible consistency distillation, arXiv 2406.14539).
 
 `target` is the exponential moving average of `model`.
 """
@@ -118,9 +120,29 @@ def semigroup(model: BCM, target: BCM, batch: Batch) -> Tensor:
     return (error / (error.detach() + 0.1).sqrt()).mean()
 
 
+def cycle(model: BCM, target: BCM, batch: Batch) -> Tensor:
+    """f(f(x_t, t, u), u, t) against x_t, in units of the second F; u above t.
+
+    Half of the t lie about 0.07, where inversions start, the others anywhere below 20.
+    """
+    s, high = model.sigma_data, math.log(SIGMA_MAX)
+    normal = torch.randn(len(batch.x), generator=batch.generator, device=batch.x.device)
+    near = math.log(0.07) + 0.5 * normal
+    anywhere = math.log(0.02) + math.log(20 / 0.02) * batch.uniform()
+    t = torch.where(batch.uniform() < 0.5, near, anywhere).clamp(math.log(0.01), math.log(20))
+    u = (t + 0.3 + (high - t - 0.3) * batch.uniform()).exp()
+    t = t.exp()
+    x_t = batch.at(t)
+    back = model(model(x_t, t, u), u, t)
+    c_out = ((u - t) * s * (u**2 + s**2).rsqrt())[:, None, None, None]
+    error = ((back - x_t) / c_out).square().flatten(1).mean(dim=1)
+    return (error / (error.detach() + 0.01).sqrt()).mean()
+
+
 LOSSES: dict[str, Loss] = {
     "diagonal": diagonal,
     "consistency": consistency,
     "trajectory": trajectory,
     "semigroup": semigroup,
+    "cycle": cycle,
 }

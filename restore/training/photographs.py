@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 from restore.images import as_picture
+from restore.training.leaves import dead_leaves
+
+SCALES = (1.0, 0.6, 0.36)
 
 
 class Photographs:
@@ -19,7 +22,7 @@ class Photographs:
     def __init__(
         self,
         pictures: Sequence[np.ndarray],
-        scales: Sequence[float] = (1.0, 0.6, 0.36),
+        scales: Sequence[float] = SCALES,
         device: torch.device | str = "cpu",
     ) -> None:
         """`pictures` are (H, W, 3) uint8 arrays; scales below 1 shrink by area averaging."""
@@ -37,14 +40,24 @@ class Photographs:
         self.sizes = self.sizes.to(device)
 
     @classmethod
-    def from_folder(cls, folder: Path, device: torch.device | str = "cpu") -> Photographs:
-        """All PNG, JPEG and WebP files of a folder."""
+    def from_folder(
+        cls,
+        folder: Path,
+        device: torch.device | str = "cpu",
+        *,
+        leaves: float = 0.0,
+        scales: Sequence[float] = SCALES,
+    ) -> Photographs:
+        """All PNG, JPEG and WebP files of a folder, and `leaves` of all pixels dead leaves."""
         endings = {".png", ".jpg", ".jpeg", ".webp"}
         paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in endings)
         if not paths:
             raise FileNotFoundError(f"no pictures in {folder}: run examples/debian_photos.py first")
         pixels = [as_picture(p).pixels for p in paths]
-        return cls([np.repeat(p, 3, 2) if p.shape[2] == 1 else p for p in pixels], device=device)
+        pictures = [np.repeat(p, 3, 2) if p.shape[2] == 1 else p for p in pixels]
+        area = leaves / (1 - leaves) * sum(p.shape[0] * p.shape[1] for p in pictures)
+        fallen = [dead_leaves(pictures, 512, seed) for seed in range(round(area / 512**2))]
+        return cls(pictures + fallen, scales, device)
 
     def crops(self, n: int, size: int, generator: torch.Generator) -> Tensor:
         """n random crops (n, 3, size, size) in [-1, 1], turned and mirrored, seldom flat."""
