@@ -1,0 +1,90 @@
+"""Files: the options on what is read, and where the results go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
+
+import typer
+
+from restore.cli.options.groups import FLAG
+from restore.defaults import MAX_PIXELS
+from restore.errors import RequestError
+
+_input = partial(typer.Option, rich_help_panel="Input")
+_output = partial(typer.Option, rich_help_panel="Output")
+
+Images = Annotated[
+    list[str],
+    typer.Argument(
+        show_default=False,
+        help="PNG, JPEG, WebP, TIFF or AVIF files, folders of them, or - for standard input",
+    ),
+]
+Yes = Annotated[bool, _output("--yes", "-y", metavar=FLAG, help="The same as --existing overwrite")]
+MaxPixels = Annotated[
+    int,
+    _input(
+        min=1,
+        metavar="N",
+        show_default=f"{MAX_PIXELS / 1e6:.0f} million",
+        help="Refuse images of more pixels, read or made",
+    ),
+]
+Existing = Literal["error", "skip", "overwrite"]
+WhereExists = Annotated[
+    Existing, _output(help="Where an output exists: refuse to start, leave it, or replace it")
+]
+Format = Literal["auto", "png", "jpg", "webp", "tiff"]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Which files are read, and where the results go."""
+
+    recursive: Annotated[
+        bool,
+        _input(
+            "--recursive",
+            "-r",
+            metavar=FLAG,
+            help="Folders with all below them; the tree is kept under -o DIR",
+        ),
+    ] = False
+    max_pixels: MaxPixels = MAX_PIXELS
+    output: Annotated[
+        str | None,
+        _output(
+            "--output",
+            "-o",
+            metavar="FILE|DIR",
+            show_default="beside the input, NAME_TASK.png",
+            help="Where the result goes; - is standard output",
+        ),
+    ] = None
+    existing: WhereExists = "error"
+    yes: Yes = False
+    suffix: Annotated[
+        str | None,
+        _output(
+            metavar="TEXT",
+            show_default="_TASK beside the input, none in a folder of outputs",
+            help="Put after the input's name in the output's",
+        ),
+    ] = None
+    format: Annotated[Format, _output(help="Of the output; auto is by -o's ending, else PNG")] = (
+        "auto"
+    )
+
+    @property
+    def policy(self) -> Existing:
+        """What to do where an output exists. RequestError where two options contradict."""
+        return policy_of(self.existing, self.yes)
+
+
+def policy_of(existing: Existing, yes: bool) -> Existing:
+    """What to do where an output exists. RequestError where the two contradict."""
+    if yes and existing == "skip":
+        raise RequestError("--existing skip and -y contradict each other: give one of them")
+    return "overwrite" if yes else existing

@@ -1,0 +1,47 @@
+"""Restoration: the options on how an image is restored, and on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
+
+import typer
+
+from restore.cli.machine import Machine
+from restore.defaults import DEFAULT_NFE
+
+_restoration = partial(typer.Option, rich_help_panel="Restoration")
+
+
+@dataclass(frozen=True)
+class Restoration(Machine):
+    """How an image is restored, and on what."""
+
+    nfe: Annotated[
+        int | None,
+        _restoration(
+            min=1,
+            metavar="N",
+            show_default=", ".join(f"{task} {nfe}" for task, nfe in DEFAULT_NFE.items()),
+            help="Network evaluations for every pixel; the default is the best measured",
+        ),
+    ] = None
+    mode: Annotated[
+        Literal["fidelity", "perceptual"],
+        _restoration(help="Nearest on average, or sharp"),
+    ] = "fidelity"
+    seed: Annotated[
+        int, _restoration(metavar="N", help="Of the noise; the same seed gives the same pixels")
+    ] = 0
+    label: Annotated[
+        int | None,
+        _restoration(min=0, metavar="CLASS", help="What a class-conditional model is to see"),
+    ] = None
+    reference: Annotated[
+        str | None,
+        _restoration(
+            metavar="FILE|DIR",
+            help="The clean image, for metrics alone; in DIR the one of the input's name",
+        ),
+    ] = None
