@@ -16,6 +16,7 @@ FLOORS = {
     "solvers": 4,
     "tasks": 5,
     "training": 6,
+    "api": 6,
     "cli": 7, "__init__": 8, "__main__": 8,
 }  # fmt: skip
 SAME_FLOOR = {
