@@ -40,7 +40,9 @@ class Preset:
     1. `relaxation` is the share by which each step is lengthened, `flips` how many mirrored runs
     are averaged, 1, 2 or 4, `delta` by how much the network is told a higher level. `severity` says
     what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance of a
-    hole's pixels to the known ones), where a task has several rows for one NFE.
+    hole's pixels to the known ones), where a task has several rows for one NFE. For the method
+    `inversion`, `start` is the share of each level that is added as noise for the network to
+    amplify, and `fresh` the share of noise drawn anew in what the observation leaves open.
     """
 
     levels: tuple[float, ...]
@@ -51,6 +53,8 @@ class Preset:
     delta: float = 0.0
     shrink: float | None = None
     severity: float | None = None
+    start: float = 0.3
+    fresh: float = 0.0
 
 
 Presets = Mapping[str, Mapping[str, Mapping[int, tuple[Preset, ...]]]]  # task, mode, NFE

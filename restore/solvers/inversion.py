@@ -1,0 +1,90 @@
+"""inversion: restoration by noise that the network amplifies, in place of noise that is added.
+
+    x_s = x + s z                      s = start · t: a little noise
+    x_t = f(x_s, s, t)                 amplified to the level t, along the ODE upwards
+    x_t = x_t + N(m - n)               where the noise n = x_t - x is drawn anew in part,
+                                       m = sqrt(1 - fresh²) n + fresh · t · z'
+    x   = project(D(x_t, t) or f(x_t, t, 0.002), y)
+
+over falling levels t, two network evaluations each. The amplified noise is that of the image
+itself, so that it comes back to it (Li and He 2024, arXiv 2403.18035, section 4). N keeps what the
+observation leaves open: with fresh = 1 and a mask, the noise of the known pixels is their own, and
+that of the hole is new.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from restore.bcm import BCM, SIGMA_MIN
+from restore.checkpoints.catalogue import Preset
+from restore.degradations import Degradation
+from restore.journeys import add_noise
+from restore.solvers.bcm import estimated
+from restore.tiling import NoiseField, Tile, tiled
+
+
+@torch.inference_mode()
+def inversion(
+    model: BCM,
+    degradation: Degradation,
+    y: object,
+    start: Tensor,
+    preset: Preset,
+    noise: NoiseField,
+    *,
+    tile: Tile = "auto",
+    label: Tensor | None = None,
+    progress: Callable[[], object] | None = None,
+) -> Tensor:
+    """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
+
+    Every pixel goes through len(preset.levels) · (1 + preset.flips) network evaluations. `progress`
+    is called after each window, twice a level.
+    """
+    x = start
+    for step, t in enumerate(preset.levels):
+        s = max(preset.start * t, SIGMA_MIN)
+
+        def amplified(window: Tensor, rows, columns, s=s, t=t) -> Tensor:
+            window = model.jump(window, s, t, label)
+            if progress:
+                progress()
+            return window
+
+        def restored(window: Tensor, rows, columns, t=t) -> Tensor:
+            window = estimated(model, window, t, preset, label)
+            if progress:
+                progress()
+            return window
+
+        x_t = x.clone() if preset.fresh else x
+        x_t = tiled(model, amplified, add_noise(x_t, s, noise, 2 * step), tile=tile)
+        if preset.fresh:
+            x_t = renewed(x_t, x, t, preset.fresh, degradation, noise, 2 * step + 1)
+        x = tiled(model, restored, x_t, tile=tile)
+        x = degradation.project(x, y, out=x)
+    return degradation.settle(x, y, out=x)
+
+
+def renewed(
+    x_t: Tensor,
+    x: Tensor,
+    t: float,
+    share: float,
+    degradation: Degradation,
+    noise: NoiseField,
+    step: int,
+) -> Tensor:
+    """x_t, in place, with a share of its noise drawn anew where the observation says nothing.
+
+    The two noises are joined so that their variance stays. x is overwritten.
+    """
+    nothing = degradation(torch.zeros_like(x))
+    change = x.sub_(x_t).mul_(1 - math.sqrt(1 - share**2))  # m - n, x - x_t being -n
+    change = add_noise(change, share * t, noise, step)
+    return x_t.add_(degradation.project(change, nothing, out=change))
