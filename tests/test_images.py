@@ -3,6 +3,8 @@
 import errno
 import os
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zlib
@@ -26,6 +28,7 @@ from restore.images import (
     format_of,
     read_bytes,
     sniff,
+    sweep,
     write_atomically,
 )
 
@@ -930,3 +933,31 @@ def test_stale_temporaries_of_ours_are_swept(tmp_path):
         os.utime(path, (time.time() - 7200,) * 2)
     write_atomically(tmp_path / "a.png", b"x")
     assert sorted(os.listdir(tmp_path)) == [fresh.name, "a.png", other.name]
+
+
+def test_a_killed_write_is_swept_at_once_and_a_running_one_never(tmp_path):
+    script = (
+        "import os, sys, time; from restore.images import write_atomically\n"
+        "def wait(*_): print('here', flush=True); time.sleep(60)\n"
+        f"write_atomically({str(tmp_path / 'a.png')!r}, b'x', ready=wait)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert child.stdout.readline() == b"here\n"
+    (name,) = os.listdir(tmp_path)
+    os.utime(tmp_path / name, (time.time() - 60,) * 2)
+    sweep(str(tmp_path))
+    assert os.listdir(tmp_path) == [name]
+    child.kill()
+    child.wait()
+    sweep(str(tmp_path))
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_is_told_ready_when_it_is_whole_and_not_yet_there(tmp_path):
+    path, told = tmp_path / "a.png", []
+
+    def ready(stat):
+        told.append((stat.st_size, stat.st_mtime_ns, path.exists()))
+
+    write_atomically(path, b"whole", ready=ready)
+    assert told == [(5, path.stat().st_mtime_ns, False)]

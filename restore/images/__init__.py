@@ -7,7 +7,7 @@ float32 in [-1, 1].
 from restore.images.animation import animate, check_animation
 from restore.images.decoding import MAX_PIXELS, as_picture, decode
 from restore.images.encoding import encode
-from restore.images.files import read_bytes, write_atomically
+from restore.images.files import read_bytes, sweep, write_atomically
 from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
 from restore.images.outline import Outline, outline
 from restore.images.picture import Picture
@@ -27,5 +27,6 @@ __all__ = [
     "outline",
     "read_bytes",
     "sniff",
+    "sweep",
     "write_atomically",
 ]
