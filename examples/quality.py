@@ -1,5 +1,7 @@
 """Quality on Public 13: every task and mode at 1, 2, 4 and 8 evaluations, beside its baselines.
 
+Before the table come the denoiser alone and the way to a noise level and back.
+
     python examples/quality.py                    # the whole table, about a quarter of an hour
     python examples/quality.py --tasks jpeg-10 scratches --modes fidelity --nfe 4
     python examples/quality.py --json quality.json --summary quality.md
@@ -8,7 +10,9 @@
 Each picture goes the user's way: encoded bytes in, 8-bit result out. PSNR and SSIM are those of
 `restore.metrics`, RGB, mean over the 13 pictures; for inpainting PSNR is inside the hole.
 Consistency is the record's own proof: coefficients kept, PSNR of the result shrunk again, or the
-largest error of a known pixel.
+largest error of a known pixel. Sharpness (mean gradient) is that of the result over that of the
+clean picture; blur is a statistic without reference, less that of the clean picture: 1 and 0 are as
+sharp as it was.
 """
 
 import argparse
@@ -52,6 +56,7 @@ class Row:
     consistency: float | None
     seconds: float
     sharpness: float
+    blur: float
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -131,15 +136,16 @@ def measured(task: str, method: str, nfe: int, cases: list[Case], run: Callable)
                 metrics.ssim(pixels, case.clean),
                 consistency,
                 metrics.sharpness(pixels) / metrics.sharpness(case.clean),
+                metrics.blur(pixels) - metrics.blur(case.clean),
             )
         )
     seconds = (time.perf_counter() - began) / len(cases)
-    psnr, ssim, proof, sharp = zip(*found, strict=True)
+    psnr, ssim, proof, sharp, blur = zip(*found, strict=True)
     held = [p for p in proof if p is not None]
     worst = max if task in ("half", "scratches") else statistics.mean
     consistency = worst(held) if held else None
     return Row(task, method, nfe, statistics.mean(psnr), statistics.mean(ssim), consistency,
-               seconds, statistics.mean(sharp))  # fmt: skip
+               seconds, statistics.mean(sharp), statistics.mean(blur))  # fmt: skip
 
 
 def table(model: restore.BCM, options: argparse.Namespace) -> Iterator[Row]:
@@ -164,6 +170,18 @@ def denoising(model: restore.BCM, images: int) -> Iterator[tuple[int, float]]:
         yield sigma, denoising_psnr(model, pictures, sigma)
 
 
+JOURNEYS = ((1.0, 1), (1.0, 2), (15.0, 2), (80.0, 2))  # level, evaluations each way
+
+
+def returning(model: restore.BCM, images: int) -> Iterator[tuple[float, int, float]]:
+    """Mean PSNR of what comes back from a level, by evaluations each way, as invert reports it."""
+    pictures = list(public13().values())[:images]
+    for level, nfe in JOURNEYS:
+        inversions = (restore.invert(x, model=model, nfe=nfe, level=level) for x in pictures)
+        psnr = [found.report["metrics"]["round_trip_psnr_db"] for found in inversions]
+        yield level, nfe, statistics.mean(psnr)
+
+
 NAMES = {
     "jpeg-10": ("JPEG quality 10, 4:2:0", "decoded"),
     "jpeg-20": ("JPEG quality 20, 4:2:0", "decoded"),
@@ -181,15 +199,21 @@ def by_method(rows: list[Row], task: str) -> dict[tuple[str, int], Row]:
 
 def summary(rows: list[Row]) -> Iterator[str]:
     """A Markdown table: each task's strongest simple baseline, then ours."""
-    yield "| task | baseline | fidelity, NFE 1 | 2 | 4 | 8 | perceptual, NFE 4 | consistency |"
-    yield "|" + " --- |" * 8
+    yield (
+        "| task | baseline | fidelity, NFE 1 | 2 | 4 | 8 | perceptual, NFE 4 "
+        "| sharpness, blur of both | consistency |"
+    )
+    yield "|" + " --- |" * 9
     for task in dict.fromkeys(row.task for row in rows):
         found = by_method(rows, task)
         title, baseline = NAMES[task]
         first = found[baseline, 0]
         cells = [f"{found['fidelity', nfe].psnr:.2f}" for nfe in NFE]
-        sharp, best = found["perceptual", 4], found["fidelity", 8]
-        cells.append(f"{sharp.psnr:.2f} (sharpness {sharp.sharpness:.2f})")
+        sharp, mean, best = found["perceptual", 4], found["fidelity", 4], found["fidelity", 8]
+        cells.append(f"{sharp.psnr:.2f}")
+        cells.append(
+            f"{mean.sharpness:.2f} → {sharp.sharpness:.2f}, {mean.blur:+.3f} → {sharp.blur:+.3f}"
+        )
         proof = {"jpeg": "{:.5f} kept", "superres": "{:.1f} dB"}
         form = proof.get(task.partition("-")[0], "largest error {:.0f}")
         yield f"| {title} | {baseline} {first.psnr:.2f} | {' | '.join(cells)} | " + (
@@ -197,13 +221,19 @@ def summary(rows: list[Row]) -> Iterator[str]:
         )
 
 
-def figures(rows: list[Row], denoised: dict[int, float]) -> Iterator[Figure]:
-    """The model card's: one evaluation of the denoiser, then each task at its best NFE."""
+Returns = list[tuple[float, int, float]]
+
+
+def figures(rows: list[Row], denoised: dict[int, float], returned: Returns) -> Iterator[Figure]:
+    """The model card's: the denoiser, the way there and back, each task at its best NFE."""
     for sigma, psnr in denoised.items():
         noisy = 20 * math.log10(255 / sigma)
         setting = f"sigma {sigma}/255"
         yield Figure("denoise", setting, "Public 13", "PSNR", round(psnr, 2), 1,
                      baseline=round(noisy, 2))  # fmt: skip
+    for level, nfe, psnr in returned:
+        setting = f"to level {level:g} and back"
+        yield Figure("invert", setting, "Public 13", "PSNR", round(psnr, 2), nfe)
     for task in dict.fromkeys(row.task for row in rows):
         found = by_method(rows, task)
         title, baseline = NAMES[task]
@@ -234,8 +264,13 @@ def main() -> None:
     denoised = dict(denoising(model, options.images))
     for sigma, psnr in denoised.items():
         print(f"denoising, sigma {sigma}/255, one evaluation: {psnr:.2f} dB")
-    heads = ("task", "method", "NFE", "PSNR dB", "SSIM", "consistency", "seconds", "sharpness")
-    line = "| {:10} | {:21} | {:>3} | {:>7} | {:>6} | {:>11} | {:>7} | {:>9} |"
+    returned = list(returning(model, options.images))
+    for level, nfe, psnr in returned:
+        print(f"to level {level:g} in {nfe} and back in {nfe}: {psnr:.2f} dB", flush=True)
+    heads = (
+        "task", "method", "NFE", "PSNR dB", "SSIM", "consistency", "seconds", "sharpness", "blur",
+    )  # fmt: skip
+    line = "| {:10} | {:21} | {:>3} | {:>7} | {:>6} | {:>11} | {:>7} | {:>9} | {:>6} |"
     print(line.format(*heads))
     rows = []
     earlier = json.loads(options.rows.read_text()) if options.rows else []
@@ -243,14 +278,14 @@ def main() -> None:
         rows.append(row)
         proof = "" if row.consistency is None else f"{row.consistency:.5g}"
         numbers = (f"{row.psnr:.2f}", f"{row.ssim:.4f}", proof, f"{row.seconds:.2f}")
-        cells = (row.task, row.method, row.nfe or "", *numbers, f"{row.sharpness:.2f}")
-        print(line.format(*cells), flush=True)
+        sharp = f"{row.sharpness:.2f}", f"{row.blur:+.3f}"
+        print(line.format(row.task, row.method, row.nfe or "", *numbers, *sharp), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     if options.summary:
         options.summary.write_text("\n".join(summary(rows)) + "\n")
     if options.figures:
-        found = [asdict(figure) for figure in figures(rows, denoised)]
+        found = [asdict(figure) for figure in figures(rows, denoised, returned)]
         options.figures.write_text(json.dumps(found, indent=1) + "\n")
 
 

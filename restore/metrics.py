@@ -84,6 +84,16 @@ def sharpness(image: np.ndarray) -> float:
     return float(np.hypot(*np.gradient(x)).mean()) / data_range(image)
 
 
+def blur(image: np.ndarray) -> float:
+    """How blurred an image looks by itself, 0 (sharp) to 1 (Crété-Roffet et al. 2007).
+
+    By how much a further blur changes the differences of neighbours; no reference is needed.
+    """
+    from skimage.measure import blur_effect
+
+    return float(blur_effect(image, channel_axis=2 if image.ndim == 3 else None))
+
+
 def _check(a: np.ndarray, b: np.ndarray) -> None:
     if a.shape != b.shape or a.dtype != b.dtype:
         raise ValueError(

@@ -60,7 +60,9 @@ def test_the_largest_error():
 
 def test_a_blurred_image_is_less_sharp():
     a = images()
-    assert metrics.sharpness(a // 2 + np.roll(a, 1, 0) // 2) < metrics.sharpness(a)
+    blurred = a // 2 + np.roll(a, 1, 0) // 2
+    assert metrics.sharpness(blurred) < metrics.sharpness(a)
+    assert 0 <= metrics.blur(a) < metrics.blur(blurred) <= 1
 
 
 def test_other_shapes_and_depths_are_refused():
