@@ -4,8 +4,8 @@
 
 Fidelity presets have the best mean PSNR. Perceptual presets have the mean gradient magnitude and
 the blur (a statistic without reference) nearest to the clean pictures' own, among those at most 1.7
-dB below fidelity at the same NFE. The search is coordinate descent from the preset of half the NFE, or
-with --present from the one there is: the highest level, the lowest (levels are spaced evenly in
+dB below fidelity at the same NFE. The search is coordinate descent from the preset of half the NFE,
+or with --present from the one there is: the highest level, the lowest (levels are spaced evenly in
 their logarithm), the share of noise, the level that the network is told over that of the noise (1 +
 delta), relaxation, flips and, for JPEG, the cap on the box. A gain of less than 0.01 dB is none.
 """
