@@ -136,7 +136,7 @@ def cycle(model: BCM, target: BCM, batch: Batch) -> Tensor:
     back = model(model(x_t, t, u), u, t)
     c_out = ((u - t) * s * (u**2 + s**2).rsqrt())[:, None, None, None]
     error = ((back - x_t) / c_out).square().flatten(1).mean(dim=1)
-    return (error / (error.detach() + 0.01).sqrt()).mean()
+    return (error / (error.detach() + 0.1).sqrt()).mean()
 
 
 LOSSES: dict[str, Loss] = {
