@@ -60,43 +60,44 @@ class NoiseField:
     """Standard normal noise as a function of (seed, step, absolute pixel).
 
     The plane is divided into cells of 128 by 128 pixels, each drawn from a generator of its own on
-    the CPU; a step is an evaluation of a run.
+    the CPU; a step is an evaluation of a run. Several seeds give a batch, each image its own noise.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, *seeds: int) -> None:
+        self.seeds = seeds
 
     def __call__(self, step: int, rows: Range, columns: Range) -> Tensor:
-        """Noise (1, 3, h, w) for the rows [top, bottom) and columns [left, right)."""
+        """Noise (B, 3, h, w) for the rows [top, bottom) and columns [left, right)."""
         (top, bottom), (left, right) = rows, columns
-        out = torch.empty(1, 3, bottom - top, right - left)
+        out = torch.empty(len(self.seeds), 3, bottom - top, right - left)
         for i in range(top // NOISE_CELL, -(-bottom // NOISE_CELL)):
             for j in range(left // NOISE_CELL, -(-right // NOISE_CELL)):
                 y, x = i * NOISE_CELL, j * NOISE_CELL
                 y0, y1 = max(y, top), min(y + NOISE_CELL, bottom)
                 x0, x1 = max(x, left), min(x + NOISE_CELL, right)
-                cell = self._cell(step, i, j)[:, :, y0 - y : y1 - y, x0 - x : x1 - x]
-                out[:, :, y0 - top : y1 - top, x0 - left : x1 - left] = cell
+                for n, seed in enumerate(self.seeds):
+                    cell = self._cell(seed, step, i, j)[:, y0 - y : y1 - y, x0 - x : x1 - x]
+                    out[n, :, y0 - top : y1 - top, x0 - left : x1 - left] = cell
         return out
 
-    def _cell(self, step: int, i: int, j: int) -> Tensor:
-        key = self.seed & (2**64 - 1)
+    def _cell(self, seed: int, step: int, i: int, j: int) -> Tensor:
+        key = seed & (2**64 - 1)
         for value in (step, i, j):  # splitmix64: every bit of the key depends on all four
             key = (key + 0x9E3779B97F4A7C15 * (value + 1)) & (2**64 - 1)
             key = ((key ^ (key >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
             key = ((key ^ (key >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
             key ^= key >> 31
         generator = torch.Generator().manual_seed(key >> 1)
-        return torch.randn(1, 3, NOISE_CELL, NOISE_CELL, generator=generator)
+        return torch.randn(3, NOISE_CELL, NOISE_CELL, generator=generator)
 
 
 Call = Callable[[Tensor, Range, Range], Tensor]
 
 
 def tiled(model: BCM, call: Call, x: Tensor, *, tile: Tile = "auto") -> Tensor:
-    """`call` over x (1, 3, H, W), window by window, in place; returns x.
+    """`call` over x (B, 3, H, W), window by window, in place; returns x.
 
-    `call(window, rows, columns)` gets a window (1, 3, h, w) of x with its place in the image, and
+    `call(window, rows, columns)` gets a window (B, 3, h, w) of x with its place in the image, and
     returns an image of the same shape that depends on `model`'s receptive field of it. `tile` is
     the side of a window in pixels, "auto" (by memory) or 0 (the whole image).
     A window that runs out of memory is done again in smaller ones, to the same pixels.

@@ -40,9 +40,10 @@ class Preset:
     1. `relaxation` is the share by which each step is lengthened, `flips` how many mirrored runs
     are averaged, 1, 2 or 4, `delta` by how much the network is told a higher level. `severity` says
     what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance of a
-    hole's pixels to the known ones), where a task has several rows for one NFE. For the method
-    `inversion`, `start` is the share of each level that is added as noise for the network to
-    amplify, and `fresh` the share of noise drawn anew in what the observation leaves open.
+    hole's pixels to the known ones), where a task has several rows for one NFE. With a `start`, a
+    share of each level, only noise of that share is added, and the network amplifies it to the
+    level, which costs an evaluation more (see `solvers/inversion.py`); `fresh` is the share of it
+    that is then drawn anew in what the observation leaves open.
     """
 
     levels: tuple[float, ...]
@@ -53,8 +54,13 @@ class Preset:
     delta: float = 0.0
     shrink: float | None = None
     severity: float | None = None
-    start: float = 0.3
+    start: float = 0.0
     fresh: float = 0.0
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations of every pixel, at each level the runs down and any way up."""
+        return len(self.levels) * (self.flips + (self.start > 0))
 
 
 Presets = Mapping[str, Mapping[str, Mapping[int, tuple[Preset, ...]]]]  # task, mode, NFE

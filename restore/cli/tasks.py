@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from restore.batch import Companion, Job, Plan, Progress, Size, Work, probe
 from restore.cli.announcement import announced, expected
-from restore.cli.companions import Companion
-from restore.cli.jobs import Job, Plan, Size, plan
+from restore.cli.jobs import plan
 from restore.cli.options import Conduct, Encoding, Files, Restoration, Source
-from restore.cli.runs import Work, probe, rehearse, run
-from restore.cli.terminal import Progress
+from restore.cli.runs import decisive, encoder, manifest_of, rehearse, resume, run
 from restore.defaults import DEFAULT_NFE
 from restore.errors import ImageError
 
@@ -35,12 +34,16 @@ class Given:
 
 @dataclass(frozen=True)
 class Task:
-    """`solve` restores, `size_out` tells the output's (width, height) from the input's."""
+    """`solve` restores, `size_out` tells the output's (width, height) from the input's.
+
+    `own` are the options of the task's own that the pixels depend on.
+    """
 
     name: str
     solve: Callable[[Given, BCM | None, Settings], Result]
     size_out: Callable[[Size], Size] = lambda size: size
     mask: Companion | str | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,11 @@ class Restorer:
                 f"the result will have {size[0]}×{size[1]}"
             )
         return Given(image, mask, reference)
+
+    def companions(self, job: Job) -> list[str]:
+        """The file of the mask, where there is one."""
+        mask = self.task.mask
+        return [mask.of(job.input)] if isinstance(mask, Companion) else []
 
     def make(
         self, job: Job, given: Given, progress: Progress | None
@@ -119,10 +127,10 @@ def restore(
         images,
         task.name,
         files,
+        conduct,
         aside=aside,
         size_out=task.size_out,
         bits=encoding.bits,
-        json=conduct.json,
     )
     encoding.check(planned.format)
 
@@ -130,7 +138,8 @@ def restore(
 
     from restore.checkpoints import choose_device, choose_dtype, load
     from restore.tasks import Settings
-    from restore.tasks.run import DTYPES, label_of, preset_of
+    from restore.tasks.run import DTYPES, label_of
+    from restore.tasks.schedule import preset_of
 
     if restoration.threads:
         torch.set_num_threads(restoration.threads)
@@ -150,12 +159,8 @@ def restore(
         "device": str(device),
         "dtype": DTYPES[dtype],
     }
-    if conduct.dry_run:
-        rehearse(planned, known, conduct)
-        return
-    model = None
-    if not all(job.done for job in planned.jobs):
-        probe(planned)
+
+    def loaded() -> BCM:
         model = load(
             checkpoint,
             str(device),
@@ -164,13 +169,37 @@ def restore(
             offline=source.offline,
         )
         known["model_sha256"] = model.sha256
+        return model
+
+    model = None
+    manifest = manifest_of(planned, conduct)
+    if not checkpoint.sha256 and manifest and manifest.tells(planned):
+        model = loaded()  # its hash is needed to tell whether it was this one
+    restorer = Restorer(task, model, settings, reference, files.max_pixels)
+    work = Work(
+        known,
+        restorer.read,
+        restorer.make,
+        encoder(planned.format, encoding),
+        decisive(known, planned.format, encoding, settings, **task.own),
+        restorer.companions,
+    )
+    planned = resume(planned, manifest, work, conduct)
+    if conduct.dry_run:
+        rehearse(planned, known, conduct)
+        return
+    if not all(job.done for job in planned.jobs):
+        probe(planned)
+        model = model or loaded()
         conduct.terminal.detail(f"SHA-256 of {checkpoint.name}: {model.sha256}")
         label_of(model, label)
         preset_of(model, task.name, mode, nfe)
         if not conduct.quiet:
             conduct.terminal.say(_announcement(model, planned, task, settings))
-    restorer = Restorer(task, model, settings, reference, files.max_pixels)
-    run(planned, Work(known, restorer.read, restorer.make), encoding, conduct)
+    restorer = replace(restorer, model=model)
+    settled = decisive(known, planned.format, encoding, settings, **task.own)
+    work = replace(work, make=restorer.make, settings=settled)
+    run(planned, work, conduct, manifest)
 
 
 def _announcement(model: BCM, planned: Plan, task: Task, settings: Settings) -> str:

@@ -21,27 +21,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM, SIGMA_MIN
+from restore.bcm import BCM
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
+from restore.solvers.estimate import estimated
+from restore.solvers.inversion import inversion
 from restore.tiling import NoiseField, Range, Tile, tiled
-
-ORIENTATIONS = ((), (3,), (2,), (2, 3))  # axes mirrored: the flips whose results are averaged
 
 
 def spread(preset: Preset, nfe: int) -> Preset:
     """A preset for exactly `nfe` network evaluations, its levels interpolated in their logarithm.
 
-    Flips are kept where they divide `nfe`, else dropped.
+    Flips, and the way up by the network, are kept where they divide `nfe`, else dropped.
     """
-    flips = preset.flips if nfe % preset.flips == 0 else 1
-    steps = nfe // flips
+    plainer = replace(preset, flips=1)
+    choices = preset, plainer, replace(preset, start=0.0), replace(plainer, start=0.0)
+    each = [choice.evaluations // len(choice.levels) for choice in choices]
+    preset, steps = next((c, nfe // n) for c, n in zip(choices, each, strict=True) if nfe % n == 0)
     logs = [math.log(level) for level in preset.levels]
     if steps == len(logs):
-        return replace(preset, flips=flips)
+        return preset
     at = np.linspace(0, len(logs) - 1, steps) if steps > 1 else [(len(logs) - 1) / 2]
     levels = np.exp(np.interp(at, range(len(logs)), logs))
-    return replace(preset, levels=tuple(float(level) for level in levels), flips=flips)
+    return replace(preset, levels=tuple(float(level) for level in levels))
 
 
 @torch.inference_mode()
@@ -57,11 +59,15 @@ def bcm(
     label: Tensor | None = None,
     progress: Callable[[], object] | None = None,
 ) -> Tensor:
-    """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
+    """The image (B, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through len(preset.levels) · preset.flips network evaluations. `progress` is
-    called after each window.
+    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
+    each window.
     """
+    if preset.start:  # noise is amplified, not added
+        return inversion(
+            model, degradation, y, start, preset, noise, tile=tile, label=label, progress=progress
+        )
     x = start
     for step, level in enumerate(preset.levels):
 
@@ -80,16 +86,3 @@ def bcm(
         x = tiled(model, restored, x, tile=tile)
         x = degradation.project(x, y, out=x)
     return degradation.settle(x, y, out=x)
-
-
-def estimated(model: BCM, x: Tensor, t: float, preset: Preset, label: Tensor | None) -> Tensor:
-    """The clean image by the preset's estimator, its mean over `preset.flips` mirrored runs."""
-    total = torch.zeros_like(x)
-    for axes in ORIENTATIONS[: preset.flips]:
-        mirrored = x.flip(axes) if axes else x
-        if preset.estimator == "denoise":
-            x0 = model.denoise(mirrored, t, label)
-        else:
-            x0 = model.jump(mirrored, t, SIGMA_MIN, label)
-        total += x0.flip(axes) if axes else x0
-    return total.div_(preset.flips)

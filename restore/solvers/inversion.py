@@ -1,6 +1,6 @@
 """inversion: restoration by noise that the network amplifies, in place of noise that is added.
 
-    x_s = x + s z                      s = start · t: a little noise
+    x_s = x + s z                      s = start · t, a little noise
     x_t = f(x_s, s, t)                 amplified to the level t, along the ODE upwards
     x_t = x_t + N(m - n)               where the noise n = x_t - x is drawn anew in part,
                                        m = sqrt(1 - fresh²) n + fresh · t · z'
@@ -24,7 +24,7 @@ from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
-from restore.solvers.bcm import estimated
+from restore.solvers.estimate import estimated
 from restore.tiling import NoiseField, Tile, tiled
 
 
@@ -41,11 +41,12 @@ def inversion(
     label: Tensor | None = None,
     progress: Callable[[], object] | None = None,
 ) -> Tensor:
-    """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
+    """The image (B, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through len(preset.levels) · (1 + preset.flips) network evaluations. `progress`
-    is called after each window, twice a level.
+    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
+    each window, twice a level.
     """
+    assert preset.start > 0, "nothing to amplify"
     x = start
     for step, t in enumerate(preset.levels):
         s = max(preset.start * t, SIGMA_MIN)
@@ -57,7 +58,7 @@ def inversion(
             return window
 
         def restored(window: Tensor, rows, columns, t=t) -> Tensor:
-            window = estimated(model, window, t, preset, label)
+            window = estimated(model, window, (1 + preset.delta) * t, preset, label)
             if progress:
                 progress()
             return window

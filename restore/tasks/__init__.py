@@ -15,8 +15,8 @@ from restore.tasks.invert import Inversion, invert, reconstruct
 from restore.tasks.jpeg import jpeg
 from restore.tasks.latent import Latent, read_latent
 from restore.tasks.result import Result
-from restore.tasks.run import Settings
 from restore.tasks.series import Series
+from restore.tasks.settings import Settings
 from restore.tasks.superres import superres
 
 __all__ = [

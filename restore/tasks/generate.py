@@ -18,8 +18,9 @@ from restore.images import Picture
 from restore.journeys import RECIPES, nfe_of
 from restore.journeys import generate as journey
 from restore.tasks.record import record
-from restore.tasks.run import DEFAULTS, Settings, counted, label_of
+from restore.tasks.run import counted, label_of
 from restore.tasks.series import Series
+from restore.tasks.settings import DEFAULTS, Settings
 from restore.tiling import NoiseField, window_count
 
 SIDE = 256  # pixels of a sample, where the network has no size of its own

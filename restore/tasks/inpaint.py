@@ -15,7 +15,8 @@ from restore.images import Picture, as_picture
 from restore.tasks.fill import fill
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.result import Result
-from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, solve
+from restore.tasks.run import Problem, decibels, solve
+from restore.tasks.settings import DEFAULTS, Settings
 
 
 def inpaint(

@@ -20,8 +20,9 @@ from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
 from restore.tasks.invert import levels_of, likeness
 from restore.tasks.record import record
-from restore.tasks.run import DEFAULTS, Settings, counted, label_of, name_of
+from restore.tasks.run import counted, label_of, name_of
 from restore.tasks.series import Series
+from restore.tasks.settings import DEFAULTS, Settings
 from restore.tiling import NoiseField, window_count
 
 

@@ -16,16 +16,8 @@ from restore.images import Picture, as_picture
 from restore.tasks.latent import Latent, carried, read_latent
 from restore.tasks.record import record
 from restore.tasks.result import Result
-from restore.tasks.run import (
-    DEFAULTS,
-    Settings,
-    counted,
-    decibels,
-    label_of,
-    name_of,
-    rounded,
-    same_kind,
-)
+from restore.tasks.run import counted, decibels, label_of, name_of, rounded, same_kind
+from restore.tasks.settings import DEFAULTS, Settings
 from restore.tiling import NoiseField, window_count
 
 

@@ -13,7 +13,8 @@ from restore.degradations import Free, Jpeg
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_bytes, sniff
 from restore.jpegfile import JpegFile, coefficients_kept, read_jpeg, write_jpeg
 from restore.tasks.result import Result
-from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, same_kind, solve
+from restore.tasks.run import Problem, decibels, same_kind, solve
+from restore.tasks.settings import DEFAULTS, Settings
 
 UNKNOWN_QUALITY = 30.0  # where the file that was compressed is not at hand
 LUMA = np.array(  # the standard table (ITU-T T.81, table K.1)

@@ -8,7 +8,8 @@ from typing import Any
 
 from restore.bcm import BCM
 from restore.journeys import Leg
-from restore.tasks.run import DTYPES, Settings
+from restore.tasks.run import DTYPES
+from restore.tasks.settings import Settings
 from restore.tiling import window_shape
 
 

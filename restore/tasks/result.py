@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from restore.errors import RequestError
 from restore.images import Picture, encode, format_of, write_atomically
+from restore.tasks.uncertainty import charted
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,10 +18,13 @@ class Result:
     """picture: the restored picture with all that the input's file carried.
 
     report: the record of `--json`, one dictionary of JSON types.
+    uncertainty: (H, W) float32, each pixel's standard deviation over several draws in 8-bit levels,
+    the root of its mean square over the channels; None of one draw.
     """
 
     picture: Picture
     report: dict[str, Any]
+    uncertainty: np.ndarray | None = None
 
     @property
     def image(self) -> np.ndarray:
@@ -42,3 +47,13 @@ class Result:
         """
         data = encode(self.picture, format_of(path), quality=quality, depth=depth, strip=strip)
         write_atomically(path, data)
+
+    def uncertainty_picture(self) -> Picture:
+        """The uncertainty in colour, with a scale; RequestError where there was one draw alone."""
+        if self.uncertainty is None:
+            raise RequestError("one draw has no spread: ask for samples=2 or more")
+        return charted(self.uncertainty, self.report["samples"])
+
+    def save_uncertainty(self, path: str | os.PathLike[str]) -> None:
+        """Write `uncertainty_picture`; errors as of it and of `save`."""
+        write_atomically(path, encode(self.uncertainty_picture(), format_of(path)))

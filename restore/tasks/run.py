@@ -7,12 +7,11 @@ tiles, round to the picture's depth, degrade the result again and report what th
 from __future__ import annotations
 
 import math
-import operator
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,63 +19,20 @@ from torch import Tensor
 
 from restore import metrics
 from restore.bcm import BCM
-from restore.checkpoints import Preset, load, read_catalogue
-from restore.defaults import DEFAULT_NFE
+from restore.checkpoints import Preset, load
 from restore.degradations import Degradation
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
-from restore.solvers import SOLVERS, spread
+from restore.solvers import SOLVERS
+from restore.tasks.draws import batch_of, mean_and_spread
 from restore.tasks.grey import Grey
 from restore.tasks.result import Result
-from restore.tiling import NoiseField, Tile, window_count, window_shape
-
-Mode = Literal["fidelity", "perceptual"]
-Progress = Callable[[int, int], object]
-"""Called as progress(done, total) in network calls, a call being one window at one level."""
+from restore.tasks.schedule import mode_of, schedule
+from restore.tasks.settings import Progress, Settings
+from restore.tasks.uncertainty import as_levels
+from restore.tiling import NoiseField, window_count, window_shape
 
 DTYPES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a task is run; one field an option of the command line.
-
-    nfe: network evaluations that every pixel goes through; None is the task's best measured.
-    method: the solver, a key of SOLVERS. seed: of the noise, any integer. tile: side of a window in
-    pixels, "auto" or 0 (one window). label: class of a class-conditional network. reference: the
-    clean picture, for metrics alone.
-    Raises RequestError for values that cannot be.
-    """
-
-    nfe: int | None = None
-    mode: Mode = "fidelity"
-    method: str = "bcm"
-    seed: int = 0
-    tile: Tile = "auto"
-    label: int | None = None
-    reference: Any = None
-    progress: Progress | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("nfe", "seed", "tile", "label"):
-            value = getattr(self, name)
-            if (value is None and name in ("nfe", "label")) or (name == "tile" and value == "auto"):
-                continue
-            try:  # a number of NumPy's has no place in a record
-                object.__setattr__(self, name, operator.index(value))
-            except TypeError as error:
-                raise RequestError(f"{name} is {value!r}, expected a whole number") from error
-        if self.nfe is not None and self.nfe < 1:
-            raise RequestError(f"nfe is {self.nfe}, expected 1 or more network evaluations")
-        if self.mode not in ("fidelity", "perceptual"):
-            raise RequestError(f"mode is {self.mode!r}, expected 'fidelity' or 'perceptual'")
-        if self.method not in SOLVERS:
-            raise RequestError(f"method is {self.method!r}, expected one of {', '.join(SOLVERS)}")
-        if self.tile != "auto" and self.tile < 0:
-            raise RequestError(f"tile is {self.tile}, expected 'auto', 0 or a side in pixels")
-
-
-DEFAULTS = Settings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,34 +64,19 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     """Run the solver and report. A model of None is the embedded default."""
     began = time.perf_counter()
     model = model or load("default")
-    source, (width, height) = problem.source, problem.size
-    nfe = settings.nfe or DEFAULT_NFE[problem.task]
-    preset = spread(preset_of(model, problem.task, settings.mode, nfe, problem.severity), nfe)
-    label = label_of(model, settings.label)
+    source = problem.source
+    shares = schedule(model, problem.task, settings, problem.severity)
     reference = reference_of(problem, settings)
-    degradation = problem.degradation(preset)
-    if source.grey:
-        degradation = Grey(degradation)
-    y = problem.observe(model.device)
-    start = problem.start(y).to(model.device)
-    assert start.shape[-2:] == (height, width), (start.shape, problem.size)
-    windows = window_count(model, height, width, settings.tile)
-    x = SOLVERS[settings.method](
-        model,
-        degradation,
-        y,
-        start,
-        preset,
-        NoiseField(settings.seed),
-        tile=settings.tile,
-        label=label,
-        progress=counted(settings.progress, windows * len(preset.levels)),
-    )
-    del y, start
+    x, spread = solved(problem, model, settings, shares)
     stored = problem.finish(source.with_tensor(x))
     del x
     found = problem.proof(stored)
     picture = stored.upright()
+    uncertainty = None
+    if spread is not None:
+        uncertainty = as_levels(spread, source.orientation)
+        where = True if problem.hole is None else problem.hole
+        found["uncertainty_mean"] = round(float(uncertainty.mean(where=where)), 4)
     if reference is not None:
         found |= against(picture, reference, problem.hole)
     checkpoint = model.checkpoint
@@ -148,12 +89,12 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         "model": checkpoint.name if checkpoint else None,
         "model_sha256": model.sha256,
         "method": settings.method,
-        "mode": settings.mode,
-        "nfe": len(preset.levels) * preset.flips,
+        "mode": mode_of(settings),
+        "nfe": settings.samples * sum(preset.evaluations for _, preset in shares),
         "seed": settings.seed,
         "device": str(model.device),
         "dtype": DTYPES[model.dtype],
-        "tile": max(window_shape(model, height, width, settings.tile)),
+        "tile": max(window_shape(model, *problem.size[::-1], settings.tile)),
         "size_in": list(upright(source.size, source)),
         "size_out": list(picture.size),
         "seconds": round(time.perf_counter() - began, 3),
@@ -161,18 +102,54 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         "warnings": [*source.warnings, *problem.warnings],
         "error": None,
     }
-    return Result(picture, report)
+    if settings.samples > 1:
+        report["samples"] = settings.samples
+    if settings.blend is not None:
+        report["blend"] = settings.blend
+    return Result(picture, report, uncertainty)
 
 
-def preset_of(model: BCM, task: str, mode: Mode, nfe: int, severity: float | None = None) -> Preset:
-    """The model's own preset, or the embedded default's where nobody tuned the model.
+def solved(
+    problem: Problem, model: BCM, settings: Settings, shares: Sequence[tuple[float, Preset]]
+) -> tuple[Tensor, Tensor | None]:
+    """The image (1, 3, H, W), the mean of all draws, and their spread (H, W) if they are several.
 
-    RequestError where nothing is tuned for the mode.
+    Each draw is the sum of its presets' results, each by its share.
     """
-    checkpoint = model.checkpoint
-    if checkpoint is None or task not in checkpoint.presets:
-        checkpoint = read_catalogue()["default"]
-    return checkpoint.preset(task, mode, nfe, severity)
+    width, height = problem.size
+    label = label_of(model, settings.label)
+    y = problem.observe(model.device)
+    batch = batch_of(settings.samples, problem.size, settings.method)
+    windows = window_count(model, height, width, settings.tile)
+    calls = sum(preset.evaluations // preset.flips for _, preset in shares)
+    progress = counted(settings.progress, windows * calls * -(-settings.samples // batch))
+
+    def run(preset: Preset, seeds: Sequence[int]) -> Tensor:
+        degradation = problem.degradation(preset)
+        start = problem.start(y).to(model.device)
+        assert start.shape[-2:] == (height, width), (start.shape, problem.size)
+        return SOLVERS[settings.method](
+            model,
+            Grey(degradation) if problem.source.grey else degradation,
+            y,
+            start.repeat(len(seeds), 1, 1, 1) if len(seeds) > 1 else start,
+            preset,
+            NoiseField(*seeds),
+            tile=settings.tile,
+            label=label,
+            progress=progress,
+        )
+
+    def draw(seeds: Sequence[int]) -> Tensor:
+        total: Tensor | None = None
+        for share, preset in shares:
+            x = run(preset, seeds)
+            total = x.mul_(share) if total is None else total.add_(x, alpha=share)
+        assert total is not None, "no preset"
+        return total
+
+    seeds = range(settings.seed, settings.seed + settings.samples)
+    return mean_and_spread(draw, seeds, batch)
 
 
 def label_of(model: BCM, label: int | None) -> Tensor | None:

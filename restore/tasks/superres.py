@@ -17,7 +17,8 @@ from restore.degradations import Resize
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.tasks.result import Result
-from restore.tasks.run import DEFAULTS, Problem, Settings, decibels, solve
+from restore.tasks.run import Problem, decibels, solve
+from restore.tasks.settings import DEFAULTS, Settings
 
 
 def superres(

@@ -1,0 +1,77 @@
+"""Schedule: the presets that a result takes, each with its share of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from restore.bcm import BCM
+from restore.checkpoints import Preset, read_catalogue
+from restore.defaults import DEFAULT_NFE
+from restore.errors import RequestError
+from restore.solvers import spread
+from restore.tasks.settings import Mode, Settings
+
+DRAW_NOISE = 0.6  # where a preset has none: the mean of draws is as near as one run without noise
+START = 0.3  # of each level, where the method is inversion: the noise that the network amplifies
+
+
+def schedule(
+    model: BCM, task: str, settings: Settings, severity: float | None = None
+) -> list[tuple[float, Preset]]:
+    """Of one draw; shares of 0 are left out.
+
+    Draws need noise, so that a preset without any, as in fidelity mode, gets some. RequestError
+    where nothing is tuned, or the method cannot do with so many evaluations.
+    """
+    nfe = settings.nfe or DEFAULT_NFE[task]
+    return [
+        (share, _preset(model, task, mode, nfe, settings, severity))
+        for mode, share in _shares(settings).items()
+    ]
+
+
+def _shares(settings: Settings) -> dict[Mode, float]:
+    if settings.blend is None:
+        return {settings.mode: 1.0}
+    ends: dict[Mode, float] = {"fidelity": 1 - settings.blend, "perceptual": settings.blend}
+    return {mode: share for mode, share in ends.items() if share}
+
+
+def _preset(
+    model: BCM, task: str, mode: Mode, nfe: int, settings: Settings, severity: float | None
+) -> Preset:
+    if settings.method == "inversion":
+        if nfe % 2:
+            raise RequestError(
+                f"nfe is {nfe}, and the method inversion takes two evaluations at each level, up "
+                "and down: give an even number"
+            )
+        tuned = preset_of(model, task, mode, nfe // 2, severity)
+        return spread(replace(tuned, flips=1, start=tuned.start or START), nfe)
+    preset = spread(preset_of(model, task, mode, nfe, severity), nfe)
+    if settings.samples > 1 and not (preset.noise or preset.start):
+        return replace(preset, noise=DRAW_NOISE)
+    return preset
+
+
+def evaluations_of(task: str, settings: Settings) -> int:
+    """Network evaluations of every pixel, in all draws and both ends of a blend together."""
+    nfe = settings.nfe or DEFAULT_NFE[task]
+    return settings.samples * nfe * len(_shares(settings))
+
+
+def mode_of(settings: Settings) -> Mode | None:
+    """The mode that a result is of; None between the two."""
+    modes = list(_shares(settings))
+    return modes[0] if len(modes) == 1 else None
+
+
+def preset_of(model: BCM, task: str, mode: Mode, nfe: int, severity: float | None = None) -> Preset:
+    """The model's own preset, or the embedded default's where nobody tuned the model.
+
+    RequestError where nothing is tuned for the mode.
+    """
+    checkpoint = model.checkpoint
+    if checkpoint is None or task not in checkpoint.presets:
+        checkpoint = read_catalogue()["default"]
+    return checkpoint.preset(task, mode, nfe, severity)

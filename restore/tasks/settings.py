@@ -1,0 +1,79 @@
+"""Settings: how a task is run, checked before anything runs."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from restore.errors import RequestError
+from restore.solvers import SOLVERS
+from restore.tiling import Tile
+
+Mode = Literal["fidelity", "perceptual"]
+Progress = Callable[[int, int], object]
+"""Called as progress(done, total) in network calls, a call being one window at one level."""
+
+MOST_SAMPLES = 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a task is run; one field an option of the command line.
+
+    nfe: network evaluations that every pixel goes through, in each draw; None is the task's best
+    measured. method: the solver, a key of SOLVERS. seed: of the noise, any integer. tile: side of a
+    window in pixels, "auto" or 0 (one window). label: class of a class-conditional network.
+    reference: the clean picture, for metrics alone. samples: how many draws, of seed, seed + 1, …,
+    the result is the mean of. blend: from 0, the fidelity result, to 1, the perceptual one; None
+    where `mode` says which.
+    Raises RequestError for values that cannot be.
+    """
+
+    nfe: int | None = None
+    mode: Mode = "fidelity"
+    method: str = "bcm"
+    seed: int = 0
+    tile: Tile = "auto"
+    label: int | None = None
+    reference: Any = None
+    progress: Progress | None = None
+    samples: int = 1
+    blend: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("nfe", "seed", "tile", "label", "samples"):
+            value = getattr(self, name)
+            if (value is None and name in ("nfe", "label")) or (name == "tile" and value == "auto"):
+                continue
+            try:  # a number of NumPy's has no place in a record
+                object.__setattr__(self, name, operator.index(value))
+            except TypeError as error:
+                raise RequestError(f"{name} is {value!r}, expected a whole number") from error
+        if self.nfe is not None and self.nfe < 1:
+            raise RequestError(f"nfe is {self.nfe}, expected 1 or more network evaluations")
+        if self.mode not in ("fidelity", "perceptual"):
+            raise RequestError(f"mode is {self.mode!r}, expected 'fidelity' or 'perceptual'")
+        if self.method not in SOLVERS:
+            raise RequestError(f"method is {self.method!r}, expected one of {', '.join(SOLVERS)}")
+        if self.tile != "auto" and self.tile < 0:
+            raise RequestError(f"tile is {self.tile}, expected 'auto', 0 or a side in pixels")
+        if not 1 <= self.samples <= MOST_SAMPLES:
+            raise RequestError(f"samples is {self.samples}, expected 1 to {MOST_SAMPLES} draws")
+        if self.blend is not None:
+            self._check_blend(self.blend)
+
+    def _check_blend(self, blend: float) -> None:
+        try:
+            object.__setattr__(self, "blend", float(blend))
+        except (TypeError, ValueError) as error:
+            raise RequestError(f"blend is {blend!r}, expected a number from 0 to 1") from error
+        if not (math.isfinite(blend) and 0 <= blend <= 1):
+            raise RequestError(f"blend is {blend:g}, expected 0 (fidelity) to 1 (perceptual)")
+        if self.mode == "perceptual":
+            raise RequestError("blend goes from fidelity to perceptual by itself: leave mode out")
+
+
+DEFAULTS = Settings()
