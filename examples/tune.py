@@ -150,7 +150,7 @@ def neighbours(p: Point, task: str, nfe: int) -> Iterator[tuple[str, list[Point]
         yield "noise", [replace(p, noise=n) for n in (0.3, 0.6, 0.8, 1.0) if n != p.noise]
         yield "delta", [replace(p, delta=d) for d in (-0.3, -0.15, 0.0, 0.15) if d != p.delta]
     elif nfe > 1:
-        yield "flips", [replace(p, flips=k) for k in (1, 2) if nfe % k == 0 and k != p.flips]
+        yield "flips", [replace(p, flips=k) for k in (1, 2, 4) if nfe % k == 0 and k != p.flips]
     if p.estimator == "denoise":
         yield "relaxation", [replace(p, relaxation=r) for r in (0.0, 0.3, 0.6)]
     if task == "jpeg":
