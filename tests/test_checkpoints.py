@@ -844,7 +844,7 @@ def test_a_global_that_slips_past_our_list_still_meets_pytorchs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
-    monkeypatch.setattr(conversion, "_check_globals", lambda path, data: None)
+    monkeypatch.setattr(conversion, "check_pickle", lambda path, data: None)
     path, marker = tmp_path / "evil.pt", tmp_path / "marker"
     torch.save({"a": Trap(marker)}, path)
     with pytest.raises(CheckpointError, match="no readable PyTorch file") as caught:

@@ -216,7 +216,7 @@ def _read(path: Path) -> dict[str, Checkpoint]:
 def _parse(text: str, path: Path) -> dict[str, Checkpoint]:
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also of numbers and nests without end
         raise RequestError(f"{path} is no valid TOML: {error}") from error
     return {name: _checkpoint(name, table, f"{path} [{name}]") for name, table in tables.items()}
 

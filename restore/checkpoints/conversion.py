@@ -8,39 +8,23 @@ second try without that. The network's configuration is read off the keys and sh
 heads' width, which leaves no trace in them.
 """
 
+import errno
 import hashlib
-import io
-import pickletools
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from restore.checkpoints import files, headers
 from restore.checkpoints.catalogue import SUFFIX
+from restore.checkpoints.pickles import PICKLE_LIMIT, check_pickle, plain
 from restore.errors import CheckpointError, RequestError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-PICKLE_LIMIT = 16 * 2**20
 MEMBER_LIMIT = 20_000
-GLOBALS = {
-    "collections OrderedDict",
-    "torch BFloat16Storage",
-    "torch FloatStorage",
-    "torch HalfStorage",
-    "torch._utils _rebuild_parameter",
-    "torch._utils _rebuild_tensor_v2",
-}
-KINDS = {  # by a part of the global's name, what it would have been
-    "sparse": "a sparse tensor",
-    "qtensor": "a quantised tensor",
-    "QInt": "a quantised tensor",
-    "Complex": "a complex tensor",
-    "Storage": "a tensor of another dtype",
-}
 
 
 def convert(
@@ -113,7 +97,7 @@ def read_published(path: str | Path, part: str | None = None) -> tuple[dict[str,
         with path.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
-            _check_globals(path, _archived_pickle(path, stream))
+            check_pickle(path, _archived_pickle(path, stream))
             stream.seek(0)
             try:
                 loaded = torch.load(stream, map_location="cpu", weights_only=True)
@@ -122,7 +106,7 @@ def read_published(path: str | Path, part: str | None = None) -> tuple[dict[str,
             except Exception as error:  # a malformed pickle can end in almost any of them
                 # PyTorch's message goes on to say how to load it unsafely, so it is not repeated.
                 cause = re.search(r"WeightsUnpickler error: (.*)", str(error))
-                kind = cause[1] if cause else type(error).__name__
+                kind = (cause and cause[1]) or type(error).__name__
                 raise CheckpointError(f"{path} is no readable PyTorch file: {kind}") from error
     except (OSError, MemoryError) as error:
         raise files.unreadable(path, error) from error
@@ -178,7 +162,7 @@ def _archived_pickle(path: Path, stream: BinaryIO) -> bytes:
     stream.seek(0)
     if not head.startswith(b"PK\x03\x04"):
         if head.startswith(b"\x80"):
-            _check_globals(path, stream.read(PICKLE_LIMIT))
+            check_pickle(path, stream.read(PICKLE_LIMIT))
         what = headers.identify(head, size) or "no zip archive"
         raise CheckpointError(
             f"{path} is {what}; taken are files that torch.save wrote since PyTorch 1.6"
@@ -186,7 +170,9 @@ def _archived_pickle(path: Path, stream: BinaryIO) -> bytes:
     try:
         with zipfile.ZipFile(stream) as archive:
             return _checked_member(path, archive, size)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # of an offset below zero
+            raise
         raise CheckpointError(f"{path} is a damaged or truncated zip archive: {error}") from error
 
 
@@ -201,15 +187,17 @@ def _checked_member(path: Path, archive: zipfile.ZipFile, size: int) -> bytes:
         end = after.header_offset if after else size
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
             raise CheckpointError(
-                f"{path}: its member {member.filename} is compressed or encrypted, and PyTorch "
-                "stores its own: an archive bomb, or another kind of zip"
+                f"{path}: its member {plain(member.filename)} is compressed or encrypted, and "
+                "PyTorch stores its own: an archive bomb, or another kind of zip"
             )
         if member.file_size > end - member.header_offset:
-            raise CheckpointError(f"{path}: its member {member.filename} overlaps the next one")
+            raise CheckpointError(
+                f"{path}: its member {plain(member.filename)} overlaps the next one"
+            )
     if "constants.pkl" in records or any(record.startswith("code/") for record in records):
         raise CheckpointError(f"{path} is a TorchScript program; those run code and are not taken")
     if "data.pkl" not in records:
-        inside = ", ".join(names[:3]) or "nothing"
+        inside = ", ".join(map(plain, names[:3])) or "nothing"
         raise CheckpointError(
             f"{path} is a zip archive, not one that torch.save wrote; it holds {inside}. Unpack it "
             "first"
@@ -217,38 +205,6 @@ def _checked_member(path: Path, archive: zipfile.ZipFile, size: int) -> bytes:
     if archive.getinfo(records["data.pkl"]).file_size > PICKLE_LIMIT:
         raise CheckpointError(f"{path}: its pickle has more than {PICKLE_LIMIT:,} bytes")
     return archive.read(records["data.pkl"])
-
-
-def _check_globals(path: Path, data: bytes) -> None:
-    """CheckpointError, by name, for a pickle that asks for more than plain tensors."""
-    strange = sorted(set(_globals(data)) - GLOBALS)
-    if not strange:
-        return
-    kinds = [what for part, what in KINDS.items() if any(part in name for name in strange)]
-    code = not kinds or not all(name.startswith("torch") for name in strange)
-    raise CheckpointError(
-        f"{path} asks for {', '.join(name.replace(' ', '.') for name in strange[:5])}: it holds "
-        f"{'code, which is never run' if code else kinds[0]}; taken are plain tensors in float16, "
-        "bfloat16 and float32"
-    )
-
-
-def _globals(data: bytes) -> Iterator[str]:
-    """What the pickles in `data`, one after the other, would import: "module name"."""
-    stream, strings = io.BytesIO(data), ["?", "?"]
-    try:
-        while stream.tell() < len(data):
-            for opcode, argument, _ in pickletools.genops(stream):
-                if opcode.name in ("GLOBAL", "INST"):
-                    yield str(argument)
-                elif opcode.name == "STACK_GLOBAL":
-                    yield " ".join(strings[-2:])
-                elif opcode.name.startswith("EXT"):
-                    yield f"extension {argument}"
-                elif "UNICODE" in opcode.name or "STRING" in opcode.name:
-                    strings.append(str(argument))
-    except ValueError:  # the end of the pickles: what follows is raw, or it is cut
-        return
 
 
 def _state_dict(loaded: Any, part: str | None, path: Path) -> dict[str, "Tensor"]:
@@ -266,9 +222,12 @@ def _state_dict(loaded: Any, part: str | None, path: Path) -> dict[str, "Tensor"
     if isinstance(loaded, dict) and not parts:
         parts = {str(key): value for key, value in loaded.items() if filled(value)}
     if part is not None and part not in parts:
-        raise RequestError(f"{path} has no part {part!r}; it has {', '.join(parts) or 'none'}")
+        raise RequestError(
+            f"{path} has no part {part!r}; it has {', '.join(map(plain, parts)) or 'none'}"
+        )
     if part is None and len(parts) != 1:
-        found = f"several state dicts ({', '.join(parts)}): choose one" if parts else "no tensors"
+        several = f"several state dicts ({', '.join(map(plain, parts))}): choose one"
+        found = several if parts else "no tensors"
         raise CheckpointError(f"{path} holds {found}")
     state = parts[part] if part is not None else next(iter(parts.values()))
     for wrapper in ("module.", "_orig_mod."):  # of DistributedDataParallel and of torch.compile
@@ -282,10 +241,12 @@ def _check_tensor(name: str, value: "Tensor", path: Path) -> None:
     import torch
 
     kinds = [getattr(torch, kind) for kind, _ in headers.DTYPES.values()]
-    if value.layout != torch.strided or value.is_quantized or value.dtype not in kinds:
+    if not name.isprintable() or len(name) > 200:
+        problem = "no name of a weight"
+    elif value.layout != torch.strided or value.is_quantized or value.dtype not in kinds:
         problem = f"{value.dtype} in layout {value.layout}"
     elif value.untyped_storage().nbytes() < value.numel() * value.element_size():
         problem = f"expanded: {list(value.shape)} from {value.untyped_storage().nbytes():,} bytes"
     else:
         return
-    raise CheckpointError(f"{path}: tensor {name} is {problem}, which is not taken")
+    raise CheckpointError(f"{path}: tensor {plain(name)} is {problem}, which is not taken")
