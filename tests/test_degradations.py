@@ -10,7 +10,17 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from restore.degradations import Free, Jpeg, Mask, Resize, jpeg, resize
+from restore.degradations import (
+    Blur,
+    Free,
+    Jpeg,
+    Mask,
+    Noise,
+    Resize,
+    jpeg,
+    resize,
+    surrounded,
+)
 from restore.errors import RequestError
 from restore.jpegfile import coefficients_kept, read_jpeg, write_jpeg
 
@@ -39,6 +49,16 @@ def box(size, quality, samplings, **options):
     return Jpeg(size, tables(quality, len(samplings)), samplings, **slack)
 
 
+def kernel(height, width, seed=None):
+    """A Gaussian one, or of random numbers: asymmetric, and with frequencies that it erases."""
+    if seed is not None:
+        k = torch.rand(height, width, generator=torch.Generator().manual_seed(seed))
+        return k / k.sum()
+    rows, columns = (torch.arange(n) - n // 2 for n in (height, width))
+    k = torch.exp(-(rows[:, None] ** 2 + columns**2) / 8)
+    return k / k.sum()
+
+
 S444, S422, S420, S440 = ([(1, 1), chroma, chroma] for chroma in [(1, 1), (1, 2), (2, 2), (2, 1)])
 HALF = torch.rand(1, 1, 37, 53, generator=torch.Generator().manual_seed(5)) < 0.5
 LAWFUL = {
@@ -57,6 +77,13 @@ LAWFUL = {
     "resize to a pixel": Resize((9, 7), (1, 1)),
     "resize, nothing": Resize((9, 7), (9, 7)),
     "resize, many blocks": Resize((301, 203), (150, 131)),
+    "noise": Noise(0.2),
+    "blur, Gaussian": Blur(kernel(13, 13), (64, 48)),
+    "blur, odd sides": Blur(kernel(5, 9), (37, 53)),
+    "blur, any kernel": Blur(kernel(6, 3, seed=3), (40, 31), sigma=0.1),
+    "blur, box": Blur(torch.ones(7, 7) / 49, (49, 63)),
+    "blur, nothing": Blur(torch.ones(1, 1), (9, 7)),
+    "blur as large as the image": Blur(kernel(9, 7, seed=4), (9, 7)),
     "jpeg 4:4:4, 5": box((48, 64), 5, S444),
     "jpeg 4:4:4, 95": box((37, 53), 95, S444),
     "jpeg 4:2:0, 10": box((48, 64), 10, S420),
@@ -72,6 +99,8 @@ LAWFUL = {
 def sides(degradation):
     if isinstance(degradation, Mask):
         return degradation.known.shape[-2:]
+    if isinstance(degradation, Noise):
+        return (37, 53)
     return degradation.large if isinstance(degradation, Resize) else degradation.size
 
 
@@ -112,7 +141,7 @@ def test_a_projection_may_overwrite_its_image(name):
     assert torch.equal(x, projected)
 
 
-@pytest.mark.parametrize("name", [n for n in LAWFUL if "mask" not in n])
+@pytest.mark.parametrize("name", [n for n in LAWFUL if n.startswith(("resize", "jpeg"))])
 def test_strips_give_what_the_whole_gives(name, monkeypatch):
     degradation = LAWFUL[name]
     x = image(2, 3, *sides(degradation), seed=1)
@@ -122,6 +151,105 @@ def test_strips_give_what_the_whole_gives(name, monkeypatch):
     monkeypatch.setattr(resize, "STRIP", 1)
     strips = degradation(x), degradation.project(x, y), degradation.pinv(y)
     assert all(distance(a, b) < 1e-6 for a, b in zip(whole, strips, strict=True))
+
+
+SMALL = {
+    "mask": (Mask(HALF[..., :6, :7]), 0.0),
+    "resize": (Resize((6, 7), (3, 4)), 0.0),
+    "blur": (Blur(kernel(3, 4, seed=1), (6, 7)), 0.0),
+    "blur with noise": (Blur(kernel(3, 4, seed=1), (6, 7), sigma=0.3), 0.3),
+    "noise": (Noise(0.3), 0.3),
+}
+
+
+def as_matrix(degradation, height=6, width=7):
+    columns = torch.eye(height * width).view(-1, 1, height, width)
+    return degradation(columns).flatten(1).T.double()
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_approach_is_the_mean_of_what_the_observation_leaves(name):
+    degradation, sigma = SMALL[name]
+    a, t = as_matrix(degradation), 0.7
+    x, y = image(1, 1, 6, 7, seed=1), degradation(image(1, 1, 6, 7, seed=2))
+    misfit = y.flatten() - a @ x.flatten().double()
+    weight = t**2 * a.T @ torch.linalg.pinv(t**2 * a @ a.T + sigma**2 * torch.eye(len(a)))
+    found = degradation.approach(x, y, t)
+    assert torch.allclose(found.flatten().double(), x.flatten() + weight @ misfit, atol=1e-5)
+    assert degradation.approach(x, y, t, out=x) is x
+    assert torch.equal(x, found)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_filter_acts_on_singular_vectors_by_the_noise_left_in_them(name):
+    degradation, sigma = SMALL[name]
+    _, s, v = torch.linalg.svd(as_matrix(degradation))
+    s = torch.cat([s, torch.zeros(42 - len(s))])
+    tau = torch.where(s < 1e-5, torch.inf, sigma / s)
+
+    def gain(tau):
+        return torch.where(tau.isinf(), 3.0, 1 / (1 + tau))
+
+    x = image(1, 1, 6, 7, seed=1)
+    wanted = v.T @ (gain(tau) * (v @ x.flatten().double()))
+    assert torch.allclose(degradation.filtered(x, gain).flatten().double(), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [Blur(kernel(3, 3), (8, 8), sigma=0.1), Noise(0.1)])
+def test_an_observation_with_noise_is_not_met(kind):
+    x, y = 2 * image(1, 3, 8, 8, seed=1), image(1, 3, 8, 8, seed=2)
+    assert torch.equal(kind.settle(x, y), x.clamp(-1, 1))
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (4, 7), (1, 9)])
+def test_blur_is_the_convolution_on_the_torus(shape):
+    k, x = kernel(*shape, seed=2), image(1, 3, 24, 20)
+    wanted = torch.zeros_like(x)
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            wanted += k[i, j] * x.roll((i - shape[0] // 2, j - shape[1] // 2), (2, 3))
+    assert torch.allclose(Blur(k, (24, 20), floor=0)(x), wanted, atol=1e-6)
+
+
+def test_frequencies_that_a_kernel_all_but_erases_count_as_erased():
+    degradation = Blur(kernel(15, 15), (48, 48), floor=0.1)
+    x = image(1, 3, 48, 48)
+    assert degradation.pinv(degradation(x)).abs().max() < 10 * x.abs().max()
+    assert degradation(x - degradation.pinv(degradation(x))).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [(50, 40), (1, 1), (3, 90), (64, 32)])
+def test_a_picture_is_surrounded_without_a_jump(size):
+    x = torch.linspace(-1, 1, size[0] * size[1]).view(1, 1, *size)
+    torus = surrounded(x, (9, 5))
+    assert torch.equal(torus[:, :, : size[0], : size[1]], x)
+    assert torus.shape[2] >= size[0] + 18
+    assert torus.shape[3] >= size[1] + 10
+    assert all(side % 32 == 0 for side in torus.shape[2:])
+    assert torus.abs().max() <= 1
+    inside = [(x.diff(dim=axis).abs().max().item() if size[axis - 2] > 1 else 0) for axis in (2, 3)]
+    for axis, most in zip((2, 3), inside, strict=True):
+        steps = (torus.roll(-1, axis) - torus).abs().max()
+        assert steps <= max(3 * most, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("k", "sentence"),
+    [
+        (torch.ones(9, 3), "fits in"),
+        (torch.ones(3), "fits in"),
+        (torch.zeros(3, 3), "erases every frequency"),
+    ],
+)
+def test_kernels_that_cannot_be_are_refused(k, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        Blur(k, (8, 8))
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan"), float("inf")])
+def test_noise_has_a_level_above_0(sigma):
+    with pytest.raises(RequestError, match="above 0"):
+        Noise(sigma)
 
 
 def test_free_leaves_every_image_alone():
@@ -241,7 +369,7 @@ def test_options_of_a_jpeg_that_make_no_sense_are_refused():
         Jpeg((8, 8), [np.zeros((8, 8), int)], [(1, 1)])
 
 
-@pytest.mark.parametrize("name", LAWFUL)
+@pytest.mark.parametrize("name", [n for n, kind in LAWFUL.items() if kind.sigma == 0])
 def test_what_has_settled_lies_in_the_range_and_degrades_to_y(name):
     degradation = LAWFUL[name]
     start = 1.2 * image(1, 3, *sides(degradation), seed=1)

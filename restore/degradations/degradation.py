@@ -9,7 +9,9 @@ A(project(x, y)) = y; project(project(x, y), y) = project(x, y); project(x, A(x)
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Generic, TypeVar, final
 
 import torch
@@ -22,7 +24,13 @@ STRIP = 256  # rows worked on at once
 
 
 class Degradation(ABC, Generic[Y]):
-    """y = A(x). Images x are (B, C, H, W) float in [-1, 1]; what y is, each degradation says."""
+    """y = A(x) + σ z. Images x are (B, C, H, W) float in [-1, 1]; what y is, each degradation says.
+
+    sigma: σ, the level of the observation's own noise, 0 for most. linear: whether A is.
+    """
+
+    sigma: float = 0.0
+    linear: bool = True
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Y:
@@ -40,14 +48,35 @@ class Degradation(ABC, Generic[Y]):
         at any size.
         """
 
+    def approach(self, x: Tensor, y: Y, t: float, out: Tensor | None = None) -> Tensor:
+        """The mean of what y leaves of images normal about x, of standard deviation t:
+
+            x + t² Aᵀ (t² A Aᵀ + σ²)⁻¹ (y - A x),
+
+        which is `project` where y has no noise. `out` as for `project`.
+        """
+        assert self.sigma == 0, "a noisy degradation weighs its own noise"
+        return self.project(x, y, out)
+
+    def filtered(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+        """x with each component along a singular vector of A multiplied by gain(σ / s).
+
+        s is its singular value, so that σ / s is the noise that y has left in A⁺ y: infinite where
+        A erases the component, 0 elsewhere if y has no noise. `gain` works element by element.
+        """
+        assert self.linear, "what is not linear has no singular vectors"
+        assert self.sigma == 0, "a noisy degradation knows its own singular values"
+        kept, erased = gain(torch.tensor([0.0, math.inf])).tolist()
+        return torch.add(erased * x, self.pinv(self(x)), alpha=kept - erased)
+
     def settle(self, x: Tensor, y: Y, rounds: int = 5, out: Tensor | None = None) -> Tensor:
         """An image within [-1, 1], near x, that degrades to y: projections on both sets in turn.
 
         It comes nearer to y with each round; five are enough for 8 bits. Each clip goes half as
-        far again as it must, which halves the rounds where colours are saturated. `out` as for
-        `project`.
+        far again as it must, which halves the rounds where colours are saturated. An observation
+        with noise is not to be met: there x is clipped alone. `out` as for `project`.
         """
-        for _ in range(rounds):
+        for _ in range(rounds) if self.sigma == 0 else ():
             x = out = self.project(x, y, out)
             for strip in out.split(STRIP, dim=-2):
                 strip.sub_(strip - strip.clamp(-1, 1), alpha=RELAXATION)
@@ -57,6 +86,8 @@ class Degradation(ABC, Generic[Y]):
 @final
 class Free(Degradation[None]):
     """Nothing is known of the image: y is None, and every image is its own projection."""
+
+    linear = False  # there is no y to be linear in
 
     def __call__(self, x: Tensor) -> None:
         return None

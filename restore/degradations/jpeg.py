@@ -56,6 +56,8 @@ class Jpeg(Degradation[Coefficients]):
     differences between an image's channels stay.
     """
 
+    linear = False  # it rounds
+
     def __init__(
         self,
         size: tuple[int, int],

@@ -1,8 +1,35 @@
-"""Solvers: one file a method, each a function of (model, degradation, y, start, preset, noise)."""
+"""Solvers: one file a method, each a function of (model, degradation, y, start, preset, noise).
+
+`bcm` and `inversion` are ours, run with the presets tuned for a model. PEERS are published methods,
+run as published on the same model, for comparison.
+"""
 
 from restore.solvers.bcm import bcm, spread
+from restore.solvers.cm import CM
+from restore.solvers.cm4ir import CM4IR
+from restore.solvers.ddnm import DDNM
+from restore.solvers.ddrm import DDRM
+from restore.solvers.diffpir import DIFFPIR
+from restore.solvers.dps import DPS
 from restore.solvers.inversion import inversion
+from restore.solvers.method import Guided, Method
+from restore.solvers.pgdm import PGDM
+from restore.solvers.repaint import REPAINT
 
-SOLVERS = {"bcm": bcm, "inversion": inversion}
+PEERS = {
+    "cm": CM,
+    "cm4ir": CM4IR,
+    "ddrm": DDRM,
+    "ddnm": DDNM,
+    "dps": DPS,
+    "pgdm": PGDM,
+    "diffpir": DIFFPIR,
+    "repaint": REPAINT,
+}
+SOLVERS = {
+    "bcm": bcm,
+    "inversion": inversion,
+    **{name: method.solve for name, method in PEERS.items()},
+}
 
-__all__ = ["SOLVERS", "bcm", "inversion", "spread"]
+__all__ = ["PEERS", "SOLVERS", "Guided", "Method", "bcm", "inversion", "spread"]

@@ -9,6 +9,7 @@ before its channels are averaged, and no longer after.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, final
 
 from torch import Tensor
@@ -23,6 +24,7 @@ class Grey(Degradation[Any]):
 
     def __init__(self, inner: Degradation[Any]) -> None:
         self.inner = inner
+        self.sigma, self.linear = inner.sigma, inner.linear
 
     def __call__(self, x: Tensor) -> Any:
         return self.inner(x)
@@ -34,3 +36,11 @@ class Grey(Degradation[Any]):
         out = destination(x, out)
         out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
         return self.inner.project(out, y, out)
+
+    def approach(self, x: Tensor, y: Any, t: float, out: Tensor | None = None) -> Tensor:
+        out = destination(x, out)
+        out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
+        return self.inner.approach(out, y, t, out)
+
+    def filtered(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+        return self.inner.filtered(x, gain)

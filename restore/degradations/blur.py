@@ -1,0 +1,119 @@
+"""Blur: the degradation that convolves an image with a known kernel, y = k * x + σ z.
+
+    A = F⁻¹ diag(h) F,    A⁺ = F⁻¹ diag(1 / h) F,    h = F k
+
+on the torus, where the Fourier transform F makes any kernel diagonal: the image goes on at its
+other side. Frequencies that the kernel all but erases, |h| < floor, count as erased, in A as in A⁺,
+so that the laws hold however ill-conditioned the kernel is. A picture is no torus: `surrounded`
+puts it on one, with room for the kernel to reach over the edges.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import final
+
+import torch
+from torch import Tensor
+
+from restore.degradations.degradation import Degradation, destination
+from restore.errors import RequestError
+
+FLOOR = 0.01
+ROOM = 32  # pixels around a picture at least
+FAST = 32  # sides are multiples of it, which transforms like
+
+
+@final
+class Blur(Degradation[Tensor]):
+    """kernel is (h, w), its middle at (h // 2, w // 2); size is (H, W) of images and of y.
+
+    `sigma` is the level of y's own noise on [-1, 1]. Works channel by channel: memory is that of a
+    few channels' spectra at any size. Raises RequestError for a kernel that is larger than the
+    image, or that erases everything.
+    """
+
+    def __init__(
+        self, kernel: Tensor, size: tuple[int, int], sigma: float = 0.0, floor: float = FLOOR
+    ) -> None:
+        if kernel.ndim != 2 or any(k > n for k, n in zip(kernel.shape, size, strict=True)):
+            raise RequestError(
+                f"a kernel of {'×'.join(map(str, reversed(kernel.shape)))} for an image of "
+                f"{size[1]}×{size[0]} pixels: expected one that fits in"
+            )
+        self.size, self.sigma = tuple(size), sigma
+        point = torch.zeros(size)
+        point[: kernel.shape[0], : kernel.shape[1]] = kernel
+        point = point.roll((-(kernel.shape[0] // 2), -(kernel.shape[1] // 2)), (0, 1))
+        h = torch.fft.rfft2(point)
+        self._h = torch.where(h.abs() < floor, 0, h)
+        if not bool(self._h.any()):
+            raise RequestError("the kernel erases every frequency: its samples sum to nothing")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._each(x, lambda spectrum, h: spectrum * h)
+
+    def pinv(self, y: Tensor) -> Tensor:
+        return self._each(y, lambda spectrum, h: spectrum * _inverse(h))
+
+    def project(self, x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
+        return self._corrected(x, y, _inverse, out)
+
+    def approach(self, x: Tensor, y: Tensor, t: float, out: Tensor | None = None) -> Tensor:
+        if self.sigma == 0:
+            return self.project(x, y, out)
+        share = (self.sigma / t) ** 2
+        return self._corrected(x, y, lambda h: h.conj() / (h.abs().square() + share), out)
+
+    def filtered(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+        return self._each(x, lambda spectrum, h: spectrum * gain(_amplified(self.sigma, h)))
+
+    def _each(self, x: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """x with the spectrum of each channel changed."""
+        assert x.shape[-2:] == self.size, (x.shape, self.size)
+        h = self._h.to(x.device)
+        planes = [change(torch.fft.rfft2(plane), h) for plane in x.unbind(1)]
+        return torch.stack([torch.fft.irfft2(plane, s=self.size) for plane in planes], dim=1)
+
+    def _corrected(
+        self, x: Tensor, y: Tensor, weight: Callable[[Tensor], Tensor], out: Tensor | None
+    ) -> Tensor:
+        """x + F⁻¹ weight(h) F (y - A x)."""
+        assert x.shape[-2:] == self.size, (x.shape, self.size)
+        out = destination(x, out)
+        h = self._h.to(x.device)
+        w = weight(h)
+        for plane, given in zip(out.unbind(1), y.unbind(1), strict=True):
+            missing = torch.fft.rfft2(given) - torch.fft.rfft2(plane) * h
+            plane += torch.fft.irfft2(missing * w, s=self.size)
+        return out
+
+
+def _inverse(h: Tensor) -> Tensor:
+    """1 / h, and 0 where h is 0."""
+    return torch.where(h == 0, 0, 1 / h)
+
+
+def _amplified(sigma: float, h: Tensor) -> Tensor:
+    """σ / |h|, the noise of y once the blur is inverted; infinite where h is 0."""
+    return torch.where(h == 0, math.inf, sigma / h.abs())
+
+
+def surrounded(y: Tensor, kernel: tuple[int, int]) -> Tensor:
+    """The picture y (B, C, h, w) in the top left corner of a torus, with room for the kernel.
+
+    What lies around a photograph is not known. Here it is the picture's own reflection, going over
+    from that at one edge to that at the opposite one, so that nothing jumps.
+    """
+    for axis, side in ((2, kernel[0]), (3, kernel[1])):
+        length = y.shape[axis]
+        whole = -(-(length + max(2 * side, ROOM)) // FAST) * FAST
+        beyond = torch.arange(whole - length, device=y.device)
+        after = (length - 1 - beyond).clamp(min=0)
+        before = beyond.flip(0).clamp(max=length - 1)
+        w = 0.5 + 0.5 * torch.cos(math.pi * (beyond + 0.5) / len(beyond))
+        w = w.view(-1, 1) if axis == 2 else w
+        room = w * y.index_select(axis, after) + (1 - w) * y.index_select(axis, before)
+        y = torch.cat([y, room], dim=axis)
+    return y

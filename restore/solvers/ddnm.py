@@ -1,0 +1,67 @@
+"""ddnm: the denoising diffusion null-space model (Wang et al. 2023, arXiv 2212.00490).
+
+    x0  = D(x_t, t),   ε = (x_t - x0) / t
+    x0' = x0 - A⁺ (A x0 - y) = project(x0, y)              eq. 13
+    x_u = x0' + u (sqrt(1 - η²) ε + η z)                   eq. 14, by the DDIM step of their code
+
+for each level t and the next one u, in images over sqrt(ᾱ); the last x0' is the result. η = 0.85
+and levels evenly spaced over the steps, as published, though those were 100; no time travel. For a
+JPEG file the projection is onto its box. Where y has noise, DDNM+ (eq. 17 to 19 and appendix I)
+scales the correction and the noise of each singular component, which comes to the step of DDRM.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restore.bcm import BCM
+from restore.checkpoints.catalogue import Preset
+from restore.degradations import Degradation
+from restore.journeys import add_noise
+from restore.solvers.ddrm import stepped
+from restore.solvers.levels import uniform
+from restore.solvers.method import Method
+from restore.solvers.prediction import mean
+from restore.tiling import NoiseField, Tile
+
+ETA = 0.85
+
+
+@torch.no_grad()
+def ddnm(
+    model: BCM,
+    degradation: Degradation,
+    y: Any,
+    start: Tensor,
+    preset: Preset,
+    noise: NoiseField,
+    *,
+    tile: Tile = "auto",
+    label: Tensor | None = None,
+    progress: Callable[[], object] | None = None,
+) -> Tensor:
+    """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
+
+    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
+    each window.
+    """
+    x = add_noise(start, preset.levels[0], noise)
+    for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
+        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        epsilon = x.sub_(x0).div_(t)
+        if degradation.sigma:
+            x = stepped(x0, epsilon, y, u, degradation, noise, step + 1) if u else x0
+            continue
+        x = degradation.project(x0, y, out=x0)
+        x.add_(epsilon, alpha=math.sqrt(1 - ETA**2) * u)
+        x = add_noise(x, ETA * u, noise, step + 1)
+    return degradation.settle(x, y, out=x)
+
+
+DDNM = Method(ddnm, lambda task, n: uniform(n))

@@ -1,0 +1,104 @@
+"""ddrm: denoising diffusion restoration models (Kawar et al. 2022, arXiv 2201.11793).
+
+    x0 = D(x_t, t),   ε = (x_t - x0) / t,   and in the singular vectors of A, with τ = σ / s:
+
+        x_u = x0 + u (sqrt(1 - η²) ε + η z)                          where A erases, s = 0
+        x_u = x0 + u (sqrt(1 - η²) (A⁺ y - x0) / τ + η z)            where y is noisier, τ > u
+        x_u = (1 - η_b) x0 + η_b A⁺ y + sqrt(u² - η_b² τ²) z         where it is not
+
+for each level t and the next one u (eq. 5, whose images and levels are those used here); the last
+x0, projected, is the result. η = 0.85, η_b = 1 and levels evenly spaced over the steps, as
+published, though those were 20. The start is `start` with noise, in place of A⁺ y alone (eq. 4).
+
+A JPEG file is not linear: its step is that of DDRM-JPEG (Kawar et al. 2022, arXiv 2209.11888),
+
+    x_u = (1 - η_b) x0 + η_b project(x0, y) + u (η z + (1 - η) ε),   η = 1, η_b = 0.4
+
+from step 300, with our projection onto the file's box for their x0 - D(E(x0)) + D(E(y)).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restore.bcm import BCM
+from restore.checkpoints.catalogue import Preset
+from restore.degradations import Degradation
+from restore.journeys import add_noise
+from restore.solvers.levels import uniform
+from restore.solvers.method import Method
+from restore.solvers.prediction import mean
+from restore.tiling import NoiseField, Tile
+
+ETA, ETA_B = 0.85, 1.0
+JPEG_ETA_B, JPEG_FIRST = 0.4, 300
+
+
+@torch.no_grad()
+def ddrm(
+    model: BCM,
+    degradation: Degradation,
+    y: Any,
+    start: Tensor,
+    preset: Preset,
+    noise: NoiseField,
+    *,
+    tile: Tile = "auto",
+    label: Tensor | None = None,
+    progress: Callable[[], object] | None = None,
+) -> Tensor:
+    """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
+
+    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
+    each window.
+    """
+    x = add_noise(start, preset.levels[0], noise)
+    for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
+        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        if u == 0:
+            x = x0
+        elif degradation.linear:
+            x = stepped(x0, x.sub_(x0).div_(t), y, u, degradation, noise, step + 1)
+        else:  # η = 1 leaves ε out
+            x = torch.lerp(x0, degradation.project(x0, y), JPEG_ETA_B)
+            x = add_noise(x, u, noise, step + 1)
+    return degradation.settle(x, y, out=x)
+
+
+def stepped(
+    x0: Tensor,
+    epsilon: Tensor,
+    y: Any,
+    u: float,
+    degradation: Degradation,
+    noise: NoiseField,
+    step: int,
+) -> Tensor:
+    """x_u of a linear degradation, in three parts: what goes with x0, with ε, and with z."""
+    along = math.sqrt(1 - ETA**2)
+
+    def trust(tau: Tensor) -> Tensor:  # of A⁺ y, the rest being that of x0
+        return torch.where(tau > u, along * u / tau, ETA_B)
+
+    def spread(tau: Tensor) -> Tensor:
+        fresh = (u**2 - (ETA_B * tau) ** 2).clamp(min=0).sqrt()
+        return torch.where(tau > u, ETA * u, fresh)
+
+    x = degradation.filtered(degradation.pinv(y).sub_(x0), trust).add_(x0)
+    x += degradation.filtered(epsilon, lambda tau: torch.where(tau.isinf(), along * u, 0.0))
+    z = add_noise(torch.zeros_like(x0), 1.0, noise, step)
+    return x.add_(degradation.filtered(z, spread))
+
+
+def levels(task: str, n: int) -> tuple[float, ...]:
+    """Evenly spaced over the steps, all of them or for JPEG the first 300."""
+    return uniform(n, JPEG_FIRST) if task == "jpeg" else uniform(n)
+
+
+DDRM = Method(ddrm, levels)

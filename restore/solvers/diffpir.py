@@ -1,0 +1,66 @@
+"""diffpir: diffusion models for plug-and-play restoration (Zhu et al. 2023, arXiv 2305.08995).
+
+    x0  = D(x_t, t)
+    x0' = argmin |y - A x|² + ρ |x - x0|²,   ρ = λ σ² / t²               eq. 12a, by `approach`
+    ε   = (x_t - x0') / t
+    x_u = x0' + u (sqrt(1 - ζ) ε + sqrt(ζ) z)                            eq. 14
+
+for each level t and the next one u, in images over sqrt(ᾱ). λ = 1, and ζ = 1 for holes and 0.1
+else, as in their code; the levels are spaced quadratically over the steps, as there, from the top
+to the last. At the last level x0 stays as it is where y has noise, as there, else it is projected.
+Without noise ρ is 0 (theirs is 1e-6) and the step is the projection, for a JPEG file onto its box.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restore.bcm import BCM
+from restore.checkpoints.catalogue import Preset
+from restore.degradations import Degradation, Mask
+from restore.journeys import add_noise
+from restore.solvers.levels import quadratic
+from restore.solvers.method import Method
+from restore.solvers.prediction import mean
+from restore.tiling import NoiseField, Tile
+
+LAMBDA, ZETA, HOLE_ZETA = 1.0, 0.1, 1.0
+
+
+@torch.no_grad()
+def diffpir(
+    model: BCM,
+    degradation: Degradation,
+    y: Any,
+    start: Tensor,
+    preset: Preset,
+    noise: NoiseField,
+    *,
+    tile: Tile = "auto",
+    label: Tensor | None = None,
+    progress: Callable[[], object] | None = None,
+) -> Tensor:
+    """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
+
+    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
+    each window.
+    """
+    zeta = HOLE_ZETA if isinstance(degradation, Mask) else ZETA
+    x = add_noise(start, preset.levels[0], noise)
+    for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
+        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        if u or degradation.sigma == 0:
+            x0 = degradation.approach(x0, y, t / math.sqrt(LAMBDA), out=x0)
+        epsilon = x.sub_(x0).div_(t)
+        x = x0.add_(epsilon, alpha=math.sqrt(1 - zeta) * u)
+        x = add_noise(x, math.sqrt(zeta) * u, noise, step + 1)
+    return degradation.settle(x, y, out=x)
+
+
+DIFFPIR = Method(diffpir, lambda task, n: quadratic(n))

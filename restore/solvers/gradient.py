@@ -1,0 +1,67 @@
+"""Gradient: J(x)ᵀ v, the derivative of the denoiser at x against a direction v of clean images.
+
+What direction that is, a method learns from the clean image of the whole picture, so that x goes
+through the network twice: once for the estimate, and window by window once more, remembered, for
+the way back. That takes as much as the way there, since the weights need no gradient. So a gradient
+is counted as three network evaluations, and memory is that of one window, at any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from restore.bcm import BCM
+from restore.tiling import Range, Tile, tiled, up_to
+
+COST = 3
+GRADIENT_TILE = 384  # what "auto" means here: what is remembered of a window takes a gigabyte
+
+
+def pulled_back(
+    model: BCM,
+    x: Tensor,
+    v: Tensor,
+    t: float,
+    *,
+    tile: Tile,
+    label: Tensor | None,
+    progress: Callable[[], object] | None,
+) -> Tensor:
+    """J(x)ᵀ v of `model.denoise` at level t, both (B, 3, H, W), in v's place.
+
+    What a pixel's gradient depends on lies within twice the receptive field, once there and once
+    back, so each window is worked with a second margin of its own. A network with global attention
+    gets the gradient of each of its windows, blended. `progress` is called twice a window.
+    """
+    height, width = x.shape[-2:]
+    field, stride = model.network.receptive_field, model.network.stride
+    margin = 0 if field is None else up_to(field, stride)
+    end = None if field is None else (up_to(height, stride), up_to(width, stride))
+
+    def pulled(window: Tensor, rows: Range, columns: Range) -> Tensor:
+        (top, bottom), (left, right) = (
+            (max(start - margin, 0), min(stop + margin, whole) if end else stop)
+            for (start, stop), whole in zip((rows, columns), end or (0, 0), strict=True)
+        )
+        inside = (slice(None), slice(None), slice(top, bottom), slice(left, right))
+        known = x[inside].detach().clone()
+        beyond = (0, right - left - known.shape[3], 0, bottom - top - known.shape[2])
+        direction = F.pad(given[inside], beyond)
+        with torch.enable_grad():
+            leaf = known.requires_grad_()
+            x0 = model.denoise(F.pad(leaf, beyond, mode="replicate"), t, label)
+            (gradient,) = torch.autograd.grad(x0, leaf, direction)
+        if progress:
+            progress()
+            progress()
+        out = F.pad(gradient, beyond)
+        return out[
+            :, :, rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left
+        ].contiguous()  # fmt: skip
+
+    given = v.clone()
+    return tiled(model, pulled, v, tile=tile)

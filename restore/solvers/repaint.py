@@ -1,0 +1,79 @@
+"""repaint: known pixels noised to the level of the rest (Lugmayr et al. 2022, arXiv 2201.09865).
+
+    x0  = D(x_t, t)
+    x_u = x0 + (u / t)² (x_t - x0) + u sqrt(1 - (u / t)²) z              in the hole, eq. 8b
+    x_u = y + u z                                                        where y is known, eq. 8a
+    x_t = x_u + sqrt(t² - u²) z                                          to harmonise, back to t
+
+for each level t and the next one u, in images over sqrt(ᾱ); where the preset has the same level
+twice, it goes back up and comes down again. The last x0 with the known pixels is the result.
+Holes alone. Published with 250 levels, ten of them at a time gone through ten times: with so few
+evaluations as here each level comes at most ten times, and oftener the more of them there are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restore.bcm import BCM
+from restore.checkpoints.catalogue import Preset
+from restore.degradations import Degradation
+from restore.journeys import add_noise
+from restore.solvers.levels import uniform
+from restore.solvers.method import Method
+from restore.solvers.prediction import mean
+from restore.tiling import NoiseField, Tile
+
+MOST = 10  # times that a level is gone through
+
+
+@torch.no_grad()
+def repaint(
+    model: BCM,
+    degradation: Degradation,
+    y: Any,
+    start: Tensor,
+    preset: Preset,
+    noise: NoiseField,
+    *,
+    tile: Tile = "auto",
+    label: Tensor | None = None,
+    progress: Callable[[], object] | None = None,
+) -> Tensor:
+    """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
+
+    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
+    each window.
+    """
+    x = add_noise(start, preset.levels[0], noise)
+    draws = itertools.count(1)
+    for number, t in enumerate(preset.levels):
+        after = preset.levels[number + 1 :]
+        u = next((level for level in after if level < t), 0.0)
+        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        if not after:
+            x = x0
+            break
+        x = torch.lerp(x0, x, (u / t) ** 2)
+        x = add_noise(x, u * math.sqrt(1 - (u / t) ** 2), noise, next(draws))
+        known = add_noise(degradation.pinv(y), u, noise, next(draws))
+        x -= degradation.pinv(degradation(x - known))
+        if after[0] == t:
+            x = add_noise(x, math.sqrt(t**2 - u**2), noise, next(draws))
+    return degradation.settle(x, y, out=x)
+
+
+def levels(task: str, n: int) -> tuple[float, ...]:
+    """n levels, evenly spaced over the steps, each as often as comes to a quarter of n at most."""
+    times = min(MOST, max(1, n // 4))
+    spaced = uniform(-(-n // times))
+    return tuple(spaced[i * len(spaced) // n] for i in range(n))
+
+
+REPAINT = Method(repaint, levels, ("inpaint",))
