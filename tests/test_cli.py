@@ -18,9 +18,9 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 import restore
+from restore.batch import KEYS
 from restore.checkpoints import describe, write
 from restore.cli import app
-from restore.cli.runs import KEYS
 from restore.errors import (
     CheckpointError,
     ImageError,

@@ -13,9 +13,9 @@ from PIL import Image
 from test_adm import TINY as ADM_TINY
 from typer.testing import CliRunner, Result
 
+from restore.batch import KEYS
 from restore.checkpoints import describe, write
 from restore.cli import app
-from restore.cli.runs import KEYS
 from restore.networks import build
 
 Run = Callable[..., Result]

@@ -15,7 +15,7 @@ FLOORS = {
     "checkpoints": 3, "journeys": 3, "tiling": 3,
     "solvers": 4,
     "tasks": 5,
-    "training": 6,
+    "training": 6, "batch": 6, "reports": 6,
     "api": 6,
     "cli": 7, "__init__": 8, "__main__": 8,
 }  # fmt: skip
@@ -27,7 +27,7 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "huggingface_hub": {"checkpoints", "cli"},
-    "PIL": {"images", "jpegfile", "tasks"},
+    "PIL": {"images", "jpegfile", "tasks", "reports"},
     "cv2": {"images", "tasks", "training", "cli"},
 }
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from restore.cli.inputs import STDIN
+from restore.batch import STDIN
 from restore.cli.options import Json, MaxPixels, Verbose
 from restore.cli.terminal import dumped, emit, piped
 from restore.defaults import MAX_PIXELS

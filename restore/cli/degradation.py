@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from restore.cli.companions import Companion
-from restore.cli.inputs import identity
-from restore.cli.jobs import Job, Plan, Size, plan
+from restore.batch import Companion, Job, Plan, Progress, Size, Work, probe
+from restore.batch.inputs import identity
+from restore.cli.jobs import plan
 from restore.cli.options import Conduct, Encoding, Files, Images, flattened
-from restore.cli.runs import Work, probe, rehearse, run
-from restore.cli.terminal import Progress
+from restore.cli.runs import decisive, encoder, manifest_of, rehearse, resume, run
 from restore.errors import RequestError
 
 if TYPE_CHECKING:
@@ -134,16 +133,15 @@ def degrade(
         image,
         "degraded",
         files,
+        conduct,
         aside=[companion.path] if companion else [],
-        default_format="jpg" if task == "jpeg" else "png",
+        ending="jpg" if task == "jpeg" else "png",
         size_out=size_out,
         bits=8 if task == "jpeg" else None,
         alpha=False if task == "jpeg" else None,
-        json=conduct.json,
     )
     if task == "jpeg" and planned.format != "JPEG":
         raise RequestError(f"degrade jpeg writes JPEG files, not {planned.format}: -o FILE.jpg")
-    masks = {} if mask_out is None else _mask_outputs(mask_out, planned, files)
 
     def change(job: Job, picture: Picture) -> Picture | bytes:
         from restore.images import encode, format_of, write_atomically
@@ -164,14 +162,26 @@ def degrade(
         return made
 
     known = {"task": f"degrade {task}", "seed": seed or 0 if missing else None}
+    degrader = Degrader(change, files.max_pixels)
+    plain = Encoding()
+    work = Work(
+        known,
+        degrader.read,
+        degrader.make,
+        encoder(planned.format, plain),
+        decisive(known, planned.format, plain, None, **given | {"mask": None, "mask-out": None}),
+        lambda job: [companion.of(job.input)] if companion else [],
+    )
+    manifest = manifest_of(planned, conduct)
+    planned = resume(planned, manifest, work, conduct)
+    masks = {} if mask_out is None else _mask_outputs(mask_out, planned, files)
     if conduct.dry_run:
         rehearse(planned, known, conduct)
         return
     import restore.tasks  # noqa: F401 - before the clock of the first image runs
 
     probe(planned, masks.values())
-    degrader = Degrader(change, files.max_pixels)
-    run(planned, Work(known, degrader.read, degrader.make), Encoding(), conduct)
+    run(planned, work, conduct, manifest)
 
 
 def _check_hole(

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restore.cli.inputs import STDIN
-from restore.cli.jobs import STDOUT, Job
+from restore.batch import STDIN, STDOUT, Job, Made
 from restore.cli.machine import Machine
 from restore.cli.options import Encoding, Manner, MaxPixels, Source, flattened
 from restore.cli.passages import (
@@ -24,7 +23,6 @@ from restore.cli.passages import (
     settings_of,
     travel,
 )
-from restore.cli.runs import Made
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError
 

@@ -11,13 +11,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from restore.batch import (
+    STDIN,
+    STDOUT,
+    Input,
+    Job,
+    Kind,
+    Made,
+    Plan,
+    Progress,
+    Size,
+    Work,
+    check_outputs,
+    past_existing,
+    probe,
+)
 from restore.cli.announcement import announced, expected
-from restore.cli.inputs import STDIN, Input
-from restore.cli.jobs import STDOUT, Job, Plan, Size, check_outputs, past_existing
+from restore.cli.jobs import check_stdout
 from restore.cli.machine import Machine
 from restore.cli.options import Conduct, Encoding, Manner, Source, WhereExists, Yes, policy_of
-from restore.cli.runs import Made, Work, probe, rehearse, run
-from restore.cli.terminal import Progress, piped
+from restore.cli.runs import encoder, rehearse, run
+from restore.cli.terminal import piped
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START
 from restore.errors import ImageError, RequestError
 
@@ -78,7 +92,7 @@ class Target:
         data = piped() if STDIN in inputs else None
         job = Job(Input(inputs[0] if inputs else ""), output, data)
         if output == STDOUT:
-            _check_stdout(json)
+            check_stdout(json, "result")
             return job
         paths = [os.path.join(output, name) for name in files] or [output]
         if files and os.path.lexists(output) and not os.path.isdir(output):
@@ -88,15 +102,6 @@ class Target:
             check_outputs(made, "folder" if files else "file", ())
         there = past_existing([replace(job, output=path) for path in paths], policy)
         return replace(job, done=all(one.done for one in there))
-
-
-def _check_stdout(json: bool) -> None:
-    import sys
-
-    if json:
-        raise RequestError("standard output takes the result or --json, not both: -o FILE")
-    if sys.stdout.isatty():
-        raise RequestError("the result would go to the terminal: -o FILE, or pipe it on")
 
 
 def beside(path: str, task: str, ending: str) -> str:
@@ -162,7 +167,7 @@ def travel(
         "device": str(device),
         "dtype": DTYPES[dtype],
     }
-    planned = Plan((job,), passage.format)
+    planned = Plan((job,), passage.format, Kind(passage.task))
     conduct = Conduct(**vars(manner))
     if conduct.dry_run:
         rehearse(planned, known, conduct)
@@ -190,7 +195,8 @@ def travel(
         assert model is not None
         return passage.make(given, model, replace(settings, progress=progress))
 
-    run(planned, Work(known, passage.read, make), encoding or Encoding(), conduct)
+    encode = encoder(passage.format, encoding or Encoding())
+    run(planned, Work(known, passage.read, make, encode), conduct)
 
 
 def settings_of(way: Way) -> Settings:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.cli.companions import Companion
-from restore.cli.jobs import Size
+from restore.batch import Companion, Size
 from restore.cli.options import (
     FLAG,
     Conduct,
@@ -69,7 +68,8 @@ def inpaint(
         )
 
     where = mask if mask == ALPHA else Companion("mask", mask)
-    task = Task("inpaint", solve, mask=where)
+    own = {"mask": where == ALPHA, "invert_mask": invert_mask, "dilate": dilate}
+    task = Task("inpaint", solve, mask=where, own=own)
     restore(task, image, files, encoding, source, restoration, conduct)
 
 
@@ -136,7 +136,8 @@ def superres(
         limit = files.max_pixels
         return superres(given.image, scale, model, settings, size=sides, max_pixels=limit)
 
-    task = Task("superres", solve, size_out)
+    own = {"scale": scale, "size": size}
+    task = Task("superres", solve, size_out, own=own)
     restore(task, image, files, encoding, source, restoration, conduct)
 
 

@@ -1,67 +1,88 @@
-"""Run: jobs, one after the other; what fails is named and the rest goes on."""
+"""Run: what a run over many images says, and the code that it ends with."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from restore import batch
+from restore.batch import (
+    STDOUT,
+    Ended,
+    Failure,
+    Job,
+    Manifest,
+    Plan,
+    Progress,
+    Tally,
+    Work,
+    assigned,
+    blank,
+    resumed,
+)
 from restore.cli.exits import HINT, code_of, described, is_out_of_memory
-from restore.cli.jobs import STDOUT, Job, Plan
+from restore.cli.meters import Meter
 from restore.cli.options import Conduct, Encoding
-from restore.cli.terminal import Progress, complain, dumped, emit, escaped, lasting
-from restore.errors import ResourceError, RestoreError
+from restore.cli.terminal import complain, dumped, emit, escaped, lasting
+from restore.errors import RestoreError
 
 if TYPE_CHECKING:
     from restore.images import Picture
+    from restore.tasks import Settings
 
-KEYS = (
-    "schema", "status", "task", "input", "output", "model", "model_sha256", "method", "mode", "nfe",
-    "seed", "device", "dtype", "tile", "size_in", "size_out", "seconds", "metrics", "warnings",
-    "error",
-)  # fmt: skip
+IMMATERIAL = ("tile", "reference", "progress")  # settings that no pixel depends on
+KINDS = 10  # of failure, in a summary's words
 
 
-Made: TypeAlias = "Picture | bytes | dict[str, bytes]"
+def encoder(format: str, encoding: Encoding) -> Callable[[Picture], bytes]:
+    """What makes the bytes of a picture's file."""
+
+    def encoded(picture: Picture) -> bytes:
+        from restore.images import encode
+
+        return encode(
+            picture, format, quality=encoding.quality, depth=encoding.bits, strip=encoding.strip
+        )
+
+    return encoded
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is done with each job: `make` gets what `read` gave.
-
-    It gives the picture, the bytes of a file, or those of all files of a folder by their names, and
-    its record. `known` is what a record says without any result, the task at least.
-    """
-
-    known: dict[str, Any]
-    read: Callable[[Job], Any]
-    make: Callable[[Job, Any, Progress | None], tuple[Made, dict[str, Any]]]
-
-    def title(self, job: Job) -> str:
-        """What a job is called: by its input, or by the task where that needs none."""
-        return job.input.path or self.known["task"]
+def decisive(
+    known: dict[str, Any], format: str, encoding: Encoding, settings: Settings | None, **own: Any
+) -> dict[str, Any]:
+    """All that an output depends on beside its inputs, `own` being options of the task's own."""
+    found = {name: known.get(name) for name in ("task", "model_sha256", "dtype")}
+    if settings:
+        rows = [field.name for field in fields(settings) if field.name not in IMMATERIAL]
+        found |= {name: getattr(settings, name) for name in rows}
+    return {**found, "format": format, **vars(encoding), **own}
 
 
-def probe(plan: Plan, more: Iterable[str] = ()) -> None:
-    """Make the folders of the outputs, and of `more`, and try to write into each.
+def manifest_of(plan: Plan, conduct: Conduct) -> Manifest | None:
+    """The manifest that is asked for, or that of the folder of all outputs; None for none."""
+    if conduct.manifest == "none":
+        return None
+    if conduct.manifest is not None:
+        return Manifest(conduct.manifest, conduct.share)
+    if plan.folder is None:
+        return None
+    return Manifest(os.path.join(plan.folder, batch.MANIFEST), conduct.share)
 
-    ResourceError where that fails.
-    """
-    outputs = [job.output for job in plan.jobs if not job.done and job.output != STDOUT]
-    outputs += more
-    for folder in dict.fromkeys(os.path.dirname(os.path.abspath(output)) for output in outputs):
-        try:
-            os.makedirs(folder, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder) as file:
-                file.write(bytes(4096))
-                file.flush()
-        except OSError as error:
-            raise ResourceError(f"cannot write into {folder!r}: {error.strerror}") from error
+
+def resume(plan: Plan, manifest: Manifest | None, work: Work, conduct: Conduct) -> Plan:
+    """The plan, with what has to be done again although its output is there, and why it is said."""
+    if manifest is None:
+        return plan
+    plan = resumed(plan, manifest, work)
+    for job in plan.jobs:
+        if job.again:
+            conduct.terminal.say(f"again: {work_title(work, job)}: {job.again}")
+    return plan
 
 
 def rehearse(plan: Plan, known: dict[str, Any], conduct: Conduct) -> None:
@@ -69,98 +90,137 @@ def rehearse(plan: Plan, known: dict[str, Any], conduct: Conduct) -> None:
     for job in plan.jobs:
         note = "the output exists" if job.done else "dry run: nothing was written"
         if conduct.json:
-            conduct.terminal.record(blank(known, job, status="skipped", warnings=[note]))
+            title = job.input.path, job.output
+            conduct.terminal.record(blank(known, *title, status="skipped", warnings=[note]))
         elif not job.done and job.output != STDOUT:
             emit(escaped(job.output))
     todo = sum(not job.done for job in plan.jobs)
-    conduct.terminal.say(f"dry run: {todo} of {len(plan.jobs)} images would be written")
+    again = sum(bool(job.again) for job in plan.jobs)
+    parts = [f"dry run: {todo} of {len(plan.jobs)} images would be written"]
+    parts += [f"{again} of them again"] if again else []
+    parts += [f"{plan.others} are for other shards"] if plan.others else []
+    conduct.terminal.say(", ".join(parts))
 
 
-def run(plan: Plan, work: Work, encoding: Encoding, conduct: Conduct) -> None:
+def run(plan: Plan, work: Work, conduct: Conduct, manifest: Manifest | None = None) -> None:
     """Do every job that is not done and report on each.
 
-    Ends in typer.Exit with the code of the failures where all failed alike, else 3, if any failed.
+    Ends in typer.Exit with the code of the failures where all failed alike, else 3, if any failed;
+    ResourceError where the run could not go on.
     """
-    began = time.perf_counter()
-    terminal = conduct.terminal
-    count = {"ok": 0, "skipped": 0, "failed": 0}
-    codes: set[int] = set()
+    share = None if conduct.share else assigned()
+    if share and len(plan.jobs) > 1:
+        conduct.terminal.say(f"all {len(plan.jobs)} images; --shard auto would take {share}")
+    account = _Account(plan, work, conduct)
+    if manifest:
+        manifest.open()
     try:
-        for number, job in enumerate(plan.jobs, 1):
-            place = f"{number}/{len(plan.jobs)} " if len(plan.jobs) > 1 else ""
-            label = f"{place}{work.title(job)}"
-            if job.done:
-                record = blank(work.known, job, status="skipped", warnings=["the output exists"])
-                terminal.say(f"{label}: skipped, {job.output} exists")
-            else:
-                record, error = _attempt(plan, job, work, encoding, conduct, label)
-                if error:
-                    codes.add(code_of(error))
-            count[record["status"]] += 1
-            terminal.record(record)
-            if codes and conduct.fail_fast:
-                break
+        with account.meter:
+            batch.run(
+                plan,
+                work,
+                account,
+                manifest=manifest,
+                threads=conduct.codecs,
+                fail_fast=conduct.fail_fast,
+            )
     finally:
-        _conclude(plan, count, time.perf_counter() - began, conduct)
+        if manifest:
+            manifest.close()
+        account.conclude()
+    codes = account.codes
     if codes:
-        raise typer.Exit(codes.pop() if len(codes) == 1 and not count["ok"] else 3)
+        raise typer.Exit(codes.pop() if len(codes) == 1 and not account.tally.count["ok"] else 3)
 
 
-def blank(known: dict[str, Any], job: Job, **more: Any) -> dict[str, Any]:
-    """The record of a job, what no one says being null."""
-    record: dict[str, Any] = dict.fromkeys(KEYS)
-    record.update(schema=1, status="ok", seconds=0.0, metrics={}, warnings=[])
-    named = {"input": job.input.path or None, "output": job.output}
-    return {**record, **known, **more, **named}
+class _Account:
+    """What is said of a run while it goes on, and what came of it."""
 
+    def __init__(self, plan: Plan, work: Work, conduct: Conduct) -> None:
+        todo = sum(not job.done for job in plan.jobs)
+        self.meter = Meter(conduct.terminal, todo)
+        self.tally = Tally()
+        self.codes: set[int] = set()
+        self._plan, self._work, self._conduct = plan, work, conduct
+        self._terminal = conduct.terminal
+        self._began = time.perf_counter()
 
-def _attempt(
-    plan: Plan, job: Job, work: Work, encoding: Encoding, conduct: Conduct, label: str
-) -> tuple[dict[str, Any], Exception | None]:
-    """Read, make and write one job: its record, and what failed if anything did."""
-    from restore.images import encode, write_atomically
+    def begins(self, number: int, job: Job) -> Progress | None:
+        return self.meter.begin(self._label(number, job))
 
-    began, terminal = time.perf_counter(), conduct.terminal
-    stage = "reading"
-    try:
-        given = work.read(job)
-        stage = "restoring"
-        with terminal.progress(label) as progress:
-            made, record = work.make(job, given, progress)
-        stage = "writing"
-        if not isinstance(made, bytes | dict):
-            made = encode(
-                made, plan.format, quality=encoding.quality, depth=encoding.bits,
-                strip=encoding.strip,
-            )  # fmt: skip
-        if isinstance(made, dict):
-            for name, data in made.items():
-                write_atomically(os.path.join(job.output, name), data)
-        elif job.output == STDOUT:
-            emit(made)
+    def emit(self, data: bytes) -> None:
+        emit(data)
+
+    def ends(self, number: int, job: Job, ended: Ended) -> None:
+        record, label, title = ended.record, self._label(number, job), work_title(self._work, job)
+        self.tally.add(record)
+        if ended.failure:
+            self._terminal.fail(f"{title}: {_told(ended.failure)}", ended.failure.error)
+            self.codes.add(code_of(ended.failure.error))
+        elif record["status"] == "skipped":
+            say = self._terminal.detail if len(self._plan.jobs) > 1 else self._terminal.say
+            say(f"{label}: skipped, {job.output} exists")
         else:
-            write_atomically(job.output, made)
-    except Exception as error:
-        terminal.fail(f"{work.title(job)}: {stage}: {_cause(error)}", error)
-        failure = {"type": type(error).__name__, "message": str(error)}
-        seconds = round(time.perf_counter() - began, 3)
-        return blank(work.known, job, status="failed", seconds=seconds, error=failure), error
-    record = blank(work.known, job, **record)
-    for warning in record["warnings"]:
-        complain(f"warning: {work.title(job)}: {warning}")
-    terminal.say(f"{label}: {lasting(record['seconds'])}{_proof(record['metrics'])}")
-    terminal.detail(f"{work.title(job)}: {dumped(record['metrics'])}")
-    if job.output != STDOUT and not conduct.json:
-        emit(escaped(job.output))
-    return record, None
+            for warning in record["warnings"]:
+                complain(f"warning: {title}: {warning}")
+            seconds = lasting(record["seconds"])
+            self._terminal.say(f"{label}: {seconds}{_proof(record['metrics'])}")
+            self._terminal.detail(f"{title}: {dumped(record['metrics'])}")
+            if job.output != STDOUT and not self._conduct.json:
+                emit(escaped(job.output))
+        if not job.done:
+            self.meter.advance()
+        self._terminal.record(record)
+
+    def conclude(self) -> None:
+        """The last lines after several images, also after an interrupt."""
+        plan, tally = self._plan, self.tally
+        left = len(plan.jobs) - sum(tally.count.values())
+        if plan.passed:
+            complain(f"{plan.passed} FIFOs or devices were passed over")
+        if plan.earlier:
+            self._terminal.say(f"{plan.earlier} outputs of an earlier run were left alone")
+        if len(plan.jobs) == 1 and not plan.others:
+            return
+        seconds = time.perf_counter() - self._began
+        rest = {"left": left, "passed": plan.passed, "others": plan.others}
+        summary = {**tally.counts(), **rest, "seconds": round(seconds, 3)}
+        self._terminal.record({"summary": {**summary, "failures": tally.failures()}})
+        for line in told(tally, seconds, {"left": left, "for other shards": plan.others}):
+            self._terminal.say(line)
+
+    def _label(self, number: int, job: Job) -> str:
+        place = f"{number}/{len(self._plan.jobs)} " if len(self._plan.jobs) > 1 else ""
+        return f"{place}{work_title(self._work, job)}"
 
 
-def _cause(error: Exception) -> str:
+def work_title(work: Work, job: Job) -> str:
+    """What a job is called: by its input, or by the task where that needs none."""
+    return job.input.path or work.known["task"]
+
+
+def told(tally: Tally, seconds: float, more: dict[str, int]) -> list[str]:
+    """A summary in lines: the counts, and the failures by kind."""
+    counts = {**tally.counts(), **more}
+    parts = [f"{number} {what}" for what, number in counts.items() if number]
+    lines = [f"{', '.join(parts) or 'nothing to do'} in {lasting(seconds)}"]
+    for row in tally.failures()[:KINDS]:
+        lines.append(f"  {row['count']} failed {row['kind']} (first: {row['example']})")
+    if len(tally.kinds) > KINDS:
+        lines.append(f"  and in {len(tally.kinds) - KINDS} other ways")
+    return lines
+
+
+def _told(failure: Failure) -> str:
+    """The stage that failed and the cause."""
+    error = failure.error
     if isinstance(error, RestoreError):
-        return str(error)
+        return f"{failure.stage}: {error}"
     if is_out_of_memory(error):
-        return f"out of memory ({described(error)}); a smaller --tile needs less"
-    return f"internal error: {described(error)}{HINT}"
+        cause = f"out of memory ({described(error)}); a smaller --tile needs less"
+    else:
+        cause = f"internal error: {described(error)}{HINT}"
+    return f"{failure.stage}: {cause}"
 
 
 def _proof(metrics: dict[str, Any]) -> str:
@@ -177,18 +237,3 @@ def _proof(metrics: dict[str, Any]) -> str:
     if metrics.get("psnr_db") is not None:
         parts.append(f"PSNR {metrics['psnr_db']:.2f} dB")
     return "".join(f", {part}" for part in parts)
-
-
-def _conclude(plan: Plan, count: dict[str, int], seconds: float, conduct: Conduct) -> None:
-    """The last line after several images, also after an interrupt."""
-    left = len(plan.jobs) - sum(count.values())
-    if plan.passed:
-        complain(f"{plan.passed} FIFOs or devices were passed over")
-    if plan.earlier:
-        conduct.terminal.say(f"{plan.earlier} outputs of an earlier run were left alone")
-    if len(plan.jobs) == 1:
-        return
-    summary = {**count, "left": left, "passed": plan.passed, "seconds": round(seconds, 3)}
-    conduct.terminal.record({"summary": summary})
-    parts = [f"{number} {what}" for what, number in {**count, "left": left}.items() if number]
-    conduct.terminal.say(f"{', '.join(parts)} in {lasting(seconds)}")

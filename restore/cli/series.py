@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from restore.cli.inputs import STDIN
-from restore.cli.jobs import STDOUT, Job, Size
+from restore.batch import STDIN, STDOUT, Job, Made, Size
 from restore.cli.options import Manner, MaxPixels, Source, flattened
 from restore.cli.passages import (
     Draw,
@@ -22,7 +21,6 @@ from restore.cli.passages import (
     travel,
 )
 from restore.cli.restoration import sides_of
-from restore.cli.runs import Made
 from restore.defaults import MAX_PIXELS
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ read as markup. A reader that went away, as in `| head`, changes nothing but the
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 import time
@@ -15,9 +13,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
+from restore.batch.records import dumped
 from restore.errors import RequestError, ResourceError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
 
 Progress = Callable[[int, int], None]  # calls done, calls in all
 
@@ -62,18 +64,35 @@ class Terminal:
         elif not sys.stderr.isatty():
             yield _lines(label)
         else:
-            from rich.console import Console
-            from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bars
+            with self.bars() as bars:
+                row = bars.add_task(escaped(label), total=None, note="")
 
-            columns = TextColumn("{task.description}", markup=False), BarColumn()
-            rest = TaskProgressColumn(), TimeRemainingColumn()
-            bars = Bars(
-                *columns, *rest, console=Console(stderr=True), transient=True, redirect_stdout=False
-            )
-            with bars as bar:
-                row = bar.add_task(escaped(label), total=None)
-                yield lambda done, total: bar.update(row, completed=done, total=total or None)
+                def update(done: int, total: int) -> None:
+                    note = f"{done / total:.0%}" if total else ""
+                    bars.update(row, completed=done, total=total or None, note=note)
+
+                yield update
+
+    def bars(self) -> Bars:
+        """Bars on standard error, each with a note; what else is printed goes above them."""
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        name = TextColumn("{task.description}", markup=False)
+        note = TextColumn("{task.fields[note]}", markup=False)
+        return Bars(
+            name,
+            BarColumn(),
+            note,
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+        )
+
+    def lines(self, label: str) -> Progress:
+        """What says now and then, in a line, how far something has come."""
+        return _lines(label)
 
 
 def escaped(text: str) -> str:
@@ -107,15 +126,10 @@ def emit(data: str | bytes) -> None:
         raise ResourceError(f"standard output cannot be written: {error.strerror}") from error
 
 
-def dumped(value: Any) -> str:
-    """A value as one line of JSON in ASCII, numbers that are not finite as null."""
-    return json.dumps(_finite(value), allow_nan=False)
-
-
-def piped() -> bytes:
+def piped(what: str = "an image") -> bytes:
     """All bytes of standard input; RequestError where that is a terminal, nobody being asked."""
     if sys.stdin is None or sys.stdin.isatty():
-        raise RequestError("- reads an image from standard input, which is a terminal: pipe one in")
+        raise RequestError(f"- reads {what} from standard input, which is a terminal: pipe it in")
     return sys.stdin.buffer.read()
 
 
@@ -158,11 +172,3 @@ def _lines(label: str) -> Progress:
             complain(f"{label}: {done / total:.0%}, about {left} left")
 
     return line
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

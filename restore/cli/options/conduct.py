@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 import typer
 
+from restore.batch import MANIFEST, Shard, shard_of
 from restore.cli.options.groups import FLAG
 from restore.cli.terminal import VERBOSE, Terminal
 
 _run = partial(typer.Option, rich_help_panel="Run")
+
+MOST_WORKERS = 4
 
 
 def _noted(context: typer.Context, value: bool) -> bool:
@@ -56,3 +60,42 @@ class Conduct(Manner):
     fail_fast: Annotated[
         bool, _run("--fail-fast", metavar=FLAG, help="Stop at the first input that fails")
     ] = False
+    manifest: Annotated[
+        str | None,
+        _run(
+            metavar="FILE|none",
+            show_default=f"{MANIFEST} in the one folder of several outputs",
+            help="Where it is kept what was made of what, for --existing skip",
+        ),
+    ] = None
+    shard: Annotated[
+        str | None,
+        _run(
+            metavar="I/N|auto",
+            show_default=False,
+            help="Do one of N shares of the images, 1/N to N/N; auto asks Slurm's array, or "
+            "torchrun, which one",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        _run(
+            min=0,
+            metavar="N",
+            show_default="1, more on many cores",
+            help="Threads that read, and as many that write, beside the network; 0: one after "
+            "the other",
+        ),
+    ] = None
+
+    @property
+    def share(self) -> Shard | None:
+        """The shard. RequestError for what is none."""
+        return None if self.shard is None else shard_of(self.shard)
+
+    @property
+    def codecs(self) -> int:
+        """How many threads read, and as many write."""
+        if self.workers is not None:
+            return self.workers
+        return max(1, min(MOST_WORKERS, (os.cpu_count() or 1) // 4))

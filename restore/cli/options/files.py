@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from restore.batch import Existing, Format
 from restore.cli.options.groups import FLAG
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
@@ -18,8 +19,10 @@ _output = partial(typer.Option, rich_help_panel="Output")
 Images = Annotated[
     list[str],
     typer.Argument(
+        default_factory=list,
         show_default=False,
-        help="PNG, JPEG, WebP, TIFF or AVIF files, folders of them, or - for standard input",
+        help="PNG, JPEG, WebP, TIFF or AVIF files, folders of them, patterns such as 'a/*.jpg', "
+        "or - for standard input",
     ),
 ]
 Yes = Annotated[bool, _output("--yes", "-y", metavar=FLAG, help="The same as --existing overwrite")]
@@ -32,11 +35,14 @@ MaxPixels = Annotated[
         help="Refuse images of more pixels, read or made",
     ),
 ]
-Existing = Literal["error", "skip", "overwrite"]
 WhereExists = Annotated[
-    Existing, _output(help="Where an output exists: refuse to start, leave it, or replace it")
+    Existing,
+    _output(
+        help="Where an output exists: refuse to start, leave it, or replace it. What is left is "
+        "made again where the manifest tells other settings, another model or other inputs, or "
+        "that the file is no longer what was written"
+    ),
 ]
-Format = Literal["auto", "png", "jpg", "webp", "tiff"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,19 @@ class Files:
             metavar=FLAG,
             help="Folders with all below them; the tree is kept under -o DIR",
         ),
+    ] = False
+    from_file: Annotated[
+        str | None,
+        _input(
+            metavar="LIST",
+            show_default=False,
+            help="More names, one a line, from a file or -; relative ones keep their folders "
+            "under -o DIR",
+        ),
+    ] = None
+    null: Annotated[
+        bool,
+        _input("--null", "-0", metavar=FLAG, help="The names in LIST end in NUL, as from -print0"),
     ] = False
     max_pixels: MaxPixels = MAX_PIXELS
     output: Annotated[

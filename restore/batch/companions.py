@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from restore.cli.inputs import Input
+from restore.batch.inputs import Input
 from restore.errors import ImageError, RequestError
 
 

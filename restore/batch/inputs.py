@@ -1,7 +1,8 @@
-"""Input: a file to restore, named itself or found in a folder that was."""
+"""Input: a file to restore, named itself, by a pattern or a list, or found in a folder."""
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,15 @@ STDIN = "-"
 
 @dataclass(frozen=True)
 class Input:
-    """A path, or - for standard input; `folder` is what was named where that was a folder."""
+    """A path, or - for standard input.
+
+    `folder` is what was named where that was a folder, and `base` the folder below which a path
+    keeps its place, where it does.
+    """
 
     path: str
     folder: str = ""
+    base: str = ""
 
     @property
     def stem(self) -> str:
@@ -25,28 +31,40 @@ class Input:
 
     @property
     def place(self) -> str:
-        """The folder it lies in, relative to the folder that was named."""
-        place = os.path.relpath(os.path.dirname(self.path), self.folder) if self.folder else "."
+        """The folder it lies in, relative to its base."""
+        place = os.path.relpath(os.path.dirname(self.path), self.base) if self.base else "."
         return "" if place == os.curdir else place
 
+    @property
+    def key(self) -> str:
+        """What names it on every machine that runs the same command: its place and its name."""
+        path = os.path.join(self.place, os.path.basename(self.path)) if self.base else self.path
+        return os.path.normpath(path).replace(os.sep, "/")
 
-def find(names: Sequence[str], recursive: bool, aside: Sequence[str]) -> tuple[list[Input], int]:
+
+def find(
+    names: Sequence[str], listed: Sequence[str], recursive: bool, aside: Sequence[str]
+) -> tuple[list[Input], int]:
     """The inputs that names stand for, and how many FIFOs and devices were passed over.
 
     Folders give their images, by ending and in order of name, hidden ones left out, and so what is
-    in or at the paths `aside` (masks, references). RequestError where a folder has no image.
+    in or at the paths `aside` (masks, references). A name of `names` that is no file's is a pattern
+    where it looks like one. `listed` are literal, and keep their place below the current folder.
+    RequestError where a folder has no image, or a pattern no file.
     """
     if names.count(STDIN) > 1:
         raise RequestError("- was given more than once, and there is one standard input")
+    named = [(name, "") for given in names for name in _matched(given)]
+    named += [(name, _base(name)) for name in listed]
     found: list[Input] = []
     passed = 0
-    for name in names:
+    for name, base in named:
         if not name or "\0" in name:
             raise RequestError(f"{name!r} is no file name")
-        here = [Input(name)]
+        here = [Input(name, base=base)]
         if name != STDIN and os.path.isdir(name):
             paths = [path for path in _images(name, recursive) if not within(path, aside)]
-            here = [Input(path, name) for path in paths]
+            here = [Input(path, name, base or name) for path in paths]
             if not here:
                 hint = "" if recursive else "; -r looks into the folders below it"
                 raise RequestError(f"the folder {name!r} holds no image{hint}")
@@ -56,6 +74,12 @@ def find(names: Sequence[str], recursive: bool, aside: Sequence[str]) -> tuple[l
     return found, passed
 
 
+def names_in(data: bytes, null: bool) -> list[str]:
+    """The names of a list, one a line, or ended by NULs; what is empty is left out."""
+    parts = data.split(b"\0") if null else [line.rstrip(b"\r") for line in data.split(b"\n")]
+    return [os.fsdecode(part) for part in parts if part]
+
+
 def identity(path: str) -> str:
     """What two paths of one file have in common, whether it exists or not."""
     return os.path.normcase(os.path.realpath(path))
@@ -63,10 +87,28 @@ def identity(path: str) -> str:
 
 def within(path: str, folders: Sequence[str]) -> bool:
     """Whether a path is one of `folders` (or files) or lies somewhere below one."""
+    if not folders:
+        return False
     own = identity(path)
     return any(
         own == top or own.startswith(os.path.join(top, "")) for top in map(identity, folders)
     )
+
+
+def _matched(name: str) -> list[str]:
+    """The name itself where that exists or is no pattern, else the files that match it."""
+    if name == STDIN or "\0" in name or not glob.has_magic(name) or os.path.lexists(name):
+        return [name]
+    found = sorted(glob.glob(name, recursive=True))
+    if not found:
+        raise RequestError(f"no file is named {name!r}, and none matches it as a pattern")
+    return found
+
+
+def _base(name: str) -> str:
+    """The current folder, where a listed name lies below it."""
+    above = os.path.normpath(name).split(os.sep)[0] == os.pardir
+    return "" if os.path.isabs(name) or above else os.curdir
 
 
 def _images(folder: str, recursive: bool) -> Iterator[str]:

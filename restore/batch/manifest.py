@@ -1,0 +1,216 @@
+"""Manifest: what a batch has done, a line of JSON for each output.
+
+A line is written when the output is whole, just before that takes its name, so whatever kills a
+run, no output of ours is without its line. A line says which output, from which inputs, by which
+settings; what a line no longer tells the truth about is done again. Lines cut short, by a full disk
+or a power cut, count as not written. Shards write files of their own and read those of all.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from restore.batch.records import dumped, is_record
+from restore.batch.shards import Shard
+from restore.errors import RequestError, ResourceError
+
+if TYPE_CHECKING:
+    from restore.batch.plan import Plan
+
+MANIFEST = ".bcm-restore.jsonl"  # in the folder of the outputs
+LONGEST_LINE = 1 << 20  # bytes; a record has some hundreds
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Print:
+    """What tells a file from any other: its size, its time and the hash of its bytes."""
+
+    bytes: int
+    mtime_ns: int
+    sha256: str
+
+    def fits(self, path: str) -> bool:
+        """Whether the file there is this one: by size and time, or where only that differs, hash.
+
+        OSError where there is none.
+        """
+        found = os.stat(path)
+        if found.st_size != self.bytes:
+            return False
+        if found.st_mtime_ns == self.mtime_ns:
+            return True
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
+
+
+def printed(data: bytes, stat: os.stat_result | None) -> Print:
+    """The print of a file of these bytes; one that is no file has no time."""
+    return Print(len(data), stat.st_mtime_ns if stat else 0, hashlib.sha256(data).hexdigest())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line: the record of an output, and what that was made of.
+
+    `path` is the output's, from the manifest's folder. `settings` decide the pixels and their file.
+    `inputs` are the prints of the image and of what belongs to it, as masks do.
+    """
+
+    path: str
+    record: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Sequence[Print] = ()
+    output: Print | None = None
+    when: float = 0.0
+
+    def difference(self, settings: Mapping[str, Any], inputs: Sequence[str], output: str) -> str:
+        """Why the output has to be made again; "" where it has not."""
+        now = json.loads(dumped(settings))
+        for name in sorted({*now, *self.settings}):
+            if now.get(name) != self.settings.get(name):
+                if name == "model_sha256":
+                    return "the model is another"
+                return f"{name} was {self.settings.get(name)!r}, is {now.get(name)!r}"
+        if len(inputs) != len(self.inputs):
+            return "it had other inputs"
+        try:
+            for path, was in zip(inputs, self.inputs, strict=True):
+                if not was.fits(path):
+                    return f"{path!r} has changed"
+            if self.output is None or not self.output.fits(output):
+                return "the output has changed"
+        except OSError as error:
+            return f"{error.filename!r}: {error.strerror}"
+        return ""
+
+
+class Manifest:
+    """The lines at a path, and those of its shards; new ones go to the path, or to the shard's."""
+
+    def __init__(self, path: str, shard: Shard | None = None) -> None:
+        if not path or "\0" in path:
+            raise RequestError(f"--manifest {path!r} is no file name")
+        self.top = os.path.dirname(os.path.abspath(path))
+        stem, ending = os.path.splitext(path)
+        if shard:
+            path = f"{stem}.{shard.index}-of-{shard.count}{ending}"
+        self.path = path
+        shards = glob.escape(stem) + ".*-of-*" + glob.escape(ending)
+        paths = {f"{stem}{ending}", path, *glob.glob(shards, include_hidden=True)}
+        there = [path for path in sorted(paths) if os.path.lexists(path)]
+        for found in there:
+            if not os.path.isfile(found) or os.path.islink(found):
+                raise RequestError(f"the manifest {found!r} is no regular file")
+        self.made = latest(entry for entry in entries(there) if entry.record["status"] == "ok")
+        self._file: int | None = None
+
+    def tells(self, plan: Plan) -> bool:
+        """Whether anything in here is on an output that is there."""
+        return any(job.done and self.name(job.output) in self.made for job in plan.jobs)
+
+    def name(self, output: str) -> str:
+        """What an output is called in here."""
+        return os.path.relpath(os.path.abspath(output), self.top).replace(os.sep, "/")
+
+    def open(self) -> None:
+        """Be ready to add lines. ResourceError where the file cannot be written."""
+        try:
+            os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            size = os.lseek(self._file, 0, os.SEEK_END)
+            if size and os.pread(self._file, 1, size - 1) != b"\n":
+                self._append(b"\n")  # the tail of a run that was killed
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def add(self, entry: Entry) -> None:
+        """Write a line, in one piece. ResourceError where that fails."""
+        assert self._file is not None, "opened before anything is added"
+        line = {
+            "manifest": VERSION,
+            "when": round(time.time(), 3),
+            "path": entry.path,
+            "record": entry.record,
+            "settings": entry.settings,
+            "inputs": [asdict(one) for one in entry.inputs],
+            "output": entry.output and asdict(entry.output),
+        }
+        try:
+            self._append(dumped(line).encode() + b"\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _append(self, data: bytes) -> None:
+        assert self._file is not None
+        if os.write(self._file, data) != len(data):
+            raise OSError("it was cut short; is the disk full?")
+
+    def _unwritable(self, error: OSError) -> ResourceError:
+        return ResourceError(f"the manifest {self.path!r} cannot be written: {_reason(error)}")
+
+
+def entries(paths: Iterable[str]) -> Iterator[Entry]:
+    """The entries in manifests, in their order; lines that are none are passed over.
+
+    ResourceError where one cannot be read.
+    """
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                while line := file.readline(LONGEST_LINE):
+                    if (entry := _parsed(line)) is not None:
+                        yield entry
+        except OSError as error:
+            message = f"the manifest {path!r} cannot be read: {_reason(error)}"
+            raise ResourceError(message) from error
+
+
+def latest(found: Iterable[Entry]) -> dict[str, Entry]:
+    """The last entry of each output, by time."""
+    last: dict[str, Entry] = {}
+    for entry in found:
+        if entry.path not in last or entry.when >= last[entry.path].when:
+            last[entry.path] = entry
+    return last
+
+
+def _parsed(line: bytes) -> Entry | None:
+    """The entry of a line, None where it is none: cut short, or somebody else's."""
+    try:
+        value = json.loads(line)
+        record, when, settings = value["record"], value["when"], value["settings"]
+        if value["manifest"] != VERSION or not isinstance(value["path"], str):
+            return None
+        if not isinstance(when, int | float) or not isinstance(settings, dict):
+            return None
+        if not is_record(record):
+            return None
+        inputs = tuple(_print(one) for one in value["inputs"])
+        output = None if value["output"] is None else _print(value["output"])
+        return Entry(value["path"], record, settings, inputs, output, float(when))
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError):
+        return None
+
+
+def _print(value: Any) -> Print:
+    found = Print(**value)
+    if not (type(found.bytes) is int and type(found.mtime_ns) is int and type(found.sha256) is str):
+        raise TypeError("a print is two numbers and a hash")
+    return found
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,154 @@
+"""Pipeline: three stages over many jobs, overlapped, so that no codec keeps the network waiting.
+
+    read (threads)  ->  make (the caller's thread)  ->  finish (threads)  ->  report (in turn)
+
+While the network makes one job, the next are read and the last ones written. Codecs work outside
+the interpreter's lock, so threads suffice. What is in flight is bounded, in jobs and in pixels, and
+with that the memory. What comes out depends on neither the overlap nor the threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+FILES = 6  # in flight, from reading to written
+PIXELS = 72_000_000  # in flight: three photographs of 24 megapixels
+LEAVE_SECONDS = 3.0  # after an interrupt, for what is made already
+
+J = TypeVar("J")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a stage raised, in place of its result."""
+
+    stage: str
+    error: Exception
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stages(Generic[J]):
+    """What is done with a job.
+
+    `finish` gets what `make` made, or the failure of an earlier stage, and says how the job ended;
+    it raises nothing but what must end the run. `report` is called with that, in the jobs' order
+    and never twice at once; where it gives True no further job is begun. `pixels` is what a job
+    holds in memory, at most.
+    """
+
+    read: Callable[[J], Any]
+    make: Callable[[J, Any], Any]
+    finish: Callable[[J, Any], Any]
+    report: Callable[[J, Any], bool]
+    pixels: Callable[[J], int] = lambda job: 0
+
+
+def in_turn(jobs: Iterable[J], stages: Stages[J]) -> None:
+    """Every job from its file to its file before the next."""
+    for job in jobs:
+        given = _attempted("reading", stages.read, job)
+        if stages.report(job, stages.finish(job, _made(stages, job, given))):
+            return
+
+
+def overlapped(
+    jobs: Iterable[J],
+    stages: Stages[J],
+    threads: int = 1,
+    *,
+    files: int = FILES,
+    pixels: int = PIXELS,
+) -> None:
+    """The stages at once on different jobs, with so many threads for each of reading and writing.
+
+    An interrupt of the caller's thread begins nothing new, gives what is made a few seconds to be
+    written, and goes on up.
+    """
+    todo = deque(enumerate(jobs))
+    ahead: deque[tuple[int, J, Future[Any]]] = deque()
+    behind: dict[Future[None], int] = {}
+    costs: dict[int, int] = {}  # of what is in flight
+    turns = _Turns(stages.report)
+    readers = ThreadPoolExecutor(threads, "bcm-restore-read")
+    writers = ThreadPoolExecutor(threads, "bcm-restore-write")
+
+    def conclude(number: int, job: J, made: Any) -> None:
+        turns.take(number, job, stages.finish(job, made))
+
+    def collect() -> None:
+        for future in [one for one in behind if one.done()]:
+            del costs[behind.pop(future)]
+            future.result()  # raises what must end the run
+
+    def admit() -> None:
+        while todo and not turns.stopped:
+            number, job = todo[0]
+            cost = stages.pixels(job)
+            if costs and (len(costs) >= files or sum(costs.values()) + cost > pixels):
+                break
+            todo.popleft()
+            costs[number] = cost
+            ahead.append((number, job, readers.submit(_attempted, "reading", stages.read, job)))
+
+    try:
+        while True:
+            collect()
+            admit()
+            if turns.stopped or not (ahead or behind):
+                break
+            if not ahead:
+                wait(behind, return_when=FIRST_COMPLETED)
+                continue
+            number, job, reading = ahead.popleft()
+            made = _made(stages, job, reading.result())
+            behind[writers.submit(conclude, number, job, made)] = number
+            del made, reading  # not in memory during the next
+        wait(behind)
+        collect()
+    except BaseException:
+        readers.shutdown(wait=False, cancel_futures=True)
+        wait(behind, LEAVE_SECONDS)
+        writers.shutdown(wait=False, cancel_futures=True)
+        raise
+    readers.shutdown(cancel_futures=True)
+    writers.shutdown()
+
+
+class _Turns(Generic[J]):
+    """Reports of jobs that end in any order, made in the order of the jobs."""
+
+    def __init__(self, report: Callable[[J, Any], bool]) -> None:
+        self.stopped = False
+        self._report, self._next = report, 0
+        self._waiting: dict[int, tuple[J, Any]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, number: int, job: J, ended: Any) -> None:
+        with self._lock:
+            self._waiting[number] = job, ended
+            while self._next in self._waiting:
+                job, ended = self._waiting.pop(self._next)
+                self._next += 1
+                self.stopped |= self._report(job, ended)
+
+
+def _made(stages: Stages[J], job: J, given: Any) -> Any:
+    if isinstance(given, Failure):
+        return given
+    return _attempted("restoring", stages.make, job, given)
+
+
+def _attempted(stage: str, call: Callable[..., Any], *arguments: Any) -> Any:
+    """What a stage gives, or its failure."""
+    began = time.perf_counter()
+    try:
+        return call(*arguments)
+    except Exception as error:
+        return Failure(stage, error, time.perf_counter() - began)

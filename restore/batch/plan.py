@@ -1,0 +1,211 @@
+"""Plan: all jobs of a run, made before any work is done.
+
+What could not end well is refused: two inputs with one output, an output that is an input, what the
+output's format cannot hold.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from restore.batch.inputs import STDIN, Input, find
+from restore.batch.jobs import (
+    STDOUT,
+    Existing,
+    Job,
+    Target,
+    check_outputs,
+    earlier,
+    past_existing,
+)
+from restore.batch.shards import Shard
+from restore.errors import ImageError, RequestError
+
+FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tiff": "TIFF"}
+
+Format = Literal["auto", "png", "jpg", "webp", "tiff"]
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Names:
+    """What to restore: as named, and as listed in a file; `aside` are masks and references.
+
+    `stdin` gives the bytes of standard input, for the name -.
+    """
+
+    given: Sequence[str]
+    listed: Sequence[str] = ()
+    recursive: bool = False
+    aside: Sequence[str] = ()
+    stdin: Callable[[], bytes] = bytes
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where results go, and what is done where something is there already."""
+
+    output: str | None = None
+    suffix: str | None = None
+    format: Format = "auto"
+    existing: Existing = "error"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a task makes of an image: its size, its depth and whether it has transparency.
+
+    Depth and transparency are the input's where None; `ending` is the default format's.
+    """
+
+    task: str
+    size_out: Callable[[Size], Size] = lambda size: size
+    bits: int | None = None
+    alpha: bool | None = None
+    ending: Format = "png"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs and the format of all outputs.
+
+    `folder` holds all outputs where there may be several. `passed` FIFOs and devices were passed
+    over, `earlier` outputs of an earlier run, and `others` are for other shards.
+    """
+
+    jobs: tuple[Job, ...]
+    format: str
+    kind: Kind
+    folder: str | None = None
+    passed: int = 0
+    earlier: int = 0
+    others: int = 0
+
+
+def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> Plan:
+    """The plan, or that of a shard. RequestError for all that is asked wrongly."""
+    inputs, passed = find(names.given, names.listed, names.recursive, names.aside)
+    if not inputs:
+        what = f"of the inputs, {passed} are FIFOs or devices" if passed else "no input was given"
+        raise RequestError(f"nothing to do: {what}")
+    target = _target(where.output, inputs)
+    _check_options(where, target)
+    format = _format(where, target, kind.ending)
+    ending = "." + next(short for short, name in FORMATS.items() if name == format)
+
+    jobs = [Job(input, _output_of(input, where, target, kind.task, ending)) for input in inputs]
+    made = earlier(jobs) if target == "beside" else set()
+    jobs = [job for job in jobs if job not in made]
+    folder = _folder(jobs, where, target)
+    if target != "stdout":
+        check_outputs(jobs, target, names.aside)
+    own = [job for job in jobs if shard is None or job.input in shard]
+    if target != "stdout":
+        own = past_existing(own, where.existing)
+    own = [job if job.done else measured(job, format, kind, names.stdin) for job in own]
+    return Plan(tuple(own), format, kind, folder, passed, len(made), len(jobs) - len(own))
+
+
+def measured(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = bytes) -> Job:
+    """The job with its data, where those come through standard input, and its outline.
+
+    RequestError where the format cannot hold what the job makes.
+    """
+    from restore.images import check_encodable, outline
+
+    if job.input.path == STDIN:
+        job = replace(job, data=stdin())
+    try:
+        own = outline(job.input.path if job.data is None else job.data)
+    except ImageError:
+        return job
+    try:
+        transparent = own.alpha if kind.alpha is None else kind.alpha
+        check_encodable(kind.size_out(own.size), format, transparent, kind.bits or own.depth)
+    except RequestError as error:
+        raise RequestError(f"{job.input.path!r}: {error}") from error
+    return replace(job, outline=own)
+
+
+def _target(output: str | None, inputs: Sequence[Input]) -> Target:
+    """What -o means. RequestError where it cannot take the inputs."""
+    several = len(inputs) > 1 or bool(inputs[0].folder)
+    if output is None:
+        output = STDOUT if inputs[0].path == STDIN and not several else None
+    if output is None:
+        if any(input.path == STDIN for input in inputs):
+            raise RequestError("-o DIR is needed: there is no place beside standard input")
+        return "beside"
+    if not output or "\0" in output:
+        raise RequestError(f"-o {output!r} is no file name")
+    if output == STDOUT:
+        if several:
+            raise RequestError("-o - takes one image, and several were given: name a folder")
+        return "stdout"
+    if os.path.isdir(output) or output.endswith(("/", os.sep)):
+        return "folder"
+    if several:
+        from restore.images import ENDINGS
+
+        if os.path.exists(output) or os.path.splitext(output)[1].lower() in ENDINGS:
+            raise RequestError(f"-o {output!r} is one file for several images: name a folder")
+        return "folder"
+    return "file"
+
+
+def _check_options(where: Where, target: Target) -> None:
+    """RequestError for options that would do nothing, and suffixes that are none."""
+    if where.suffix is None:
+        return
+    if target in ("file", "stdout"):
+        raise RequestError("--suffix does nothing where -o names the output itself")
+    if "/" in where.suffix or os.sep in where.suffix or "\0" in where.suffix:
+        raise RequestError(f"--suffix {where.suffix!r} is no part of a file name")
+
+
+def _format(where: Where, target: Target, default: str) -> str:
+    """The format of the outputs. RequestError where -o's ending says another than --format."""
+    from restore.images import ENDINGS, format_of
+
+    asked = None if where.format == "auto" else FORMATS[where.format]
+    if target != "file":
+        return asked or FORMATS[default]
+    assert where.output is not None
+    known = os.path.splitext(where.output)[1].lower() in ENDINGS
+    if asked and not known:
+        return asked
+    try:
+        named = format_of(where.output)
+    except RequestError as error:
+        raise RequestError(f"-o {error}; a folder ends in /") from error
+    if named not in FORMATS.values():
+        raise RequestError(f"{named} is read, not written: choose png, jpg, webp or tiff")
+    if asked and asked != named:
+        raise RequestError(f"-o {where.output!r} and --format {where.format} contradict each other")
+    return named
+
+
+def _output_of(input: Input, where: Where, target: Target, task: str, ending: str) -> str:
+    if target == "stdout":
+        return STDOUT
+    if target == "file":
+        assert where.output is not None
+        return where.output
+    default = f"_{task}" if target == "beside" else ""
+    name = input.stem + (default if where.suffix is None else where.suffix) + ending
+    if target == "beside":
+        return os.path.join(os.path.dirname(input.path), name)
+    assert where.output is not None
+    return os.path.normpath(os.path.join(where.output, input.place, name))
+
+
+def _folder(jobs: Sequence[Job], where: Where, target: Target) -> str | None:
+    """The folder of all outputs: -o DIR, the one folder named, or where all of several lie."""
+    if target == "folder":
+        return where.output
+    tops = {job.input.folder or os.path.dirname(job.output) or os.curdir for job in jobs}
+    several = len(jobs) > 1 or any(job.input.folder for job in jobs)
+    return tops.pop() if target == "beside" and several and len(tops) == 1 else None

@@ -1,0 +1,82 @@
+"""Meter: how far a run has come: bars on a terminal, lines now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from restore.batch import Progress
+from restore.cli.terminal import Terminal, complain, escaped, lasting
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+LINE_SECONDS = 30.0  # between two lines on all files where there is no terminal
+
+
+class Meter:
+    """The files of a run, `total` of them: the one in work, how many are done, rate, time left."""
+
+    def __init__(self, terminal: Terminal, total: int) -> None:
+        self._terminal, self._total, self._done = terminal, total, 0
+        self._began = self._last = time.monotonic()
+        self._bars: Bars | None = None
+        self._rows: list[TaskID] = []
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Meter:
+        if self._total and not self._terminal.quiet and sys.stderr.isatty():
+            self._bars = self._terminal.bars()
+            if self._total > 1:
+                self._rows.append(self._bars.add_task("all", total=self._total, note=""))
+            self._rows.append(self._bars.add_task("", total=None, note=""))
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bars:
+            self._bars.stop()
+
+    def begin(self, label: str) -> Progress | None:
+        """A file's turn; what to call as its windows go through the network."""
+        if self._terminal.quiet:
+            return None
+        if self._bars is None:
+            return self._terminal.lines(label)
+        bars, row = self._bars, self._rows[-1]
+        bars.reset(row, description=escaped(label), total=None, note="")
+
+        def update(done: int, total: int) -> None:
+            bars.update(row, completed=done, total=total, note=f"{done / max(total, 1):.0%}")
+
+        return update
+
+    def advance(self) -> None:
+        """One more file is done."""
+        with self._lock:
+            self._done += 1
+            if self._bars:
+                if self._total > 1:
+                    self._bars.update(self._rows[0], completed=self._done, note=self._pace())
+                return
+            now = time.monotonic()
+            if self._total > 1 and self._done < self._total and now - self._last >= LINE_SECONDS:
+                self._last = now
+                if not self._terminal.quiet:
+                    complain(self._pace())
+
+    def _pace(self) -> str:
+        """How many are done, how fast, and how long the rest will take."""
+        seconds = time.monotonic() - self._began
+        rate = self._done / seconds * 60
+        left = lasting(seconds / self._done * (self._total - self._done))
+        return f"{self._done}/{self._total} done, {rate:.3g} a minute, about {left} left"
