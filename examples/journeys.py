@@ -2,6 +2,7 @@
 
     python examples/journeys.py                       # the embedded network over Public 13
     python examples/journeys.py --refine 2            # with two corrections of each latent
+    python examples/journeys.py --plot journeys.svg   # error against evaluations, as a plot too
     python examples/journeys.py --model imagenet64.safetensors --label 207 --side 64
 
 Mean PSNR in dB of the pictures that come back, by the network evaluations each way and the level
@@ -9,13 +10,26 @@ that they went up to. Prints a table in Markdown.
 """
 
 import argparse
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
 
+import lines
+import numpy as np
 from public13 import public13
 
 import restore
+from restore.defaults import JOURNEY_START
 
 LEVELS = (1.0, 15.0, 80.0)
-NFES = (1, 2, 4, 8)
+NFES = (1, 2, 3, 4, 6, 8, 12, 16)
+
+
+def crops(side: int, count: int) -> Iterator[np.ndarray]:
+    """The centres of the pictures, of at most `side` pixels."""
+    for pixels in list(public13().values())[:count]:
+        top, left = (max(length - side, 0) // 2 for length in pixels.shape[:2])
+        yield pixels[top : top + side, left : left + side]
 
 
 def main() -> None:
@@ -23,32 +37,45 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--label", type=int)
-    parser.add_argument("--start", type=float, default=0.07)
+    parser.add_argument("--start", type=float, default=JOURNEY_START)
     parser.add_argument("--refine", type=int, default=0)
     parser.add_argument("--side", type=int, default=256, help="of the central crop, in pixels")
+    parser.add_argument("--images", type=int, default=13)
+    parser.add_argument("--levels", nargs="+", type=float, default=LEVELS)
+    parser.add_argument("--nfe", nargs="+", type=int, default=NFES)
+    parser.add_argument("--plot", type=Path, help="also draw the table to this SVG file")
     options = parser.parse_args()
     model = restore.load(options.model, device=options.device)
-    pictures = public13()
-    print(f"| level | {' | '.join(f'NFE {nfe}' for nfe in NFES)} |")
-    print(f"| --- |{' --- |' * len(NFES)}")
-    for level in LEVELS:
+    print(f"| level | {' | '.join(f'NFE {nfe}' for nfe in options.nfe)} |")
+    print(f"| --- |{' --- |' * len(options.nfe)}")
+    series = {}
+    for level in options.levels:
         figures = []
-        for nfe in NFES:
-            total = 0.0
-            for pixels in pictures.values():
-                top, left = (max(side - options.side, 0) // 2 for side in pixels.shape[:2])
-                found = restore.invert(
-                    pixels[top : top + options.side, left : left + options.side],
+        for nfe in options.nfe:
+            found = [
+                restore.invert(
+                    pixels,
                     model=model,
                     nfe=nfe,
                     level=level,
                     start=options.start,
                     refine=options.refine,
                     label=options.label,
-                )
-                total += found.report["metrics"]["round_trip_psnr_db"]
-            figures.append(f"{total / len(pictures):.2f}")
-        print(f"| {level:g} | {' | '.join(figures)} |", flush=True)
+                ).report["metrics"]["round_trip_psnr_db"]
+                for pixels in crops(options.side, options.images)
+            ]
+            figures.append(statistics.mean(found))
+        print(f"| {level:g} | {' | '.join(f'{f:.2f}' for f in figures)} |", flush=True)
+        series[f"level {level:g}"] = list(zip(options.nfe, figures, strict=True))
+    if options.plot:
+        lines.write(
+            options.plot,
+            series,
+            "There and back: what returns, by evaluations",
+            "network evaluations each way",
+            "PSNR, dB",
+            logarithmic=True,
+        )
 
 
 if __name__ == "__main__":

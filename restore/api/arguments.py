@@ -25,6 +25,8 @@ def settings_of(
     mode: Mode = "fidelity",
     method: str = "bcm",
     reference: Any = None,
+    samples: int = 1,
+    blend: float | None = None,
 ) -> Settings:
     """What a task is run with; `generator` draws the seed where it is given."""
     from restore.tasks import Settings
@@ -34,7 +36,17 @@ def settings_of(
 
         drawn = torch.randint(2**62, (), generator=generator, device=generator.device)
         seed = int(drawn)
-    return Settings(nfe, mode, method, seed, tile, label, reference)
+    return Settings(
+        nfe=nfe,
+        mode=mode,
+        method=method,
+        seed=seed,
+        tile=tile,
+        label=label,
+        reference=reference,
+        samples=samples,
+        blend=blend,
+    )
 
 
 def loaded(model: Model) -> BCM | None:

@@ -20,6 +20,8 @@ def inpaint(
     model: Model = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
+    blend: float | None = None,
+    samples: int = 1,
     method: str = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
@@ -39,7 +41,11 @@ def inpaint(
         model: a loaded model, its name or file, or None for the embedded default.
         nfe: network evaluations for every pixel, 1 or more; None is the best measured.
         mode: "fidelity" (nearest on average) or "perceptual" (sharp).
-        method: the solver; "bcm" is our own.
+        blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
+            much, each of `nfe` evaluations.
+        samples: how many draws, of `nfe` evaluations each; the result is their mean, and its
+            `uncertainty` their spread.
+        method: the solver; "bcm" is our own, "inversion" amplifies noise instead of adding it.
         seed: of the noise; the same seed gives the same pixels.
         generator: draws the seed instead.
         tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
@@ -55,7 +61,9 @@ def inpaint(
     """
     from restore.tasks import inpaint
 
-    settings = settings_of(seed, generator, tile, label, nfe, mode, method, reference)
+    settings = settings_of(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    )
     return inpaint(
         image, mask, loaded(model), settings, invert_mask=invert_mask, dilate=dilate
     )  # fmt: skip
@@ -67,6 +75,8 @@ def jpeg(
     model: Model = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
+    blend: float | None = None,
+    samples: int = 1,
     method: str = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
@@ -81,7 +91,9 @@ def jpeg(
     """
     from restore.tasks import jpeg
 
-    settings = settings_of(seed, generator, tile, label, nfe, mode, method, reference)
+    settings = settings_of(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    )
     return jpeg(image, loaded(model), settings)
 
 
@@ -93,6 +105,8 @@ def superres(
     model: Model = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
+    blend: float | None = None,
+    samples: int = 1,
     method: str = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
@@ -107,5 +121,7 @@ def superres(
     """
     from restore.tasks import superres
 
-    settings = settings_of(seed, generator, tile, label, nfe, mode, method, reference)
+    settings = settings_of(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    )
     return superres(image, scale, loaded(model), settings, size=size)

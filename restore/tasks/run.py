@@ -27,7 +27,7 @@ from restore.solvers import SOLVERS
 from restore.tasks.draws import batch_of, mean_and_spread
 from restore.tasks.grey import Grey
 from restore.tasks.result import Result
-from restore.tasks.schedule import mode_of, schedule
+from restore.tasks.schedule import mode_of, schedule, tile_of
 from restore.tasks.settings import Progress, Settings
 from restore.tasks.uncertainty import as_levels
 from restore.tiling import NoiseField, window_count, window_shape
@@ -94,7 +94,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         "seed": settings.seed,
         "device": str(model.device),
         "dtype": DTYPES[model.dtype],
-        "tile": max(window_shape(model, *problem.size[::-1], settings.tile)),
+        "tile": max(window_shape(model, *problem.size[::-1], tile_of(settings))),
         "size_in": list(upright(source.size, source)),
         "size_out": list(picture.size),
         "seconds": round(time.perf_counter() - began, 3),
@@ -116,11 +116,11 @@ def solved(
 
     Each draw is the sum of its presets' results, each by its share.
     """
-    width, height = problem.size
+    (width, height), tile = problem.size, tile_of(settings)
     label = label_of(model, settings.label)
     y = problem.observe(model.device)
     batch = batch_of(settings.samples, problem.size, settings.method)
-    windows = window_count(model, height, width, settings.tile)
+    windows = window_count(model, height, width, tile)
     calls = sum(preset.evaluations // preset.flips for _, preset in shares)
     progress = counted(settings.progress, windows * calls * -(-settings.samples // batch))
 
@@ -135,7 +135,7 @@ def solved(
             start.repeat(len(seeds), 1, 1, 1) if len(seeds) > 1 else start,
             preset,
             NoiseField(*seeds),
-            tile=settings.tile,
+            tile=tile,
             label=label,
             progress=progress,
         )

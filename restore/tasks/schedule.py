@@ -8,11 +8,12 @@ from restore.bcm import BCM
 from restore.checkpoints import Preset, read_catalogue
 from restore.defaults import DEFAULT_NFE
 from restore.errors import RequestError
-from restore.solvers import spread
+from restore.solvers import PEERS, spread
 from restore.tasks.settings import Mode, Settings
+from restore.tiling import Tile
 
 DRAW_NOISE = 0.6  # where a preset has none: the mean of draws is as near as one run without noise
-START = 0.3  # of each level, where the method is inversion: the noise that the network amplifies
+START = 0.1  # of each level, where the method is inversion: the noise that the network amplifies
 
 
 def schedule(
@@ -20,14 +21,32 @@ def schedule(
 ) -> list[tuple[float, Preset]]:
     """Of one draw; shares of 0 are left out.
 
-    Draws need noise, so that a preset without any, as in fidelity mode, gets some. RequestError
-    where nothing is tuned, or the method cannot do with so many evaluations.
+    Draws need noise, so that a preset without any, as in fidelity mode, gets some. A published
+    method brings its own levels and knows no modes. RequestError where nothing is tuned, or the
+    method can do neither the task nor with so many evaluations.
     """
     nfe = settings.nfe or DEFAULT_NFE[task]
+    if settings.method in PEERS:
+        return [(1.0, _published(task, settings, nfe))]
     return [
         (share, _preset(model, task, mode, nfe, settings, severity))
         for mode, share in _shares(settings).items()
     ]
+
+
+def _published(task: str, settings: Settings, nfe: int) -> Preset:
+    method = PEERS[settings.method]
+    if task not in method.tasks:
+        able = [name for name, peer in PEERS.items() if task in peer.tasks]
+        raise RequestError(
+            f"the method {settings.method} has no form for {task}: give one of "
+            f"{', '.join(('bcm', 'inversion', *able))}"
+        )
+    if settings.mode != "fidelity" or settings.blend is not None:
+        raise RequestError(
+            f"the method {settings.method} has one way alone: leave mode and blend out"
+        )
+    return method.schedule(nfe, task)
 
 
 def _shares(settings: Settings) -> dict[Mode, float]:
@@ -61,9 +80,17 @@ def evaluations_of(task: str, settings: Settings) -> int:
 
 
 def mode_of(settings: Settings) -> Mode | None:
-    """The mode that a result is of; None between the two."""
+    """The mode that a result is of; None between the two, and of methods that have none."""
+    if settings.method in PEERS:
+        return None
     modes = list(_shares(settings))
     return modes[0] if len(modes) == 1 else None
+
+
+def tile_of(settings: Settings) -> Tile:
+    """The side of a window, or "auto" where the method has no other idea of that."""
+    peer = PEERS.get(settings.method)
+    return peer.auto if peer and settings.tile == "auto" else settings.tile
 
 
 def preset_of(model: BCM, task: str, mode: Mode, nfe: int, severity: float | None = None) -> Preset:

@@ -15,9 +15,9 @@ from restore.images import Picture
 from restore.images.picture import TURNS, strips
 
 LEVELS = 127.5  # of 8 bits in a unit of the network's range
-ENDS = (1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 128)  # of a scale
+ENDS = (1, 2, 4, 6, 8, 12, 16, 20, 30, 40, 60, 80, 128)  # of a scale
 PASSED = 0.998  # share of the pixels that the scale's end is not below
-LEAST_WIDTH = 240  # pixels that a scale needs
+LEAST_WIDTH = 320  # pixels that a scale and its title need
 
 
 def as_levels(spread: Tensor, orientation: int = 1) -> np.ndarray:
@@ -42,7 +42,7 @@ def scale_end(uncertainty: np.ndarray) -> int:
     """The round number of levels that a scale ends at."""
     counts, edges = np.histogram(uncertainty, bins=4096, range=(0, 128))
     share = np.cumsum(counts) / uncertainty.size
-    reached = edges[1:][np.searchsorted(share, PASSED * share[-1])]
+    reached = edges[np.searchsorted(share, PASSED * share[-1])]
     return next((end for end in ENDS if end >= reached), ENDS[-1])
 
 
