@@ -18,7 +18,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 import restore
-from restore.batch import KEYS
+from restore.batch import KEYS, MANIFEST
 from restore.checkpoints import describe, write
 from restore.cli import app
 from restore.errors import (
@@ -423,7 +423,7 @@ def test_a_second_run_over_a_folder_leaves_its_own_outputs_alone(run: Run) -> No
     again = run("jpeg", "in", "--nfe", 1, "--existing", "skip")
     assert again.exit_code == 0
     assert again.stdout == ""
-    assert sorted(os.listdir("in")) == ["a.jpg", "a_jpeg.png"]
+    assert sorted(os.listdir("in")) == [MANIFEST, "a.jpg", "a_jpeg.png"]
 
 
 def test_pipes_and_devices_are_passed_over_with_a_count(run: Run) -> None:
@@ -473,7 +473,7 @@ def test_one_bad_file_stops_no_other(run: Run) -> None:
     assert all(list(r) == RECORD for r in found)
     assert found[1]["error"]["type"] == "ImageError"
     assert last["summary"].items() >= {"ok": 2, "skipped": 0, "failed": 2, "left": 0}.items()
-    assert sorted(os.listdir("out")) == ["a.png", "b.png"]
+    assert sorted(os.listdir("out")) == [MANIFEST, "a.png", "b.png"]
     assert "failed: bad.jpg: reading: " in result.stderr
 
 
@@ -483,7 +483,7 @@ def test_fail_fast_stops_at_the_first(run: Run) -> None:
     assert result.exit_code == 3
     assert len(records(result)) == 2
     assert records(result)[-1]["summary"]["left"] == 1
-    assert os.listdir("out") == []
+    assert os.listdir("out") == [MANIFEST]
 
 
 def test_neither_company_nor_order_changes_a_byte(run: Run) -> None:

@@ -63,13 +63,14 @@ def overlapped(
     stages: Stages[J],
     threads: int = 1,
     *,
+    strict: bool = False,
     files: int = FILES,
     pixels: int = PIXELS,
 ) -> None:
     """The stages at once on different jobs, with so many threads for each of reading and writing.
 
-    An interrupt of the caller's thread begins nothing new, gives what is made a few seconds to be
-    written, and goes on up.
+    Where `strict`, a failure is reported before another job is made. An interrupt of the caller's
+    thread begins nothing new, gives what is made a few seconds to be written, and goes on up.
     """
     todo = deque(enumerate(jobs))
     ahead: deque[tuple[int, J, Future[Any]]] = deque()
@@ -109,6 +110,8 @@ def overlapped(
             number, job, reading = ahead.popleft()
             made = _made(stages, job, reading.result())
             behind[writers.submit(conclude, number, job, made)] = number
+            if strict and isinstance(made, Failure):
+                wait(behind)
             del made, reading  # not in memory during the next
         wait(behind)
         collect()

@@ -117,7 +117,7 @@ def run(
     turns = list(enumerate(plan.jobs, 1))
     stages = Stages(read, make, finish, report, lambda turn: _pixels(turn[1], plan))
     if threads and len(turns) > 1:
-        overlapped(turns, stages, threads)
+        overlapped(turns, stages, threads, strict=fail_fast)
     else:
         in_turn(turns, stages)
     if fatal:

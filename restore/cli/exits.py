@@ -8,10 +8,13 @@ Our errors carry their code; here is the one place where an exception becomes on
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import typer
@@ -37,7 +40,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         cause: Exception
         try:
-            return super().invoke(ctx)
+            with muffled():
+                return super().invoke(ctx)
         except RestoreError as error:
             message, code, cause = str(error), error.exit_code, error
         except KeyboardInterrupt as stop:
@@ -80,20 +84,51 @@ def described(error: Exception) -> str:
 
 
 @contextmanager
+def muffled() -> Iterator[None]:
+    """Within, warnings of Python and of Pillow's log are dropped, unless asked for by `python -W`.
+
+    What matters in them is in the record, in words of ours.
+    """
+    pillow, nowhere = logging.getLogger("PIL"), logging.NullHandler()
+    pillow.addHandler(nowhere)
+    try:
+        with warnings.catch_warnings():
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        pillow.removeHandler(nowhere)
+
+
+@contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, INT, TERM and HUP raise `Interrupted`; one that the caller ignores stays ignored."""
+    """Within, INT, TERM and HUP raise `Interrupted`; one that the caller ignores stays ignored.
+
+    After one the process leaves at once, without waiting for any thread.
+    """
+    stops: list[int] = []
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        stops.append(number)
+        raise Interrupted(number)
+
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, _interrupt) for number in heeded}
+    before = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         yield
-    except Interrupted as stop:  # before or after the commands
-        sys.exit(stop.exit_code)
+    except (Interrupted, SystemExit):  # from within the commands, before or after them
+        if stops:
+            _leave(128 + stops[0])
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise Interrupted(number)
+def _leave(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
