@@ -1,5 +1,12 @@
 """Defaults: the best measured choices and the caps, readable without any library."""
 
+from typing import Literal, get_args
+
+Method = Literal[
+    "bcm", "inversion", "cm", "cm4ir", "ddrm", "ddnm", "dps", "pgdm", "diffpir", "repaint"
+]
+METHODS: tuple[str, ...] = get_args(Method)
+
 DEFAULT_NFE = {"inpaint": 8, "jpeg": 4, "superres": 8}  # network evaluations, by task
 JOURNEY_NFE, JOURNEY_LEVEL = 4, 80.0  # of an inversion: each way, and how far up
 JOURNEY_START = 0.07  # the noise level that it begins at, as published

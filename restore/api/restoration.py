@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from restore.api.arguments import Mode, Model
+    from restore.defaults import Method
     from restore.tasks import Result
 
 
@@ -22,7 +23,7 @@ def inpaint(
     mode: Mode = "fidelity",
     blend: float | None = None,
     samples: int = 1,
-    method: str = "bcm",
+    method: Method = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: int | Literal["auto"] = "auto",
@@ -45,7 +46,8 @@ def inpaint(
             much, each of `nfe` evaluations.
         samples: how many draws, of `nfe` evaluations each; the result is their mean, and its
             `uncertainty` their spread.
-        method: the solver; "bcm" is our own, "inversion" amplifies noise instead of adding it.
+        method: the solver; "bcm" is our own, "inversion" amplifies noise instead of adding it; the
+            others are published ones, for comparison.
         seed: of the noise; the same seed gives the same pixels.
         generator: draws the seed instead.
         tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
@@ -77,7 +79,7 @@ def jpeg(
     mode: Mode = "fidelity",
     blend: float | None = None,
     samples: int = 1,
-    method: str = "bcm",
+    method: Method = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: int | Literal["auto"] = "auto",
@@ -107,7 +109,7 @@ def superres(
     mode: Mode = "fidelity",
     blend: float | None = None,
     samples: int = 1,
-    method: str = "bcm",
+    method: Method = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: int | Literal["auto"] = "auto",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.batch import Companion, Job, Plan, Progress, Size, Work, probe
 from restore.cli.announcement import announced, expected
+from restore.cli.charts import Charts, charts_of
 from restore.cli.jobs import plan
 from restore.cli.options import Conduct, Encoding, Files, Restoration, Source
 from restore.cli.runs import decisive, encoder, manifest_of, rehearse, resume, run
@@ -55,6 +56,7 @@ class Restorer:
     settings: Settings
     reference: Companion | None
     max_pixels: int
+    charts: Charts
 
     def read(self, job: Job) -> Given:
         """The input with its mask and reference; ImageError for what cannot be used."""
@@ -91,11 +93,12 @@ class Restorer:
     def make(
         self, job: Job, given: Given, progress: Progress | None
     ) -> tuple[Picture, dict[str, Any]]:
-        """The restored picture and its record."""
+        """The restored picture and its record; the chart of its uncertainty, if any, is written."""
         settings = replace(self.settings, reference=given.reference, progress=progress)
         result = self.task.solve(given, self.model, settings)
         warnings = [*result.report["warnings"], *given.warnings]
-        return result.picture, {**result.report, "warnings": warnings}
+        more = self.charts.write(job, result)
+        return result.picture, {**result.report, "warnings": warnings, **more}
 
     def _picture(self, path: str, kind: str) -> Picture:
         from restore.images import decode, read_bytes
@@ -119,7 +122,6 @@ def restore(
     from restore.checkpoints import resolve
 
     checkpoint = resolve(source.model, source.catalog)
-    side = restoration.side
     clean = restoration.reference
     reference = None if clean is None else Companion("reference", clean)
     aside = [c.path for c in (task.mask, reference) if isinstance(c, Companion)]
@@ -133,29 +135,38 @@ def restore(
         bits=encoding.bits,
     )
     encoding.check(planned.format)
+    charts, planned = charts_of(planned, restoration, files.policy, aside)
 
     import torch
 
     from restore.checkpoints import choose_device, choose_dtype, load
     from restore.tasks import Settings
     from restore.tasks.run import DTYPES, label_of
-    from restore.tasks.schedule import preset_of
+    from restore.tasks.schedule import evaluations_of, mode_of, schedule
 
     if restoration.threads:
         torch.set_num_threads(restoration.threads)
     device = choose_device(restoration.device)
     dtype = choose_dtype(restoration.dtype, device)
-    nfe = restoration.nfe or DEFAULT_NFE[task.name]
-    mode, label, seed = restoration.mode, restoration.label, restoration.seed
-    settings = Settings(nfe=nfe, mode=mode, seed=seed, tile=side, label=label)
+    settings = Settings(
+        nfe=restoration.nfe or DEFAULT_NFE[task.name],
+        mode=restoration.mode,
+        method=restoration.method,
+        seed=restoration.seed,
+        tile=restoration.side,
+        label=restoration.label,
+        samples=restoration.samples,
+        blend=restoration.blend,
+    )
+    schedule(checkpoint, task.name, settings)
     known = {
         "task": task.name,
         "model": checkpoint.name,
         "model_sha256": checkpoint.sha256 or None,
-        "method": "bcm",
-        "mode": mode,
-        "nfe": nfe,
-        "seed": seed,
+        "method": settings.method,
+        "mode": mode_of(settings),
+        "nfe": evaluations_of(task.name, settings),
+        "seed": settings.seed,
         "device": str(device),
         "dtype": DTYPES[dtype],
     }
@@ -175,7 +186,7 @@ def restore(
     manifest = manifest_of(planned, conduct)
     if not checkpoint.sha256 and manifest and manifest.tells(planned):
         model = loaded()  # its hash is needed to tell whether it was this one
-    restorer = Restorer(task, model, settings, reference, files.max_pixels)
+    restorer = Restorer(task, model, settings, reference, files.max_pixels, charts)
     work = Work(
         known,
         restorer.read,
@@ -189,11 +200,11 @@ def restore(
         rehearse(planned, known, conduct)
         return
     if not all(job.done for job in planned.jobs):
-        probe(planned)
+        probe(planned, charts.paths.values())
         model = model or loaded()
         conduct.terminal.detail(f"SHA-256 of {checkpoint.name}: {model.sha256}")
-        label_of(model, label)
-        preset_of(model, task.name, mode, nfe)
+        label_of(model, settings.label)
+        schedule(model.checkpoint, task.name, settings)
         if not conduct.quiet:
             conduct.terminal.say(_announcement(model, planned, task, settings))
     restorer = replace(restorer, model=model)
@@ -204,11 +215,14 @@ def restore(
 
 def _announcement(model: BCM, planned: Plan, task: Task, settings: Settings) -> str:
     """One line on what will run."""
+    from restore.tasks.schedule import evaluations_of, mode_of
+
     todo = [job for job in planned.jobs if not job.done]
     what = f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}"
-    assert settings.nfe is not None
+    nfe = evaluations_of(task.name, settings)
     sizes = [task.size_out(job.outline.size) for job in todo if job.outline]
-    seconds = expected(model, sizes, settings.nfe, settings.tile)
+    seconds = expected(model, sizes, nfe, settings.tile)
     if seconds:
         seconds *= len(todo) / len(sizes)
-    return announced(model, what, settings.nfe, settings.mode, seconds)
+    how = mode_of(settings) or (settings.method if settings.blend is None else "blend")
+    return announced(model, what, nfe, how, seconds)

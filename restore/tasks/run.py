@@ -65,7 +65,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     began = time.perf_counter()
     model = model or load("default")
     source = problem.source
-    shares = schedule(model, problem.task, settings, problem.severity)
+    shares = schedule(model.checkpoint, problem.task, settings, problem.severity)
     reference = reference_of(problem, settings)
     x, spread = solved(problem, model, settings, shares)
     stored = problem.finish(source.with_tensor(x))

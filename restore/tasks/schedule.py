@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from restore.bcm import BCM
-from restore.checkpoints import Preset, read_catalogue
+from restore.checkpoints import Checkpoint, Preset, read_catalogue
 from restore.defaults import DEFAULT_NFE
 from restore.errors import RequestError
 from restore.solvers import PEERS, spread
@@ -17,9 +16,9 @@ START = 0.1  # of each level, where the method is inversion: the noise that the 
 
 
 def schedule(
-    model: BCM, task: str, settings: Settings, severity: float | None = None
+    checkpoint: Checkpoint | None, task: str, settings: Settings, severity: float | None = None
 ) -> list[tuple[float, Preset]]:
-    """Of one draw; shares of 0 are left out.
+    """Of one draw, by the checkpoint's presets; shares of 0 are left out.
 
     Draws need noise, so that a preset without any, as in fidelity mode, gets some. A published
     method brings its own levels and knows no modes. RequestError where nothing is tuned, or the
@@ -29,7 +28,7 @@ def schedule(
     if settings.method in PEERS:
         return [(1.0, _published(task, settings, nfe))]
     return [
-        (share, _preset(model, task, mode, nfe, settings, severity))
+        (share, _preset(checkpoint, task, mode, nfe, settings, severity))
         for mode, share in _shares(settings).items()
     ]
 
@@ -57,17 +56,25 @@ def _shares(settings: Settings) -> dict[Mode, float]:
 
 
 def _preset(
-    model: BCM, task: str, mode: Mode, nfe: int, settings: Settings, severity: float | None
+    checkpoint: Checkpoint | None,
+    task: str,
+    mode: Mode,
+    nfe: int,
+    settings: Settings,
+    severity: float | None,
 ) -> Preset:
+    if checkpoint is None or task not in checkpoint.presets:
+        checkpoint = read_catalogue()["default"]  # nobody tuned the model
+
     if settings.method == "inversion":
         if nfe % 2:
             raise RequestError(
                 f"nfe is {nfe}, and the method inversion takes two evaluations at each level, up "
                 "and down: give an even number"
             )
-        tuned = preset_of(model, task, mode, nfe // 2, severity)
+        tuned = checkpoint.preset(task, mode, nfe // 2, severity)
         return spread(replace(tuned, flips=1, start=tuned.start or START), nfe)
-    preset = spread(preset_of(model, task, mode, nfe, severity), nfe)
+    preset = spread(checkpoint.preset(task, mode, nfe, severity), nfe)
     if settings.samples > 1 and not (preset.noise or preset.start):
         return replace(preset, noise=DRAW_NOISE)
     return preset
@@ -91,14 +98,3 @@ def tile_of(settings: Settings) -> Tile:
     """The side of a window, or "auto" where the method has no other idea of that."""
     peer = PEERS.get(settings.method)
     return peer.auto if peer and settings.tile == "auto" else settings.tile
-
-
-def preset_of(model: BCM, task: str, mode: Mode, nfe: int, severity: float | None = None) -> Preset:
-    """The model's own preset, or the embedded default's where nobody tuned the model.
-
-    RequestError where nothing is tuned for the mode.
-    """
-    checkpoint = model.checkpoint
-    if checkpoint is None or task not in checkpoint.presets:
-        checkpoint = read_catalogue()["default"]
-    return checkpoint.preset(task, mode, nfe, severity)
