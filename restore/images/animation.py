@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from restore.errors import ImageError, RequestError
+from restore.errors import ImageError, RequestError, ResourceError
 from restore.images.formats import check_encodable
 from restore.images.picture import Picture
 
@@ -35,8 +35,11 @@ def animate(pictures: Sequence[Picture], format: str, seconds: float) -> bytes:
             duration=max(1, round(1000 * seconds)), icc_profile=first.icc,
             **(options if format == "WEBP" else {}),
         )  # fmt: skip
+    except MemoryError as error:
+        raise ResourceError(f"out of memory while encoding this {format}") from error
     except Exception as error:  # encoders raise anything
-        raise ImageError(f"{format} cannot be encoded: {error or type(error).__name__}") from error
+        cause = str(error) or type(error).__name__
+        raise ImageError(f"{format} cannot be encoded: {cause}") from error
     return file.getvalue()
 
 

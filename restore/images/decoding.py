@@ -15,16 +15,19 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from restore.defaults import MAX_PIXELS
-from restore.errors import ImageError, RequestError, RestoreError
+from restore.errors import ImageError, RequestError, ResourceError, RestoreError
 from restore.images import png, tiff
 from restore.images.files import read_bytes
 from restore.images.formats import ENDINGS, sniff
 from restore.images.metadata import carried_exif, fits, without_orientation
 from restore.images.picture import Picture, split
+from restore.jpegfile import check_scans
 
 # The flattest JPEG spends a bit on each block of 64 pixels; twice that leaves room for arithmetic
 # coding. PNG has a bound of its own; WebP, AVIF and TIFF hold a flat image in next to nothing.
 JPEG_PIXELS_PER_BYTE = 1024
+
+NO_MEMORY = -4  # what OpenCV calls StsNoMem
 
 GREYS = ("1", "L", "LA", "La")
 REFUSED = {
@@ -35,23 +38,25 @@ REFUSED = {
 }
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, upright: bool = True) -> Picture:
+def decode(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, upright: bool = True, scans: bool = True
+) -> Picture:
     """The picture in a file's bytes.
 
     Refused on the header alone are images of more than `max_pixels` (Pillow's own ceiling of 179
     megapixels stands above) and files too short for what they claim. `upright` applies the EXIF
     orientation; without it JPEG, PNG, WebP and AVIF come as stored, while TIFF is turned by its
-    decoders. Raises ImageError with the reason for everything that cannot be read whole.
+    decoders. `scans` looks for those of a JPEG file that are cut short; `read_jpeg` does so itself.
+    Raises ImageError with the reason for everything that cannot be read whole, ResourceError where
+    memory runs out.
     """
     format = sniff(data)
     try:
-        picture = _decode(data, format, max_pixels)
+        picture = _decode(data, format, max_pixels, scans)
     except RestoreError:
         raise
-    except UnidentifiedImageError as error:
-        raise ImageError(f"damaged {format}: its header cannot be read") from error
     except Exception as error:  # decoders raise anything; it is one file's failure
-        raise ImageError(f"damaged {format}: {error or type(error).__name__}") from error
+        raise _failure(format, error) from error
     return picture.upright() if upright else picture
 
 
@@ -77,13 +82,13 @@ def as_picture(source: Any, *, max_pixels: int = MAX_PIXELS) -> Picture:
         except RestoreError:
             raise
         except Exception as error:  # a lazily opened file is decoded here
-            raise ImageError(f"damaged image: {error or type(error).__name__}") from error
+            raise _failure("image", error) from error
     raise RequestError(
         f"an image was expected (path, bytes, Pillow image or array), found {type(source).__name__}"
     )
 
 
-def _decode(data: bytes, format: str, max_pixels: int) -> Picture:
+def _decode(data: bytes, format: str, max_pixels: int, scans: bool) -> Picture:
     chunks = png.verified_chunks(data) if format == "PNG" else {}
     tags: Mapping[int, Any] = tiff.checked_tags(data) if format == "TIFF" else {}
     with Image.open(BytesIO(data), formats=(format,)) as image:
@@ -101,10 +106,23 @@ def _decode(data: bytes, format: str, max_pixels: int) -> Picture:
         elif 16 in tags.get(tiff.BITSPERSAMPLE, ()):
             samples = _deep_tiff(data, tags)
         picture = _from_pillow(image, format, samples)
+        if format == "JPEG" and scans and image.mode != "CMYK":
+            check_scans(data, picture.pixels[-1, -1])
     if format == "AVIF" and data[data.find(b"av1C") + 6] & 0x40:
         note = "AVIF of more than 8 bits a sample was read at 8"
         picture = replace(picture, warnings=(*picture.warnings, note))
     return picture
+
+
+def _failure(kind: str, error: Exception) -> RestoreError:
+    """What an exception of a decoder means."""
+    if isinstance(error, MemoryError):
+        return ResourceError(f"out of memory while decoding this {kind}; close other programs")
+    if isinstance(error, Image.DecompressionBombError):
+        return ImageError(f"{kind} claims more pixels than are ever read, whatever --max-pixels")
+    if isinstance(error, UnidentifiedImageError):
+        return ImageError(f"damaged {kind}: its header cannot be read")
+    return ImageError(f"damaged {kind}: {str(error) or type(error).__name__}")
 
 
 def _from_pillow(image: Image.Image, format: str, samples: np.ndarray | None = None) -> Picture:
@@ -186,10 +204,15 @@ def _deep_tiff(data: bytes, tags: Mapping[int, Any]) -> np.ndarray:
 
 def _deep(data: bytes) -> np.ndarray:
     """16-bit samples as stored, (H, W, 1, 3 or 4), by OpenCV; RGB, alpha last."""
+    level = cv2.utils.logging.setLogLevel(0)  # it would tell of tags that it does not know
     try:
         samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # its message is a place in a C++ file
+    except cv2.error as error:  # its message is a place in a C++ file
+        if error.code == NO_MEMORY:
+            raise MemoryError from error
         samples = None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if samples is None or samples.dtype != np.uint16:
         raise ImageError("damaged file: its 16-bit samples cannot be decoded")
     if samples.ndim == 2:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from restore.errors import ImageError, RequestError
+from restore.errors import ImageError, RequestError, ResourceError
 from restore.images import png, tiff
 from restore.images.formats import check_encodable
 from restore.images.picture import Picture
@@ -45,8 +45,11 @@ def encode(
         picture = replace(picture, exif=None)
     try:
         return _encode(picture, format, quality)
+    except MemoryError as error:
+        raise ResourceError(f"out of memory while encoding this {format}") from error
     except Exception as error:  # encoders raise anything; it is one file's failure
-        raise ImageError(f"{format} cannot be encoded: {error or type(error).__name__}") from error
+        cause = str(error) or type(error).__name__
+        raise ImageError(f"{format} cannot be encoded: {cause}") from error
 
 
 def _encode(picture: Picture, format: str, quality: int | None) -> bytes:

@@ -9,7 +9,7 @@ from PIL.ExifTags import Base
 
 from restore.errors import ImageError
 from restore.images.formats import sniff
-from restore.images.tiff import BITSPERSAMPLE
+from restore.images.tiff import BITSPERSAMPLE, IMAGELENGTH, IMAGEWIDTH
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,15 @@ def outline(source: str | os.PathLike[str] | bytes) -> Outline:
             with Image.open(stream, formats=(format,)) as image:
                 exif = Image.Image.getexif(image)  # PNG's own would decode all to look for it
                 turned = exif.get(Base.Orientation) in (5, 6, 7, 8)
-                size = image.size[::-1] if turned else image.size
-                bits = 8
+                size, bits = image.size, 8
                 if format == "PNG":
                     bits = head[24]
-                elif format == "TIFF":
+                elif format == "TIFF":  # some versions of Pillow turn its size, and some do not
+                    size = exif[IMAGEWIDTH], exif[IMAGELENGTH]
                     bits = max(image.tag_v2.get(BITSPERSAMPLE, (8,)))  # type: ignore[attr-defined]
+                size = size[::-1] if turned else size
                 return Outline(format, size, image.has_transparency_data, 16 if bits == 16 else 8)
     except ImageError:
         raise
     except Exception as error:  # Pillow's readers raise anything
-        raise ImageError(f"no readable image: {error or type(error).__name__}") from error
+        raise ImageError(f"no readable image: {str(error) or type(error).__name__}") from error

@@ -7,5 +7,6 @@ from restore.jpegfile.file import (
     read_jpeg,
     write_jpeg,
 )
+from restore.jpegfile.reader import check_scans
 
-__all__ = ["Component", "JpegFile", "coefficients_kept", "read_jpeg", "write_jpeg"]
+__all__ = ["Component", "JpegFile", "check_scans", "coefficients_kept", "read_jpeg", "write_jpeg"]

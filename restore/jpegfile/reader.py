@@ -144,6 +144,30 @@ class Reader:
         return Scan(planes, dc, ac, (first, last), bits, self.progressive, self.restart, pieces)
 
 
+def check_scans(data: bytes, corner: np.ndarray) -> None:
+    """ImageError for a file whose scans are cut short or damaged, which decoders fill in silently.
+
+    What is missing of a single scan they show as mid-grey, down to `corner`, the last pixel (1 or
+    3, as stored). Only then, and where there are several scans, is the file read to its end, as
+    that takes far longer than decoding. Kinds of files that are not read here pass.
+    """
+    at, frame = 2, None
+    while (segment := _next_segment(data, at)) and segment[0] != SOS:
+        marker, body, at = segment
+        if SOF0 <= marker <= SOF2 and len(body) > 5:
+            frame = marker, body
+    if segment is None or frame is None:
+        return
+    (marker, body), begun = frame, segment[1]
+    depth, height, components = body[0], body[1:3], body[5]
+    if depth != 8 or height == b"\0\0" or components not in (1, 3):
+        return
+    several = marker == SOF2 or begun[:1] != bytes([components])
+    luma = float(corner @ (0.299, 0.587, 0.114)) if len(corner) == 3 else float(corner[0])
+    if several or abs(luma - 128) <= 2:
+        Reader(data)
+
+
 def _next_segment(data: bytes, at: int) -> tuple[int, bytes, int] | None:
     """Marker and body of the next segment from `at` on, and where the body ends; None at EOI."""
     while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:

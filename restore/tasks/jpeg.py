@@ -84,7 +84,7 @@ def opened(image: Any, max_pixels: int) -> tuple[Picture, JpegFile | None]:
         return as_picture(image, max_pixels=max_pixels), None
     if sniff(data) != "JPEG":
         return decode(data, max_pixels=max_pixels), None
-    return decode(data, max_pixels=max_pixels, upright=False), read_jpeg(data)
+    return decode(data, max_pixels=max_pixels, upright=False, scans=False), read_jpeg(data)
 
 
 def quality_of(file: JpegFile) -> float:
