@@ -20,6 +20,7 @@ FLOORS = {
     "cli": 7, "__init__": 8, "__main__": 8,
 }  # fmt: skip
 SAME_FLOOR = {
+    ("images", "jpegfile"),  # decoders fill in silently what is missing of a JPEG's scans
     ("degradations", "jpegfile"),  # the box is made of a file's tables
     ("journeys", "tiling"),  # a journey goes through images of any size
 }
