@@ -1,5 +1,6 @@
 """Journeys: legs as published, round trips exact where the ODE is known, tiles equal the whole."""
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints import describe, load, write
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, decode, encode
-from restore.journeys import RECIPES, ladder, nfe_of, travel
+from restore.journeys import INVERSIONS, RECIPES, ladder, nfe_of, travel
 from restore.networks import Network, build
 from restore.tasks import Settings, read_latent
 from restore.tasks.interpolate import between
@@ -95,7 +96,7 @@ def test_a_recipe_makes_exactly_the_published_calls(exact, monkeypatch, recipe, 
 @pytest.mark.parametrize(("nfe", "published"), [(1, [(0.07, 80)]), (2, [(0.07, 15), (15, 80)])])
 def test_inversion_makes_exactly_the_published_calls(exact, monkeypatch, x, nfe, published):
     calls = calls_of(exact, monkeypatch)
-    levels = ladder(0.07, 80.0, nfe)
+    levels = INVERSIONS[nfe]
     journeys.invert(exact, x, levels, noise=NoiseField(0))
     assert calls == published
     calls.clear()
@@ -172,6 +173,18 @@ def test_a_ladder_rises_from_start_to_level(nfe, ends):
 def test_a_ladder_that_leads_nowhere_is_refused(ends):
     with pytest.raises(ValueError, match="no ladder"):
         ladder(*ends)
+
+
+@pytest.mark.parametrize("level", [1.0, 80.0])
+def test_more_evaluations_bring_the_embedded_network_steadily_nearer(photograph, level):
+    model, image = load("default", "cpu"), photograph(width=48, height=48)
+    found = [
+        restore.invert(image, model=model, nfe=nfe, level=level).report["metrics"]
+        for nfe in (1, 2, 4, 8, 16)
+    ]
+    psnr = [metrics["round_trip_psnr_db"] for metrics in found]
+    assert all(more > less - 0.3 for less, more in itertools.pairwise(psnr)), psnr
+    assert psnr[-1] > psnr[0] + 5
 
 
 @pytest.mark.parametrize("tile", [16, 40])
