@@ -178,6 +178,16 @@ def test_frames_go_where_the_name_says(run, name, count, size):
     assert {"round_trip_psnr_db", "cross_fade_round_trip_psnr_db"} <= set(found["metrics"])
 
 
+def test_a_strip_shows_the_cross_fade_below(run):
+    way = ("--frames", 3, "--nfe", 1)
+    assert run("interpolate", "a.png", "b.png", *way, "-o", "f.png").exit_code == 0
+    result = run("interpolate", "a.png", "b.png", *way, "-o", "g.png", "--cross-fade", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert record(result)["size_out"] == [48, 64]
+    assert pixels("g.png").shape[:2] == (64, 144)
+    assert np.array_equal(pixels("g.png")[:32], pixels("f.png"))
+
+
 def test_frames_begin_and_end_with_the_reconstructions(run):
     way = ("--level", 2, "--nfe", 2, "--seed", 5)
     run("interpolate", "a.png", "b.png", *way, "-o", "frames")

@@ -233,6 +233,18 @@ def test_more_evaluations_bring_a_picture_back_nearer(photograph):
 # Interpolation
 
 
+def test_a_cross_fade_lies_below_its_frames_where_it_is_asked_for(exact, photograph):
+    a, b = photograph(), photograph("coffee")
+    frames, both = (
+        restore.interpolate(a, b, 3, model=exact, level=2, cross_fade=asked).images
+        for asked in (False, True)
+    )
+    for number, (frame, pair) in enumerate(zip(frames, both, strict=True)):
+        assert np.array_equal(pair[:32], frame)
+        fade = between(Picture(a), Picture(b), number / 2).pixels
+        assert np.array_equal(pair[32:], fade)
+
+
 def test_interpolation_keeps_to_the_sphere_and_ends_exactly():
     a, b = NoiseField(0)(0, (0, 64), (0, 64)), NoiseField(1)(0, (0, 64), (0, 64))
     assert torch.equal(journeys.interpolate(a, b, 0), a)

@@ -88,6 +88,7 @@ def interpolate(
     nfe: int | None = None,
     level: float = JOURNEY_LEVEL,
     start: float = JOURNEY_START,
+    cross_fade: bool = False,
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: int | Literal["auto"] = "auto",
@@ -95,9 +96,12 @@ def interpolate(
 ) -> Series:
     """Frames from picture a to picture b, of one size, through the noise of both at `level`.
 
-    The first and the last are the reconstructions of a and b. The rest is as in `invert`.
+    The first and the last are the reconstructions of a and b. With `cross_fade` each frame has the
+    linear cross-fade below it, for comparison. The rest is as in `invert`.
     """
     from restore.tasks import interpolate
 
     settings = settings_of(seed, generator, tile, label, nfe)
-    return interpolate(a, b, frames, loaded(model), settings, level=level, start=start)
+    return interpolate(
+        a, b, frames, loaded(model), settings, level=level, start=start, cross_fade=cross_fade
+    )

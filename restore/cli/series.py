@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from restore.batch import STDIN, STDOUT, Job, Made, Size
-from restore.cli.options import Manner, MaxPixels, Source, flattened
+from restore.cli.options import FLAG, Manner, MaxPixels, Source, flattened
 from restore.cli.passages import (
     Draw,
     Passage,
@@ -121,6 +121,12 @@ def interpolate(
     frames: Annotated[
         int, journey(min=2, metavar="N", help="How many, the two ends among them")
     ] = 9,
+    cross_fade: Annotated[
+        bool,
+        journey(
+            "--cross-fade", metavar=FLAG, help="Put the linear cross-fade below, for comparison"
+        ),
+    ] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     *,
     target: Target,
@@ -145,7 +151,9 @@ def interpolate(
     found = outline_of(a, job.data if a == STDIN else None)
     other = outline_of(b, job.data if b == STDIN else None)
     alpha = any(outline is not None and outline.alpha for outline in (found, other))
-    check_series(_name(output), found.size if found else (1, 1), (frames, 1), alpha)
+    rows = 2 if cross_fade else 1
+    width, height = found.size if found else (1, 1)
+    check_series(_name(output), (width, rows * height), (frames, 1), alpha)
 
     def read(job: Job) -> tuple[Picture, Picture]:
         first, last = (picture_of(p, job.data if p == STDIN else None, max_pixels) for p in (a, b))
@@ -156,7 +164,7 @@ def interpolate(
     ) -> tuple[Made, dict[str, Any]]:
         series = interpolated(
             *given, frames, model, settings, level=way.level, start=way.start,
-            max_pixels=max_pixels,
+            cross_fade=cross_fade, max_pixels=max_pixels,
         )  # fmt: skip
         return series.encoded(_name(output)), {**series.report, "input_b": b}
 

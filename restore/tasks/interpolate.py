@@ -21,7 +21,7 @@ from restore.images import Picture, as_picture
 from restore.tasks.invert import levels_of, likeness
 from restore.tasks.record import record
 from restore.tasks.run import counted, label_of, name_of
-from restore.tasks.series import Series
+from restore.tasks.series import Series, mosaic
 from restore.tasks.settings import DEFAULTS, Settings
 from restore.tiling import NoiseField, window_count
 
@@ -35,9 +35,12 @@ def interpolate(
     *,
     level: float = JOURNEY_LEVEL,
     start: float = JOURNEY_START,
+    cross_fade: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Series:
     """`frames` pictures from a to b, of which the first and the last are their reconstructions.
+
+    With `cross_fade` each has the linear cross-fade of a and b below it, for comparison.
 
     The metrics: `round_trip_psnr_db` is the lower of both ends to a and b; of the frame in the
     middle it is `middle_round_trip_psnr_db`, that frame sent up and down once more, and
@@ -88,6 +91,9 @@ def interpolate(
         for name, picture in (("middle", pictures[middle]), ("cross_fade", fade)):
             again = back(up(picture), picture)
             metrics |= likeness(again, picture, f"{name}_round_trip_")
+    if cross_fade:
+        pairs = zip(pictures, shares, strict=True)
+        pictures = [mosaic([picture, between(first, last, share)], 1) for picture, share in pairs]
     report = record(
         "interpolate",
         model,
@@ -96,7 +102,7 @@ def interpolate(
         nfe=2 * (len(levels) - 1),
         legs=[levels, levels[::-1]],
         size_in=first.size,
-        size_out=first.size,
+        size_out=pictures[0].size,
         input=name_of(a),
         metrics={name: value for name, value in metrics.items() if name.endswith("_db")},
         warnings=[*first.warnings, *last.warnings, *notes],
