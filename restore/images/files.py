@@ -12,7 +12,7 @@ import platform
 import secrets
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import IO
 
@@ -61,12 +61,12 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 def write_atomically(
     path: str | os.PathLike[str],
-    data: bytes,
+    data: bytes | Iterable[bytes],
     *,
     ready: Callable[[os.stat_result], object] | None = None,
     tidy: bool = True,
 ) -> None:
-    """Put a file of these bytes at `path`, whole or not at all.
+    """Put a file of these bytes, or of these parts in turn, at `path`, whole or not at all.
 
     `ready` is called when the file is whole, before it takes its name, with what `os.stat` will say
     of it. `tidy` sweeps temporaries that a killed run of ours left in the folder. Raises
@@ -90,7 +90,7 @@ def write_atomically(
         try:
             with open(temporary, "xb") as file:
                 locked = _locked(file)
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
                 file.flush()
                 os.fsync(file.fileno())
                 if ready:

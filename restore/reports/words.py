@@ -1,0 +1,186 @@
+"""Words: a record in sentences and figures that need no manual."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TITLES = {
+    "deblur": "Deblurred", "denoise": "Denoised", "generate": "Samples",
+    "inpaint": "Filled", "interpolate": "Frames", "invert": "There and back",
+    "jpeg": "Restored", "reconstruct": "Brought back", "superres": "Enlarged",
+}  # fmt: skip
+GIVEN = {
+    "inpaint": "Given, with its hole", "jpeg": "Given JPEG", "superres": "Given, by bicubic",
+    "denoise": "Given, noisy", "deblur": "Given, blurred",
+}  # fmt: skip
+NOTHING_HOLDS = (
+    "Nothing holds this result to the given picture: what was lost is not known exactly, "
+    "as the warnings say."
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number worth a second look: what it is, the number in words, and what to compare it to."""
+
+    title: str
+    value: str
+    note: str = ""
+
+
+def names_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """What the pictures of a record are called, by their names in an exhibit."""
+    task = record["task"]
+    return {
+        "before": GIVEN.get(task, "Given"),
+        "after": TITLES.get(task, "Restored"),
+        "reference": "Original",
+    }
+
+
+def title_of(record: Mapping[str, Any]) -> str:
+    """What a record is about: the input's name, or the task where it had none."""
+    return record["input"] or record["task"]
+
+
+def figures(record: Mapping[str, Any], psnr_before_db: float | None = None) -> list[Figure]:
+    """The figures of a record that are shown large, the proof apart."""
+    found, measured = [], record["metrics"]
+    if "psnr_db" in measured:
+        note = "" if psnr_before_db is None else f"given: {_db(psnr_before_db)}"
+        found.append(Figure("PSNR to the original", _db(measured["psnr_db"]), note))
+    if measured.get("ssim") is not None:
+        found.append(Figure("SSIM to the original", f"{measured['ssim']:.4f}"))
+    if "masked_psnr_db" in measured:
+        found.append(Figure("PSNR inside the hole", _db(measured["masked_psnr_db"])))
+    if "round_trip_psnr_db" in measured:
+        found.append(Figure("comes back at", _db(measured["round_trip_psnr_db"])))
+    if record["nfe"] is not None:
+        mode = f", {record['mode']}" if record["mode"] else ""
+        found.append(Figure("network evaluations", f"{record['nfe']}", f"{record['method']}{mode}"))
+    if record["size_out"]:
+        given = record["size_in"]
+        note = f"from {_size(given)}" if given and given != record["size_out"] else ""
+        found.append(Figure("pixels", _size(record["size_out"]), note))
+    found.append(Figure("time", f"{record['seconds']:.1f} s", record["device"] or ""))
+    return found
+
+
+def brief(record: Mapping[str, Any]) -> str:
+    """What came of a record in a few words, the best that is known of it."""
+    if record["status"] != "ok":
+        return failure(record)
+    measured, parts = record["metrics"], []
+    if measured.get("psnr_db") is not None:
+        parts.append(f"PSNR {_db(measured['psnr_db'])}")
+    if measured.get("round_trip_psnr_db") is not None:
+        parts.append(f"comes back at {_db(measured['round_trip_psnr_db'])}")
+    if "known_max_error" in measured:
+        parts.append(f"known pixels changed by {measured['known_max_error']} at most")
+    elif measured.get("coefficients_kept") is not None:
+        parts.append(f"{_percent(measured['coefficients_kept'])} of the coefficients kept")
+    elif measured.get("consistency_psnr_db") is not None:
+        parts.append(f"consistent to {_db(measured['consistency_psnr_db'])}")
+    return ", ".join(parts)
+
+
+def proof(record: Mapping[str, Any]) -> str:
+    """What the result was held to, how that was checked and what came of it; "" where nothing."""
+    measured = record["metrics"]
+    if record["status"] != "ok":
+        return ""
+    if "known_max_error" in measured:
+        worst = measured["known_max_error"]
+        held = "every one has its given value, to the last bit" if worst == 0 else "some changed"
+        return f"The known pixels were compared with the given ones: {held}; largest error {worst}."
+    if "round_trip_psnr_db" in measured:
+        return _journey(record)
+    if record["task"] == "generate":
+        return "Drawn from noise alone: there is no given picture to hold the samples to."
+    if measured.get("consistency_psnr_db") is None and not measured.get("consistency_exact"):
+        return NOTHING_HOLDS
+    return f"{_again(record)} and compared with the given one: {_agreement(measured)}"
+
+
+def rows(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The whole record in (name, value), the names of what is nested joined by a dot."""
+    for name, value in record.items():
+        if isinstance(value, Mapping) and value:
+            yield from ((f"{name}.{inner}", words) for inner, words in rows(value))
+        elif name == "warnings" and value:
+            yield from ((f"warnings.{number}", line) for number, line in enumerate(value, 1))
+        elif isinstance(value, str):
+            yield name, value
+        else:
+            yield name, json.dumps(value, ensure_ascii=False)
+
+
+def printable(value: str) -> str:
+    """Text on one line, what does not print spelled out."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in value
+    )
+
+
+def failure(record: Mapping[str, Any]) -> str:
+    """Why there is no result, in a sentence; "" where there is one."""
+    if record["status"] == "skipped":
+        return "; ".join(record["warnings"])
+    error = record["error"] or {}
+    stage = f"{error['stage']}: " if error.get("stage") else ""
+    return stage + (error.get("message") or error.get("type") or "") if error else ""
+
+
+def _again(record: Mapping[str, Any]) -> str:
+    """How the result was degraded a second time."""
+    task, given = record["task"], record["size_in"]
+    if task == "jpeg":
+        return "The result was compressed again, with the tables of the given file,"
+    if task == "superres" and given:
+        return f"The result was shrunk again to {_size(given)} pixels, by Pillow's bicubic,"
+    if task == "deblur":
+        return "The result was blurred again, with the given kernel,"
+    return "The result was degraded again in the same way"
+
+
+def _agreement(measured: Mapping[str, Any]) -> str:
+    parts = []
+    if measured.get("coefficients_kept") is not None:
+        parts.append(f"{_percent(measured['coefficients_kept'])} of the DCT coefficients are equal")
+    decibels = measured.get("consistency_psnr_db")
+    if decibels is None:
+        parts.append("both pictures are equal to the last bit")
+    else:
+        root = 255 * 10 ** (-decibels / 20)
+        parts.append(
+            f"they agree to {decibels:.2f} dB, a root mean square difference of {root:.2g} in 255"
+        )
+    return ", and ".join(parts) + "."
+
+
+def _journey(record: Mapping[str, Any]) -> str:
+    measured = record["metrics"]
+    back = _db(measured["round_trip_psnr_db"])
+    parts = [f"Sent up to noise and down again, the given picture comes back at {back}"]
+    if measured.get("middle_round_trip_psnr_db") is not None:
+        parts.append(f"the frame in the middle at {_db(measured['middle_round_trip_psnr_db'])}")
+    if measured.get("cross_fade_round_trip_psnr_db") is not None:
+        fade = _db(measured["cross_fade_round_trip_psnr_db"])
+        parts.append(f"a plain cross-fade in its place at {fade}")
+    return ", ".join(parts) + "."
+
+
+def _percent(share: float) -> str:
+    """A share in percent that says 100 % of all alone."""
+    return "100 %" if share == 1 else f"{min(share * 100, 99.9999):.4f} %"
+
+
+def _db(value: float | None) -> str:
+    return "exact" if value is None else f"{value:.2f} dB"
+
+
+def _size(size: Sequence[int]) -> str:
+    return f"{size[0]}×{size[1]}"
