@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from restore.batch.manifest import MANIFEST
 from restore.checkpoints import describe, write
 from restore.cli import app
 from restore.errors import ImageError, ResourceError
@@ -67,7 +68,7 @@ def failed(run: Run) -> Failed:
         with Image.open("out/good.png") as image:
             assert image.size == (48, 32)
         assert Path(name).read_bytes() == data
-        assert sorted(os.listdir("out")) == sorted({output.name, "good.png"})
+        assert {*os.listdir("out")} == {output.name, "good.png", MANIFEST}
         told = [line for line in result.stderr.splitlines() if line.startswith("failed: ")]
         assert len(told) == 1
         assert f"failed: {name}: reading: " in told[0]
@@ -206,10 +207,19 @@ def test_bombs_fail_before_they_take_any_memory(failed: Failed, kind: str) -> No
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes
 
 
+def test_a_bomb_among_others_is_no_wrong_question(run: Run) -> None:
+    """What it would be enlarged to is over the limit, but so is it itself."""
+    Path("bad.jpg").write_bytes(bombs()["progressive JPEG"][0])
+    result = run("superres", "bad.jpg", "good.png", "--scale", 2, "--nfe", 1, "-o", "out")
+    assert (result.exit_code, result.stdout) == (3, "out/good.png\n")
+    assert "failed: bad.jpg: reading: JPEG claims 9000x9000 pixels" in result.stderr
+
+
 def test_the_cap_on_pixels_is_the_users(failed: Failed, run: Run) -> None:
     large = specimens.saved(Image.new("L", (40, 64)), "PNG")
     assert "40x64 pixels, more than the 2559" in failed(large, "--max-pixels", "2559")
-    assert run("superres", "good.png", "--scale", 2, "--max-pixels", 99).exit_code == 2
+    assert run("superres", "good.png", "--scale", 2, "--max-pixels", 99).exit_code == 3
+    assert run("superres", "good.png", "--scale", 2, "--max-pixels", 2000).exit_code == 2
 
 
 REFUSED = {
@@ -292,7 +302,7 @@ def test_a_mask_that_nobody_can_have_meant_fails_its_image_alone(run: Run, kind:
     result = run("inpaint", "twin.png", "good.png", "--mask", "masks", "-o", "out", "--nfe", 1)
     assert (result.exit_code, result.stdout) == (3, "out/good.png\n")
     assert sentence in next(t for t in result.stderr.splitlines() if t.startswith("failed: twin"))
-    assert os.listdir("out") == ["good.png"]
+    assert {*os.listdir("out")} == {"good.png", MANIFEST}
 
 
 def test_masks_in_colour_and_with_alpha_are_taken_with_a_sentence(run: Run) -> None:

@@ -6,6 +6,7 @@ output's format cannot hold.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +59,8 @@ class Where:
 class Kind:
     """What a task makes of an image: its size, its depth and whether it has transparency.
 
-    Depth and transparency are the input's where None; `ending` is the default format's.
+    Depth and transparency are the input's where None; `ending` is the default format's. An input of
+    more than `max_pixels` is not taken.
     """
 
     task: str
@@ -66,6 +68,7 @@ class Kind:
     bits: int | None = None
     alpha: bool | None = None
     ending: Format = "png"
+    max_pixels: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ def measured(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = byt
     try:
         own = outline(job.input.path if job.data is None else job.data)
     except ImageError:
+        return job
+    if math.prod(own.size) > kind.max_pixels:  # one file's failure, as its reading will say
         return job
     try:
         transparent = own.alpha if kind.alpha is None else kind.alpha

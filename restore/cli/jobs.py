@@ -34,7 +34,7 @@ def plan(
     if files.output == STDOUT or (files.output is None and [*names, *listed] == [STDIN]):
         check_stdout(conduct.json, "image")
     where = Where(files.output, files.suffix, files.format, files.policy)
-    kind = Kind(task, size_out, bits, alpha, ending)
+    kind = Kind(task, size_out, bits, alpha, ending, files.max_pixels)
     return planned(Names(names, listed, files.recursive, aside, piped), where, kind, conduct.share)
 
 
