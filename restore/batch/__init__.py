@@ -7,7 +7,7 @@ manifest remembers what was made of what, so that another run does only the rest
 from restore.batch.companions import Companion
 from restore.batch.inputs import STDIN, Input, names_in
 from restore.batch.jobs import STDOUT, Existing, Job, check_outputs, past_existing
-from restore.batch.manifest import MANIFEST, Manifest, entries, latest
+from restore.batch.manifest import MANIFEST, Entry, Manifest, entries, latest
 from restore.batch.pipeline import Failure
 from restore.batch.plan import Format, Kind, Names, Plan, Size, Where, plan
 from restore.batch.records import KEYS, Tally, blank
@@ -21,6 +21,7 @@ __all__ = [
     "STDOUT",
     "Companion",
     "Ended",
+    "Entry",
     "Existing",
     "Failure",
     "Format",

@@ -74,11 +74,13 @@ class Entry:
     def difference(self, settings: Mapping[str, Any], inputs: Sequence[str], output: str) -> str:
         """Why the output has to be made again; "" where it has not."""
         now = json.loads(dumped(settings))
-        for name in sorted({*now, *self.settings}):
-            if now.get(name) != self.settings.get(name):
-                if name == "model_sha256":
-                    return "the model is another"
-                return f"{name} was {self.settings.get(name)!r}, is {now.get(name)!r}"
+        changes = [
+            "the model is another" if name == "model_sha256" else f"{name} was {was!r}, is {is_!r}"
+            for name in sorted({*now, *self.settings})
+            if (was := self.settings.get(name)) != (is_ := now.get(name))
+        ]
+        if changes:
+            return "; ".join(changes)
         if len(inputs) != len(self.inputs):
             return "it had other inputs"
         try:

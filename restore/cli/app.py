@@ -12,6 +12,7 @@ from restore.cli.degradation import degrade
 from restore.cli.environment import env
 from restore.cli.exits import Commands, interruptible
 from restore.cli.latents import invert, reconstruct
+from restore.cli.manifests import merge
 from restore.cli.options import FLAG
 from restore.cli.restoration import inpaint, jpeg, superres
 from restore.cli.series import generate, interpolate
@@ -42,6 +43,7 @@ app = typer.Typer(
     "5 environment (space, permissions, memory), 130 and 143 interrupted",
 )
 catalogue = typer.Typer(context_settings=HELP, no_args_is_help=True, rich_markup_mode="rich")
+report = typer.Typer(context_settings=HELP, no_args_is_help=True, rich_markup_mode="rich")
 
 
 def _shown(value: bool) -> None:
@@ -86,6 +88,7 @@ app.command(
     epilog=_examples(
         "jpeg photo.jpg",
         "jpeg photos/ -r -o restored/ --existing skip",
+        "jpeg --from-file list.txt -o restored/ --shard 3/8",
         "jpeg - -o - < photo.jpg > photo.png",
         "jpeg photo.jpg --reference clean.png --json",
     ),
@@ -148,6 +151,16 @@ app.add_typer(
     rich_help_panel=MANAGE,
     help="The models: what there is, what is here, and how to get it.",
 )
+app.add_typer(
+    report,
+    name="report",
+    rich_help_panel=MANAGE,
+    help="What batches have done, by their manifests.",
+)
+report.callback()(lambda: None)
+report.command(
+    epilog=_examples("report merge out/.bcm-restore*.jsonl", "report merge shards/*.jsonl --json")
+)(merge)
 app.command(rich_help_panel=MANAGE, epilog=_examples("env", "env --json"))(env)
 
 for name, command, examples in (

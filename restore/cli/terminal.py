@@ -78,8 +78,10 @@ class Terminal:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
 
-        name = TextColumn("{task.description}", markup=False)
+        narrow = Column(max_width=40, no_wrap=True, overflow="ellipsis")
+        name = TextColumn("{task.description}", markup=False, table_column=narrow)
         note = TextColumn("{task.fields[note]}", markup=False)
         return Bars(
             name,

@@ -1,0 +1,39 @@
+"""Manifest: the command `report merge`, which sums up what batches have done."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from restore.batch import Tally, entries, latest
+from restore.cli.options import Json
+from restore.cli.runs import told
+from restore.cli.terminal import dumped, emit, escaped
+from restore.errors import RequestError
+
+
+def merge(
+    manifest: Annotated[
+        list[str], typer.Argument(show_default=False, help="Manifests, as the shards wrote them")
+    ],
+    json: Json = False,
+) -> None:
+    """Sum up what batches did, by their manifests: counts, and failures by kind.
+
+    Of an output that occurs more than once the latest line counts. Ends with 3
+    where an image is left that failed.
+    """
+    made = latest(entries(manifest))
+    if not made:
+        raise RequestError("no manifest has a line of ours")
+    tally = Tally.of(entry.record for entry in made.values())
+    if json:
+        summary = {**tally.counts(), "seconds": round(tally.seconds, 3)}
+        files = {"manifests": len(manifest), "failures": tally.failures()}
+        emit(dumped({"summary": {**summary, **files}}))
+    else:
+        for line in told(tally, tally.seconds, {}):
+            emit(escaped(line))
+    if tally.count["failed"]:
+        raise typer.Exit(3)
