@@ -247,6 +247,22 @@ def test_what_is_planned_of_a_turned_file_is_what_is_read(format: str, orientati
     assert outline(data).size == decode(data).size
 
 
+def test_a_turn_that_a_png_tells_of_behind_its_pixels_is_planned_for() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = photo("PNG")
+    late = data[:-12] + chunk(b"eXIf", exif.tobytes()[6:]) + data[-12:]
+    assert outline(late).size == decode(late).size == (32, 40)
+
+
+def test_a_tiff_whose_bits_are_letters_is_damaged() -> None:
+    data = bytearray(photo("TIFF"))
+    at = data.index(struct.pack("<H", 258), 8)
+    data[at + 2 : at + 12] = struct.pack("<HI4s", 2, 2, b"\x1b\0\0\0")
+    with pytest.raises(ImageError, match="bits a sample are no numbers"):
+        decode(bytes(data))
+
+
 def test_what_the_decoders_mutter_does_not_reach_the_terminal(run: Run, capfd) -> None:
     exif = b"Exif\0\0II*\0\x08\0\0\0\x09\0\x0f\1\2\0\xff\0\0\0\xff\0\0\0"
     Path("odd.jpg").write_bytes(photo("JPEG", exif=exif))

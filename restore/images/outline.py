@@ -9,6 +9,7 @@ from PIL.ExifTags import Base
 
 from restore.errors import ImageError
 from restore.images.formats import sniff
+from restore.images.png import exif_block
 from restore.images.tiff import BITSPERSAMPLE, IMAGELENGTH, IMAGEWIDTH
 
 
@@ -34,6 +35,8 @@ def outline(source: str | os.PathLike[str] | bytes) -> Outline:
             stream.seek(0)
             with Image.open(stream, formats=(format,)) as image:
                 exif = Image.Image.getexif(image)  # PNG's own would decode all to look for it
+                if format == "PNG" and not exif and (block := exif_block(stream)):
+                    exif.load(block)
                 turned = exif.get(Base.Orientation) in (5, 6, 7, 8)
                 size, bits = image.size, 8
                 if format == "PNG":

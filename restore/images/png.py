@@ -7,8 +7,10 @@ damaged ones without a word; and written here at 16 bits, because Pillow cannot,
 neither grey with alpha nor, in its older versions, profiles.
 """
 
+import os
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -48,6 +50,17 @@ def verified_chunks(data: bytes) -> dict[bytes, bytes]:
             f"PNG claims {width}x{height} pixels, more than {len(data)} bytes can hold"
         )
     return chunks
+
+
+def exif_block(stream: BinaryIO) -> bytes:
+    """The EXIF block of a file, also behind its pixels, where decoders come late; b"" for none."""
+    stream.seek(len(SIGNATURE))
+    while len(head := stream.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"eXIf":
+            return stream.read(length)
+        stream.seek(length + 4, os.SEEK_CUR)
+    return b""
 
 
 def encode16(samples: np.ndarray, exif: bytes | None, icc: bytes | None) -> bytes:

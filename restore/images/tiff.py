@@ -43,6 +43,8 @@ def checked_tags(data: bytes) -> ImageFileDirectory_v2:
     file.seek(tags.next)
     tags.load(file)
     bits = set(tags.get(BITSPERSAMPLE, (1,)))
+    if not all(isinstance(number, int) for number in bits):
+        raise ImageError("damaged TIFF: its bits a sample are no numbers")
     photometric = tags.get(PHOTOMETRIC_INTERPRETATION)
     samples = tags.get(SAMPLESPERPIXEL, 1)
     deep = bits == {16}
