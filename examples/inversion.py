@@ -10,8 +10,9 @@ the same with the noise drawn anew in what the observation leaves open, which is
 space. Every level stands alone: all steps are taken at it. PSNR in dB, inside the hole or over the
 image, and in brackets the mean gradient over the clean picture's own, 1 being as sharp; both means
 over pictures and seeds, with the standard error of the first difference, amplified less fresh.
-Consistency is the worst of the three: coefficients kept, PSNR of the result shrunk again, or the
-largest error of a known pixel. Prints a table in Markdown.
+What is sharp need not be right: amplified noise keeps the edges of a JPEG's blocks as it keeps all
+else. Consistency is the worst of the three: coefficients kept, PSNR of the result shrunk again, or
+the largest error of a known pixel. Prints a table in Markdown.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from restore.checkpoints import Preset
 from restore.images import Picture
 from restore.jpegfile import coefficients_kept
 from restore.solvers import SOLVERS
+from restore.tasks.schedule import START
 from restore.tiling import NoiseField
 
 TASKS: dict[str, tuple[str, object]] = {
@@ -148,7 +150,7 @@ def main() -> None:
     parser.add_argument("--levels", nargs="+", type=float, default=LEVELS)
     parser.add_argument("--estimator", default="jump", choices=("jump", "denoise"))
     parser.add_argument("--nfe", type=int, default=2, help="an even number")
-    parser.add_argument("--start", type=float, default=0.3, help="share of the level, amplified")
+    parser.add_argument("--start", type=float, default=START, help="share of the level, amplified")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=13)
     parser.add_argument("--side", type=int, default=256, help="of the central crops, in pixels")

@@ -7,7 +7,8 @@ the blur (a statistic without reference) nearest to the clean pictures' own, amo
 dB below fidelity at the same NFE. The search is coordinate descent from the preset of half the NFE,
 or with --present from the one there is: the highest level, the lowest (levels are spaced evenly in
 their logarithm), the share of noise, the level that the network is told over that of the noise (1 +
-delta), relaxation, flips and, for JPEG, the cap on the box. A gain of less than 0.01 dB is none.
+delta), the share of noise that the network amplifies instead, relaxation, flips and, for JPEG, the
+cap on the box. A gain of less than 0.01 dB is none.
 """
 
 import argparse
@@ -133,12 +134,14 @@ class Point:
     relaxation: float = 0.0
     shrink: float = 0.5
     estimator: str = "denoise"
+    start: float = 0.0
 
     def preset(self, nfe: int, severity: float) -> Preset:
-        levels = spaced(self.high, self.low, nfe // self.flips)
+        start = self.start if nfe % 2 == 0 else 0.0  # a way up and a way down
+        levels = spaced(self.high, self.low, nfe // (self.flips + (start > 0)))
         shrink = None if self.shrink == 0.5 else self.shrink
         return Preset(levels, self.estimator, self.noise, self.relaxation, self.flips, self.delta,
-                      shrink, float(f"{severity:.3g}"))  # fmt: skip
+                      shrink, float(f"{severity:.3g}"), start)  # fmt: skip
 
 
 def neighbours(p: Point, task: str, nfe: int) -> Iterator[tuple[str, list[Point]]]:
@@ -149,6 +152,8 @@ def neighbours(p: Point, task: str, nfe: int) -> Iterator[tuple[str, list[Point]
     if p.estimator == "jump":
         yield "noise", [replace(p, noise=n) for n in (0.3, 0.6, 0.8, 1.0) if n != p.noise]
         yield "delta", [replace(p, delta=d) for d in (-0.3, -0.15, 0.0, 0.15) if d != p.delta]
+        if nfe % 2 == 0:
+            yield "start", [replace(p, start=s) for s in (0.0, 0.1, 0.3) if s != p.start]
     elif nfe > 1:
         yield "flips", [replace(p, flips=k) for k in (1, 2, 4) if nfe % k == 0 and k != p.flips]
     if p.estimator == "denoise":
@@ -161,7 +166,7 @@ def present(model: restore.BCM, task: str, mode: str, nfe: int, severity: float)
     """The preset that the catalogue has, as a point."""
     p = spread(model.checkpoint.preset(task, mode, nfe, severity), nfe)
     return Point(p.levels[0], p.levels[-1], p.flips, p.noise, p.delta, p.relaxation,
-                 p.shrink or 0.5, p.estimator)  # fmt: skip
+                 p.shrink or 0.5, p.estimator, p.start)  # fmt: skip
 
 
 def search(
@@ -204,7 +209,7 @@ def row(p: Preset) -> str:
     parts = [f"levels = [{', '.join(f'{v:g}' for v in p.levels)}]"]
     if p.estimator != "denoise":
         parts.append(f'estimator = "{p.estimator}"')
-    for name in ("noise", "relaxation", "delta"):
+    for name in ("noise", "relaxation", "delta", "start"):
         if getattr(p, name):
             parts.append(f"{name} = {float(getattr(p, name)):g}")
     if p.flips != 1:
