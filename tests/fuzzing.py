@@ -40,6 +40,7 @@ from tests import specimens
 
 HANG = 5.0  # seconds that a case may take
 MEMORY = 512 * 2**20  # bytes that the process may grow by
+LARGEST = 4 * 2**20  # bytes of a case: damage repeated comes to gigabytes
 EXTREMES = (0, 1, 2, 3, 5, 7, 127, 128, 255)
 
 
@@ -146,6 +147,7 @@ def mutated(data: bytes, other: bytes, chance: random.Random) -> bytes:
             elif pieces[n]:
                 pieces[n] = _mutation(pieces[n], chance)(pieces[n], chance)
             data = join(pieces)
+        data = data[:LARGEST]
     return data
 
 
