@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import restore
 from restore.batch import MANIFEST
+from restore.cli import app
 
 TOP = Path(restore.__file__).parents[1]
+IMAGES = 20
 COMMAND = [sys.executable, "-m", "restore", "jpeg", "in", "-o", "out"]
 
 
@@ -26,8 +29,8 @@ def here(tmp_path, monkeypatch, photograph, tiny_model):
     monkeypatch.setenv("PYTHONPATH", str(TOP))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     os.mkdir("in")
-    for i in range(40):
-        pixels = np.roll(photograph(), i, axis=1)
+    for i in range(IMAGES):
+        pixels = np.roll(photograph(width=24, height=16), i, axis=1)
         Image.fromarray(pixels).save(f"in/{i:02}.jpg", quality=10)
     return tmp_path
 
@@ -38,7 +41,8 @@ def interrupted(*numbers, after, nfe=30):
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = [child.stdout.readline() for _ in range(after)]
     if not after:
-        assert "NFE" in child.stderr.readline()
+        while not Path("out", MANIFEST).exists():
+            time.sleep(0.01)
     for number in numbers:
         child.send_signal(number)
         time.sleep(0.02)
@@ -68,25 +72,23 @@ def test_a_signal_ends_the_batch_and_a_resume_does_only_the_rest(numbers, code):
     assert "Traceback" not in said
     images = [record for record in records if "status" in record]
     done = sorted(path.name for path in Path("out").glob("[!.]*"))
-    assert 3 <= len(images) <= len(done) < 40
+    assert 3 <= len(images) <= len(done) < IMAGES
     assert not list(Path("out").glob(".*.tmp")) or len(numbers) > 1
     assert [Path(line["path"]).name for line in manifest()] == done
     if len(numbers) == 1:
         summary = records[-1]["summary"]
-        assert (summary["ok"], summary["left"]) == (len(done), 40 - len(done))
+        assert (summary["ok"], summary["left"]) == (len(done), IMAGES - len(done))
 
-    rest = subprocess.run(
-        [*COMMAND, "--json", "--nfe", "30", "--existing", "skip"], capture_output=True, text=True
-    )
-    records = [json.loads(line) for line in rest.stdout.splitlines()]
-    assert rest.returncode == 0
-    assert records[-1]["summary"].items() >= {"skipped": len(done), "ok": 40 - len(done)}.items()
+    rest = CliRunner().invoke(app, [*COMMAND[3:], "--json", "--nfe", "30", "--existing", "skip"])
+    summary = json.loads(rest.stdout.splitlines()[-1])["summary"]
+    assert rest.exit_code == 0
+    assert (summary["skipped"], summary["ok"]) == (len(done), IMAGES - len(done))
 
 
 def test_a_signal_before_the_first_output_leaves_nothing():
     code, records, _ = interrupted(signal.SIGTERM, after=0, nfe=9999)
     assert code == 143
-    assert records[-1]["summary"]["left"] == 40
+    assert records[-1]["summary"]["left"] == IMAGES
     assert os.listdir("out") == [MANIFEST]
 
 
