@@ -14,6 +14,7 @@ import typer
 
 from restore.batch import Companion, Job, Plan, Progress, Size, Work, probe
 from restore.batch.inputs import identity
+from restore.cli.displays import Display, display_of
 from restore.cli.jobs import plan
 from restore.cli.options import Conduct, Encoding, Files, Images, flattened
 from restore.cli.runs import decisive, encoder, manifest_of, rehearse, resume, run
@@ -41,6 +42,7 @@ class Degrader:
 
     change: Callable[[Job, Picture], Picture | bytes]
     max_pixels: int
+    display: Display
 
     def read(self, job: Job) -> Picture:
         from restore.images import decode, read_bytes
@@ -63,6 +65,7 @@ class Degrader:
             "seconds": round(time.perf_counter() - began, 3),
             "warnings": list(picture.warnings),
         }
+        self.display.keep(job, made, picture)
         return made, found
 
 
@@ -162,7 +165,9 @@ def degrade(
         return made
 
     known = {"task": f"degrade {task}", "seed": seed or 0 if missing else None}
-    degrader = Degrader(change, files.max_pixels)
+    aside = [companion.path] if companion else []
+    display = display_of(planned, conduct, files.policy, aside)
+    degrader = Degrader(change, files.max_pixels, display)
     plain = Encoding()
     work = Work(
         known,
@@ -180,8 +185,8 @@ def degrade(
         return
     import restore.tasks  # noqa: F401 - before the clock of the first image runs
 
-    probe(planned, masks.values())
-    run(planned, work, conduct, manifest)
+    probe(planned, [*masks.values(), *display.paths])
+    run(planned, work, conduct, display, manifest)
 
 
 def _check_hole(

@@ -13,6 +13,7 @@ from restore.cli.machine import Machine
 from restore.cli.options import Encoding, Manner, MaxPixels, Source, flattened
 from restore.cli.passages import (
     Passage,
+    Show,
     Target,
     Way,
     beside,
@@ -74,11 +75,14 @@ def invert(
 
     found = outline_of(image, job.data)
 
-    def make(given: Picture, model: BCM, settings: Settings) -> tuple[Made, dict[str, Any]]:
+    def make(
+        given: Picture, model: BCM, settings: Settings, show: Show
+    ) -> tuple[Made, dict[str, Any]]:
         made = inverted(
             given, model, settings, level=way.level, start=way.start, refine=refine,
             max_pixels=max_pixels,
         )  # fmt: skip
+        show(made.picture, given)
         return made.latent.encoded(), made.report
 
     passage = Passage(
@@ -93,6 +97,7 @@ def invert(
         lambda model: found.size if found else None,
         way.nfe * (2 + 2 * refine),
         admit=lambda model: label_of(model, way.label),
+        existing=target.policy,
     )
     travel(passage, source, way, manner)
 
@@ -152,10 +157,11 @@ def reconstruct(
         return known or read_latent(latent, max_pixels=max_pixels), clean
 
     def make(
-        given: tuple[Latent, Picture | None], model: BCM, settings: Settings
+        given: tuple[Latent, Picture | None], model: BCM, settings: Settings, show: Show
     ) -> tuple[Made, dict[str, Any]]:
         settings = replace(settings, reference=given[1])
         result = reconstructed(given[0], model, settings, max_pixels=max_pixels)
+        show(result.picture, None, given[1])
         return result.picture, result.report
 
     def admit(model: BCM) -> None:
@@ -175,5 +181,7 @@ def reconstruct(
         lambda model: known.size if known else None,
         jumps,
         admit=admit,
+        existing=target.policy,
+        aside=[reference] if reference else [],
     )
     travel(passage, source, machine, manner, encoding)

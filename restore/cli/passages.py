@@ -14,6 +14,7 @@ import typer
 from restore.batch import (
     STDIN,
     STDOUT,
+    Existing,
     Input,
     Job,
     Kind,
@@ -27,6 +28,7 @@ from restore.batch import (
     probe,
 )
 from restore.cli.announcement import announced, expected
+from restore.cli.displays import display_of
 from restore.cli.jobs import check_stdout
 from restore.cli.machine import Machine
 from restore.cli.options import Conduct, Encoding, Manner, Source, WhereExists, Yes, policy_of
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.images import Outline, Picture
     from restore.tasks import Settings
+
+Show = Callable[..., None]  # show(after, before, reference)
 
 destination = partial(typer.Option, "--output", "-o", rich_help_panel="Output")
 journey = partial(typer.Option, rich_help_panel="Journey")
@@ -79,12 +83,16 @@ class Target:
     existing: WhereExists = "error"
     yes: Yes = False
 
+    @property
+    def policy(self) -> Existing:
+        """What to do where an output exists. RequestError where two options contradict."""
+        return policy_of(self.existing, self.yes)
+
     def job(self, inputs: Sequence[str], output: str, files: Sequence[str], json: bool) -> Job:
         """The job of these inputs, and of the output, a folder where `files` are named in it.
 
         RequestError where the output would take the place of an input, or cannot be made there.
         """
-        policy = policy_of(self.existing, self.yes)
         if inputs.count(STDIN) > 1:
             raise RequestError("- was given more than once, and there is one standard input")
         if not output or "\0" in output:
@@ -100,7 +108,7 @@ class Target:
         for path in inputs or [""]:
             made = [replace(job, input=Input(path), output=path_out) for path_out in paths]
             check_outputs(made, "folder" if files else "file", ())
-        there = past_existing([replace(job, output=path) for path in paths], policy)
+        there = past_existing([replace(job, output=path) for path in paths], self.policy)
         return replace(job, done=all(one.done for one in there))
 
 
@@ -115,8 +123,10 @@ def beside(path: str, task: str, ending: str) -> str:
 class Passage:
     """A task, its job and what is done with it.
 
-    `make` gets what `read` gave, the model and the settings. `admit` is called with the model
-    before anything runs, and raises where the two do not go together. `size` is that of the
+    `make` gets what `read` gave, the model and the settings, and may call `show` with the pictures
+    to look at: what came out, what went in, the reference. `admit` is called with the model
+    before anything runs, and raises where the two do not go together. `aside` are inputs beside the
+    first, and `existing` is what to do where a page or a sheet exists. `size` is that of the
     pictures, where known, and `evaluations` what all of them take together; `files` are the names
     in a folder of outputs.
     """
@@ -125,7 +135,7 @@ class Passage:
     job: Job
     format: str
     read: Callable[[Job], Any]
-    make: Callable[[Any, BCM, Settings], tuple[Made, dict[str, Any]]]
+    make: Callable[[Any, BCM, Settings, Show], tuple[Made, dict[str, Any]]]
     settings: Settings
     nfe: int | None
     how: str
@@ -133,6 +143,8 @@ class Passage:
     evaluations: int
     files: Sequence[str] = ()
     admit: Callable[[BCM], object] = lambda model: None
+    existing: Existing = "error"
+    aside: Sequence[str] = ()
 
 
 def travel(
@@ -169,12 +181,14 @@ def travel(
     }
     planned = Plan((job,), passage.format, Kind(passage.task))
     conduct = Conduct(**vars(manner))
+    display = display_of(planned, conduct, passage.existing, passage.aside)
     if conduct.dry_run:
         rehearse(planned, known, conduct)
         return
     model: BCM | None = None
     if not job.done:
-        probe(planned, [os.path.join(job.output, name) for name in passage.files[:1]])
+        inside = [os.path.join(job.output, name) for name in passage.files[:1]]
+        probe(planned, [*inside, *display.paths])
         model = load(
             checkpoint,
             str(device),
@@ -193,10 +207,11 @@ def travel(
 
     def make(job: Job, given: Any, progress: Progress | None) -> tuple[Made, dict[str, Any]]:
         assert model is not None
-        return passage.make(given, model, replace(settings, progress=progress))
+        show = partial(display.keep, job)
+        return passage.make(given, model, replace(settings, progress=progress), show)
 
     encode = encoder(passage.format, encoding or Encoding())
-    run(planned, Work(known, passage.read, make, encode), conduct)
+    run(planned, Work(known, passage.read, make, encode), conduct, display)
 
 
 def settings_of(way: Way) -> Settings:

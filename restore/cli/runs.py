@@ -25,6 +25,7 @@ from restore.batch import (
     blank,
     resumed,
 )
+from restore.cli.displays import Display
 from restore.cli.exits import HINT, code_of, described, is_out_of_memory
 from restore.cli.meters import Meter
 from restore.cli.options import Conduct, Encoding
@@ -102,7 +103,13 @@ def rehearse(plan: Plan, known: dict[str, Any], conduct: Conduct) -> None:
     conduct.terminal.say(", ".join(parts))
 
 
-def run(plan: Plan, work: Work, conduct: Conduct, manifest: Manifest | None = None) -> None:
+def run(
+    plan: Plan,
+    work: Work,
+    conduct: Conduct,
+    display: Display,
+    manifest: Manifest | None = None,
+) -> None:
     """Do every job that is not done and report on each.
 
     Ends in typer.Exit with the code of the failures where all failed alike, else 3, if any failed;
@@ -111,7 +118,8 @@ def run(plan: Plan, work: Work, conduct: Conduct, manifest: Manifest | None = No
     share = None if conduct.share else assigned()
     if share and len(plan.jobs) > 1:
         conduct.terminal.say(f"all {len(plan.jobs)} images; --shard auto would take {share}")
-    account = _Account(plan, work, conduct)
+    account = _Account(plan, work, conduct, display)
+    display.open()
     if manifest:
         manifest.open()
     try:
@@ -131,16 +139,20 @@ def run(plan: Plan, work: Work, conduct: Conduct, manifest: Manifest | None = No
     codes = account.codes
     if codes:
         raise typer.Exit(codes.pop() if len(codes) == 1 and not account.tally.count["ok"] else 3)
+    if account.unshown:
+        raise typer.Exit(code_of(account.unshown))
 
 
 class _Account:
     """What is said of a run while it goes on, and what came of it."""
 
-    def __init__(self, plan: Plan, work: Work, conduct: Conduct) -> None:
+    def __init__(self, plan: Plan, work: Work, conduct: Conduct, display: Display) -> None:
         todo = sum(not job.done for job in plan.jobs)
         self.meter = Meter(conduct.terminal, todo)
         self.tally = Tally()
         self.codes: set[int] = set()
+        self.unshown: RestoreError | None = None  # why there is no page or no sheet
+        self._display = display
         self._plan, self._work, self._conduct = plan, work, conduct
         self._terminal = conduct.terminal
         self._began = time.perf_counter()
@@ -171,6 +183,7 @@ class _Account:
         if not job.done:
             self.meter.advance()
         self._terminal.record(record)
+        self._display.add(job, record)
 
     def conclude(self) -> None:
         """The last lines after several images, also after an interrupt."""
@@ -180,14 +193,20 @@ class _Account:
             complain(f"{plan.passed} FIFOs or devices were passed over")
         if plan.earlier:
             self._terminal.say(f"{plan.earlier} outputs of an earlier run were left alone")
-        if len(plan.jobs) == 1 and not plan.others:
-            return
         seconds = time.perf_counter() - self._began
         rest = {"left": left, "passed": plan.passed, "others": plan.others}
-        summary = {**tally.counts(), **rest, "seconds": round(seconds, 3)}
-        self._terminal.record({"summary": {**summary, "failures": tally.failures()}})
-        for line in told(tally, seconds, {"left": left, "for other shards": plan.others}):
-            self._terminal.say(line)
+        counts = {**tally.counts(), **rest, "seconds": round(seconds, 3)}
+        summary = {**counts, "failures": tally.failures()}
+        if len(plan.jobs) > 1 or plan.others:
+            self._terminal.record({"summary": summary})
+            for line in told(tally, seconds, {"left": left, "for other shards": plan.others}):
+                self._terminal.say(line)
+        try:
+            for path in self._display.close(summary):
+                self._terminal.say(f"to look at: {path}")
+        except RestoreError as error:
+            self._terminal.fail(str(error), error)
+            self.unshown = error
 
     def _label(self, number: int, job: Job) -> str:
         place = f"{number}/{len(self._plan.jobs)} " if len(self._plan.jobs) > 1 else ""

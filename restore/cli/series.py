@@ -11,6 +11,7 @@ from restore.cli.options import FLAG, Manner, MaxPixels, Source, flattened
 from restore.cli.passages import (
     Draw,
     Passage,
+    Show,
     Target,
     Way,
     destination,
@@ -72,7 +73,7 @@ def generate(
     from restore.tasks import generate as generated
     from restore.tasks.generate import check_count, columns_of, sample_size
     from restore.tasks.run import label_of
-    from restore.tasks.series import check_series
+    from restore.tasks.series import check_series, overview
 
     legs = RECIPES[recipe]
     columns = columns_of(count)
@@ -87,10 +88,13 @@ def generate(
         check_count(count, size_of(model), max_pixels)
         check_series(_name(output), size_of(model), (columns, -(-count // columns)))
 
-    def make(given: None, model: BCM, settings: Settings) -> tuple[Made, dict[str, Any]]:
+    def make(
+        given: None, model: BCM, settings: Settings, show: Show
+    ) -> tuple[Made, dict[str, Any]]:
         series = generated(
             count, model, settings, recipe=recipe, size=asked, max_pixels=max_pixels
         )  # fmt: skip
+        show(overview(series))
         return series.encoded(_name(output)), series.report
 
     if asked:
@@ -109,6 +113,7 @@ def generate(
         nfe_of(legs) * count,
         files,
         admit,
+        existing=target.policy,
     )
     travel(passage, source, draw, manner)
 
@@ -142,7 +147,7 @@ def interpolate(
     from restore.tasks import interpolate as interpolated
     from restore.tasks.invert import levels_of
     from restore.tasks.run import label_of
-    from restore.tasks.series import check_series
+    from restore.tasks.series import check_series, overview
 
     settings = settings_of(way)
     levels_of(settings, way.start, way.level)
@@ -160,12 +165,13 @@ def interpolate(
         return first, last
 
     def make(
-        given: tuple[Picture, Picture], model: BCM, settings: Settings
+        given: tuple[Picture, Picture], model: BCM, settings: Settings, show: Show
     ) -> tuple[Made, dict[str, Any]]:
         series = interpolated(
             *given, frames, model, settings, level=way.level, start=way.start,
             cross_fade=cross_fade, max_pixels=max_pixels,
         )  # fmt: skip
+        show(overview(series))
         return series.encoded(_name(output)), {**series.report, "input_b": b}
 
     passage = Passage(
@@ -181,6 +187,8 @@ def interpolate(
         way.nfe * (frames + (6 if frames > 2 else 2)),
         files,
         lambda model: label_of(model, way.label),
+        existing=target.policy,
+        aside=[b],
     )
     travel(passage, source, way, manner)
 

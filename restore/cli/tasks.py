@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from restore.batch import Companion, Job, Plan, Progress, Size, Work, probe
 from restore.cli.announcement import announced, expected
 from restore.cli.charts import Charts, charts_of
+from restore.cli.displays import Display, display_of
 from restore.cli.jobs import plan
 from restore.cli.options import Conduct, Encoding, Files, Restoration, Source
 from restore.cli.runs import decisive, encoder, manifest_of, rehearse, resume, run
@@ -57,6 +58,7 @@ class Restorer:
     reference: Companion | None
     max_pixels: int
     charts: Charts
+    display: Display
 
     def read(self, job: Job) -> Given:
         """The input with its mask and reference; ImageError for what cannot be used."""
@@ -98,6 +100,7 @@ class Restorer:
         result = self.task.solve(given, self.model, settings)
         warnings = [*result.report["warnings"], *given.warnings]
         more = self.charts.write(job, result)
+        self.display.keep(job, result.picture, given.image, given.reference)
         return result.picture, {**result.report, "warnings": warnings, **more}
 
     def _picture(self, path: str, kind: str) -> Picture:
@@ -136,6 +139,7 @@ def restore(
     )
     encoding.check(planned.format)
     charts, planned = charts_of(planned, restoration, files.policy, aside)
+    display = display_of(planned, conduct, files.policy, [*aside, *charts.paths.values()])
 
     import torch
 
@@ -186,7 +190,7 @@ def restore(
     manifest = manifest_of(planned, conduct)
     if not checkpoint.sha256 and manifest and manifest.tells(planned):
         model = loaded()  # its hash is needed to tell whether it was this one
-    restorer = Restorer(task, model, settings, reference, files.max_pixels, charts)
+    restorer = Restorer(task, model, settings, reference, files.max_pixels, charts, display)
     work = Work(
         known,
         restorer.read,
@@ -200,7 +204,7 @@ def restore(
         rehearse(planned, known, conduct)
         return
     if not all(job.done for job in planned.jobs):
-        probe(planned, charts.paths.values())
+        probe(planned, [*charts.paths.values(), *display.paths])
         model = model or loaded()
         conduct.terminal.detail(f"SHA-256 of {checkpoint.name}: {model.sha256}")
         label_of(model, settings.label)
@@ -210,7 +214,7 @@ def restore(
     restorer = replace(restorer, model=model)
     settled = decisive(known, planned.format, encoding, settings, **task.own)
     work = replace(work, make=restorer.make, settings=settled)
-    run(planned, work, conduct, manifest)
+    run(planned, work, conduct, display, manifest)
 
 
 def _announcement(model: BCM, planned: Plan, task: Task, settings: Settings) -> str:

@@ -16,6 +16,7 @@ GIVEN = {
     "inpaint": "Given, with its hole", "jpeg": "Given JPEG", "superres": "Given, by bicubic",
     "denoise": "Given, noisy", "deblur": "Given, blurred",
 }  # fmt: skip
+DEGRADE = "degrade "  # how the tasks begin that make something worse
 NOTHING_HOLDS = (
     "Nothing holds this result to the given picture: what was lost is not known exactly, "
     "as the warnings say."
@@ -34,6 +35,8 @@ class Figure:
 def names_of(record: Mapping[str, Any]) -> dict[str, str]:
     """What the pictures of a record are called, by their names in an exhibit."""
     task = record["task"]
+    if task.startswith(DEGRADE):
+        return {"before": "Clean", "after": "Degraded", "reference": "Original"}
     return {
         "before": GIVEN.get(task, "Given"),
         "after": TITLES.get(task, "Restored"),
@@ -90,7 +93,7 @@ def brief(record: Mapping[str, Any]) -> str:
 def proof(record: Mapping[str, Any]) -> str:
     """What the result was held to, how that was checked and what came of it; "" where nothing."""
     measured = record["metrics"]
-    if record["status"] != "ok":
+    if record["status"] != "ok" or record["task"].startswith(DEGRADE):
         return ""
     if "known_max_error" in measured:
         worst = measured["known_max_error"]

@@ -23,10 +23,14 @@ from restore.tiling import NoiseField, window_count
 
 @dataclass(frozen=True, eq=False)
 class Inversion:
-    """latent: the noise, with what it takes to come back. report: the record of `--json`."""
+    """latent: the noise, with what it takes to come back. report: the record of `--json`.
+
+    picture: what comes back.
+    """
 
     latent: Latent
     report: dict[str, Any]
+    picture: Picture
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the latent's file, whole or not at all."""
@@ -77,6 +81,7 @@ def invert(
         model.sha256 or "",
         picture,
     )
+    returned = source.with_tensor(back)
     report = record(
         "invert",
         model,
@@ -87,10 +92,10 @@ def invert(
         size_in=source.size,
         size_out=source.size,
         input=name_of(image),
-        metrics=likeness(source.with_tensor(back), source),
+        metrics=likeness(returned, source),
         warnings=[*source.warnings, *notes],
     )
-    return Inversion(latent, report)
+    return Inversion(latent, report, returned)
 
 
 def reconstruct(

@@ -6,6 +6,7 @@ ending), or one wide picture, the pictures side by side in rows.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from restore.images import (
 
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
 FRAME_SECONDS = 0.1
+MOST_SEEN = 16  # pictures of an overview
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +122,15 @@ def mosaic(pictures: Sequence[Picture], columns: int) -> Picture:
         if alpha is not None and picture.alpha is not None:
             alpha[top : top + height, left : left + width] = picture.alpha
     return replace(first, pixels=pixels, alpha=alpha)
+
+
+def overview(series: Series) -> Picture:
+    """The pictures in rows, for the eye: all, or of many the first, the last and some between."""
+    count = len(series)
+    shown = min(count, MOST_SEEN)
+    chosen = [series.pictures[round(k * (count - 1) / max(1, shown - 1))] for k in range(shown)]
+    columns = min(series.columns, math.ceil(math.sqrt(shown)))
+    return mosaic(chosen, columns)
 
 
 def _ending(path: str | os.PathLike[str]) -> str:

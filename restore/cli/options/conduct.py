@@ -14,6 +14,7 @@ from restore.cli.options.groups import FLAG
 from restore.cli.terminal import VERBOSE, Terminal
 
 _run = partial(typer.Option, rich_help_panel="Run")
+_shown = partial(typer.Option, rich_help_panel="Output", show_default=False)
 
 MOST_WORKERS = 4
 
@@ -47,6 +48,22 @@ class Manner:
     json: Json = False
     quiet: Quiet = False
     verbose: Verbose = False
+    report: Annotated[
+        str | None,
+        _shown(
+            metavar="FILE.html",
+            help="Write a page to look at: before and after under a slider, zoom, the record and "
+            "its proof; one file that needs nothing else",
+        ),
+    ] = None
+    compare: Annotated[
+        str | None,
+        _shown(
+            metavar="FILE.png",
+            help="Write a sheet: given, result and reference side by side, and what changed most, "
+            "enlarged; of the first dozen images",
+        ),
+    ] = None
 
     @property
     def terminal(self) -> Terminal:

@@ -1,0 +1,106 @@
+"""Display: what of a run is to be looked at, a page for a browser and a sheet, where asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from restore.batch import Existing, Job, Plan
+from restore.batch.inputs import identity, within
+from restore.cli.options import Manner
+from restore.errors import RequestError
+
+if TYPE_CHECKING:
+    from restore.images import Picture
+    from restore.reports import Exhibit, Page, Sheet
+
+
+class Display:
+    """The page and the sheet of a run; neither where `paths` is empty."""
+
+    def __init__(self, report: str | None, compare: str | None, several: bool) -> None:
+        self.paths = [path for path in (report, compare) if path is not None]
+        self._report, self._compare, self._several = report, compare, several
+        self._exhibits: dict[str, Exhibit] = {}  # by output, from made to written
+        self._page: Page | None = None
+        self._sheet: Sheet | None = None
+        self._lock = threading.Lock()  # an interrupt closes while a thread may add
+
+    def open(self) -> None:
+        """Begin; ResourceError where the page's folder takes no file."""
+        from restore.reports import Page, Sheet
+
+        if self._report is not None:
+            self._page = Page(self._report, self._several)
+        if self._compare is not None:
+            self._sheet = Sheet(self._compare)
+
+    def keep(self, job: Job, after: Any, before: Any = None, reference: Any = None) -> None:
+        """What there is to see of a job's result; pictures, or the bytes of their files."""
+        from restore.reports import exhibit
+
+        if self.paths:
+            pictures = [_picture(image) for image in (after, before, reference)]
+            assert pictures[0] is not None
+            self._exhibits[job.output] = exhibit(pictures[0], *pictures[1:])
+
+    def add(self, job: Job, record: Mapping[str, Any]) -> None:
+        """How a job ended, in turn."""
+        shown = self._exhibits.pop(job.output, None)
+        shown = shown if record["status"] == "ok" else None
+        with self._lock:
+            for view in (self._page, self._sheet):
+                if view is not None:
+                    view.add(record, shown)
+
+    def close(self, summary: Mapping[str, Any]) -> list[str]:
+        """Write what was asked for, and tell its paths; RestoreError where that cannot be."""
+        with self._lock:
+            page, self._page = self._page, None
+            sheet, self._sheet = self._sheet, None
+        if page is not None:
+            page.close(summary)
+        if sheet is not None:
+            sheet.close()
+        return self.paths
+
+
+def display_of(
+    plan: Plan, manner: Manner, existing: Existing, aside: Sequence[str] = ()
+) -> Display:
+    """The display of a plan; RequestError where it would take the place of another file.
+
+    `aside` are files and folders that belong to the inputs, as masks do.
+    """
+    several = len(plan.jobs) > 1 or plan.others > 0
+    taken = {identity(path) for job in plan.jobs for path in (job.input.path, job.output)}
+    for option, path, endings in (
+        ("--report", manner.report, (".html", ".htm")),
+        ("--compare", manner.compare, (".png",)),
+    ):
+        if path is None:
+            continue
+        if "\0" in path or not path.lower().endswith(endings):
+            raise RequestError(f"{option} {path!r}: expected a file that ends in {endings[0]}")
+        if identity(path) in taken or within(path, aside):
+            raise RequestError(f"{option} {path!r} is an input, an output, a mask or a reference")
+        folders = [job.input.folder for job in plan.jobs if job.input.folder]
+        if option == "--compare" and within(path, list(dict.fromkeys(folders))):
+            raise RequestError(
+                f"{option} {path!r} lies inside the input folder, whose next run would take it for "
+                "an input: choose another"
+            )
+        if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
+            raise RequestError(f"{option} {path!r} is a symbolic link, or no regular file")
+        if os.path.exists(path) and existing == "error":
+            raise RequestError(f"{path!r} exists: --existing skip or overwrite (-y) replaces it")
+    return Display(manner.report, manner.compare, several)
+
+
+def _picture(image: Any) -> Picture | None:
+    from restore.images import as_picture
+
+    return None if image is None else as_picture(image, max_pixels=sys.maxsize)

@@ -1,0 +1,199 @@
+"""Laws of `--report` and `--compare`: any task has a page and a sheet, in place of nothing else."""
+
+import json
+import os
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from restore.cli import app
+from restore.images import files
+
+HOSTILE = '"><script>alert(1)<|script>.jpg'
+BOTH = ("--report", "page.html", "--compare", "sheet.png")
+TASKS = {
+    "jpeg": ("jpeg", "photo.jpg"),
+    "inpaint": ("inpaint", "clean.png", "--mask", "mask.png"),
+    "superres": ("superres", "clean.png", "--scale", "2"),
+    "invert": ("invert", "clean.png", "--level", "1", "--nfe", "1"),
+    "interpolate": ("interpolate", "clean.png", "clean.png", "-o", "a.gif", "--frames", "3",
+                    "--nfe", "1"),
+    "generate": ("generate", "-n", "3", "-o", "folder/", "--size", "16x16", "--recipe", "one-step"),
+    "degrade": ("degrade", "jpeg", "clean.png"),
+}  # fmt: skip
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def here(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    photograph: Callable[..., np.ndarray],
+    tiny_model: Path,
+) -> Path:
+    """A folder with a photograph, a JPEG file of it, and a mask; the tiny model."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BCM_RESTORE_MODEL", str(tiny_model))
+    photo = Image.fromarray(photograph())
+    photo.save("clean.png")
+    photo.save("photo.jpg", quality=10)
+    mask = np.zeros((32, 48), np.uint8)
+    mask[10:20, 15:30] = 255
+    Image.fromarray(mask).save("mask.png")
+    return tmp_path
+
+
+@pytest.fixture
+def run() -> Run:
+    """run(*arguments): the command line within this process."""
+
+    def call(*arguments: object) -> Result:
+        return CliRunner().invoke(app, [str(a) for a in arguments])
+
+    return call
+
+
+class Read(HTMLParser):
+    """The words of a page, how its pictures ended, and how many scripts it has."""
+
+    def __init__(self, path: str = "page.html") -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.statuses: list[str | None] = []
+        self.scripts = self.images = 0
+        self.feed(Path(path).read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        self.images += tag == "img" and "data-name" in dict(attrs)
+        if tag == "li" and "data-status" in dict(attrs):
+            self.statuses.append(dict(attrs)["data-status"])
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_a_page_and_a_sheet(run, task):
+    result = run(*TASKS[task], *BOTH, "--json")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout.splitlines()[0])
+    page = Read()
+    assert record["output"] in page.words or any(record["output"] in w for w in page.words)
+    for name, value in record["metrics"].items():
+        assert f"metrics.{name}" in page.words
+        assert json.dumps(value) in page.words
+    assert page.images == {"generate": 1, "interpolate": 1}.get(task, 2)
+    with Image.open("sheet.png") as sheet:
+        assert sheet.format == "PNG"
+        assert sheet.width > 800
+    assert "to look at: page.html" in result.stderr
+
+
+def test_the_reference_is_shown_and_measured(run):
+    result = run("jpeg", "photo.jpg", "--reference", "clean.png", *BOTH, "--json")
+    assert result.exit_code == 0, result.stderr
+    page = Read()
+    assert page.images == 3
+    assert "Original | restored" in page.words
+    assert f"{json.loads(result.stdout)['metrics']['psnr_db']:.2f} dB" in page.words
+    with Image.open("sheet.png") as sheet:
+        assert sheet.width > 3 * 440
+
+
+def test_a_batch_is_on_one_page_failures_and_skips_too(run):
+    os.mkdir("many")
+    name = HOSTILE.replace("|", "\u2215")
+    for path in ("a.jpg", "b.jpg", name):
+        Path("many", path).write_bytes(Path("photo.jpg").read_bytes())
+    Path("many", "broken.jpg").write_bytes(Path("photo.jpg").read_bytes()[:300])
+    os.mkdir("out")
+    Path("out", "b.png").write_bytes(b"there already")
+    result = run("jpeg", "many", "-o", "out", "--existing", "skip", *BOTH)
+    assert result.exit_code == 3
+    page = Read()
+    assert sorted(page.statuses) == ["failed", "ok", "ok", "skipped"]
+    assert page.scripts == 1
+    assert f"many/{name}" in page.words
+    assert any(words.startswith("reading:") for words in page.words)
+    assert page.images == 4
+
+
+def test_a_page_has_its_pictures_in_the_order_of_the_jobs(run):
+    names = [f"{number:02}.jpg" for number in range(9)]
+    os.mkdir("many")
+    for name in names:
+        Path("many", name).write_bytes(Path("photo.jpg").read_bytes())
+    assert run("jpeg", "many", "-o", "out", "--workers", "3", *BOTH).exit_code == 0
+    words = Read().words
+    places = [words.index(f"many/{name}") for name in names]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--report", "page.txt"),
+        ("--report", "page.html/"),
+        ("--compare", "sheet.jpg"),
+        ("--compare", "clean.png"),
+        ("--compare", "out.png"),
+        ("--compare", "mask.png"),
+        ("--report", "there.html"),
+        ("--report", "link.html", "-y"),
+    ],
+)
+def test_what_would_take_the_place_of_another_file_is_refused(run, arguments, here):
+    Path("there.html").write_text("mine")
+    os.symlink("there.html", "link.html")
+    before = {path: path.read_bytes() for path in here.iterdir()}
+    result = run("inpaint", "clean.png", "--mask", "mask.png", "-o", "out.png", *arguments)
+    assert result.exit_code == 2, result.stderr
+    assert arguments[1] in result.stderr
+    assert {path: path.read_bytes() for path in here.iterdir()} == before
+
+
+def test_a_sheet_among_the_inputs_is_refused(run):
+    os.mkdir("many")
+    Path("many/a.jpg").write_bytes(Path("photo.jpg").read_bytes())
+    assert run("jpeg", "many", "-o", "out", "--compare", "many/sheet.png").exit_code == 2
+    assert not Path("out").exists()
+
+
+def test_what_is_there_is_replaced_where_that_is_asked(run):
+    Path("page.html").write_text("old")
+    assert run("jpeg", "photo.jpg", "-y", *BOTH).exit_code == 0
+    assert "old" not in Read().words
+
+
+def test_a_dry_run_writes_no_page(run):
+    assert run("jpeg", "photo.jpg", *BOTH, "--dry-run").exit_code == 0
+    assert not Path("page.html").exists()
+    assert not Path("sheet.png").exists()
+
+
+def test_the_pixels_are_the_same_with_a_page_and_without(run):
+    assert run("jpeg", "photo.jpg", "-o", "a.png").exit_code == 0
+    assert run("jpeg", "photo.jpg", "-o", "b.png", *BOTH).exit_code == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_a_page_that_cannot_be_written_costs_no_picture(run, monkeypatch):
+    write = files.write_atomically
+
+    def full(path, data, **options):
+        with open("/dev/full", "wb", buffering=0) as device:
+            write(path, (device.write(part) for part in data), **options)
+
+    monkeypatch.setattr("restore.reports.page.write_atomically", full)
+    result = run("jpeg", "photo.jpg", "-o", "a.png", *BOTH)
+    assert result.exit_code == 5
+    assert "'page.html' cannot be written: the disk is full" in result.stderr
+    assert Path("a.png").exists()
+    assert not Path("page.html").exists()
