@@ -15,7 +15,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from restore.api import generate, inpaint, interpolate, invert, jpeg, reconstruct, superres
+from restore.api import (
+    deblur,
+    denoise,
+    generate,
+    inpaint,
+    interpolate,
+    invert,
+    jpeg,
+    reconstruct,
+    superres,
+)
 from restore.errors import CheckpointError, ImageError, RequestError, ResourceError, RestoreError
 
 if TYPE_CHECKING:
@@ -39,6 +49,8 @@ __all__ = [
     "Result",
     "Series",
     "compare",
+    "deblur",
+    "denoise",
     "generate",
     "inpaint",
     "interpolate",

@@ -7,7 +7,9 @@ Method = Literal[
 ]
 METHODS: tuple[str, ...] = get_args(Method)
 
-DEFAULT_NFE = {"inpaint": 8, "jpeg": 4, "superres": 8}  # network evaluations, by task
+DEFAULT_NFE = {  # network evaluations, by task
+    "inpaint": 8, "jpeg": 4, "superres": 8, "denoise": 1, "deblur": 8,
+}  # fmt: skip
 JOURNEY_NFE, JOURNEY_LEVEL = 4, 80.0  # of an inversion: each way, and how far up
 JOURNEY_START = 0.07  # the noise level that it begins at, as published
 

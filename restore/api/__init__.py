@@ -4,6 +4,16 @@ Cheap to import: each function loads torch, and its task, when it is called.
 """
 
 from restore.api.journeys import generate, interpolate, invert, reconstruct
-from restore.api.restoration import inpaint, jpeg, superres
+from restore.api.restoration import deblur, denoise, inpaint, jpeg, superres
 
-__all__ = ["generate", "inpaint", "interpolate", "invert", "jpeg", "reconstruct", "superres"]
+__all__ = [
+    "deblur",
+    "denoise",
+    "generate",
+    "inpaint",
+    "interpolate",
+    "invert",
+    "jpeg",
+    "reconstruct",
+    "superres",
+]

@@ -127,3 +127,63 @@ def superres(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend
     )
     return superres(image, scale, loaded(model), settings, size=size)
+
+
+def denoise(
+    image: Any,
+    *,
+    sigma: float | None = None,
+    model: Model = None,
+    nfe: int | None = None,
+    mode: Mode = "fidelity",
+    blend: float | None = None,
+    samples: int = 1,
+    method: Method = "bcm",
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+    reference: Any = None,
+) -> Result:
+    """Remove white noise of `sigma`, its standard deviation in levels of 8 bits.
+
+    A sigma of None is estimated from the picture. The rest is as in `inpaint`.
+    """
+    from restore.tasks import denoise
+
+    settings = settings_of(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    )
+    return denoise(image, loaded(model), settings, sigma=sigma)
+
+
+def deblur(
+    image: Any,
+    kernel: Any,
+    *,
+    sigma: float | None = None,
+    model: Model = None,
+    nfe: int | None = None,
+    mode: Mode = "fidelity",
+    blend: float | None = None,
+    samples: int = 1,
+    method: Method = "bcm",
+    seed: int = 0,
+    generator: torch.Generator | None = None,
+    tile: int | Literal["auto"] = "auto",
+    label: int | None = None,
+    reference: Any = None,
+) -> Result:
+    """Undo a blur of known `kernel`, in a picture with noise of `sigma` levels of 8 bits.
+
+    `kernel` is a name such as "gaussian:2", "box:9", "disk:4" or "motion:15,30" (pixels, degrees
+    counter-clockwise), the path of an image or a .npy file, or an array (h, w). A sigma of None is
+    estimated. Blurred again, the result is the picture up to its noise. The rest is as in
+    `inpaint`.
+    """
+    from restore.tasks import deblur
+
+    settings = settings_of(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    )
+    return deblur(image, kernel, loaded(model), settings, sigma=sigma)

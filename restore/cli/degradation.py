@@ -23,16 +23,19 @@ from restore.errors import RequestError
 if TYPE_CHECKING:
     from restore.images import Picture
 
-Kind = Literal["inpaint", "jpeg", "superres"]
+Kind = Literal["inpaint", "jpeg", "superres", "denoise", "deblur"]
 
 _hole = partial(typer.Option, rich_help_panel="Holes (inpaint)", show_default=False)
 _jpeg = partial(typer.Option, rich_help_panel="Compression (jpeg)")
+_noise = partial(typer.Option, rich_help_panel="Noise and blur (denoise, deblur)")
 _small = partial(typer.Option, rich_help_panel="Reduction (superres)", show_default=False)
 
 OWN = {
     "inpaint": ("mask", "missing", "seed", "mask-out"),
     "jpeg": ("quality", "sampling"),
     "superres": ("scale",),
+    "denoise": ("sigma", "seed"),
+    "deblur": ("kernel", "sigma", "seed"),
 }
 
 
@@ -83,7 +86,7 @@ def degrade(
         _hole(help="Without a mask: half of the pixels, scratches, or the block in the middle"),
     ] = None,
     seed: Annotated[
-        int | None, _hole(metavar="N", show_default="0", help="Of half and scratches")
+        int | None, _hole(metavar="N", show_default="0", help="Of half, scratches and noise")
     ] = None,
     mask_out: Annotated[
         str | None,
@@ -100,6 +103,22 @@ def degrade(
     scale: Annotated[
         float | None, _small(metavar="S", help="Shrink by this factor, above 1")
     ] = None,
+    sigma: Annotated[
+        float | None,
+        _noise(
+            metavar="S",
+            show_default="25 for denoise, none for deblur",
+            help="Add white noise of this standard deviation, in levels of 8 bits",
+        ),
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        _noise(
+            metavar="KERNEL",
+            show_default=False,
+            help="Blur: gaussian:S, box:N, disk:R, motion:LENGTH,ANGLE, an image or a .npy file",
+        ),
+    ] = None,
     *,
     files: Files,
     conduct: Conduct,
@@ -107,7 +126,8 @@ def degrade(
     """Make the degraded input of a task from a clean image, to try things out.
 
     inpaint greys a hole out, jpeg compresses (the output is the JPEG file),
-    superres shrinks with Pillow's bicubic.
+    superres shrinks with Pillow's bicubic, denoise adds noise, deblur blurs
+    (edges mirrored), then adds noise if --sigma says so.
     """
     given = {
         "mask": mask,
@@ -117,6 +137,8 @@ def degrade(
         "quality": quality,
         "sampling": sampling,
         "scale": scale,
+        "sigma": sigma,
+        "kernel": kernel,
     }
     for name, value in given.items():
         if value is not None and name not in OWN[task]:
@@ -126,6 +148,8 @@ def degrade(
         raise RequestError("degrade superres needs --scale, a factor above 1")
     if task == "inpaint":
         _check_hole(mask, missing, seed, mask_out)
+    if task in ("denoise", "deblur"):
+        _check_noise(task, sigma, seed, kernel)
     companion = None if mask is None else Companion("mask", mask)
 
     def size_out(size: Size) -> Size:
@@ -148,13 +172,17 @@ def degrade(
 
     def change(job: Job, picture: Picture) -> Picture | bytes:
         from restore.images import encode, format_of, write_atomically
-        from restore.tasks import compressed, holed, random_mask, reduced
+        from restore.tasks import blurred, compressed, holed, noisy, random_mask, reduced
 
         if task == "jpeg":
             return compressed(picture, quality or 10, sampling or "4:2:0")
         if task == "superres":
             assert scale is not None
             return reduced(picture, scale)
+        if task in ("denoise", "deblur"):
+            made = picture if kernel is None else blurred(picture, kernel)
+            level = 25.0 if task == "denoise" and sigma is None else sigma
+            return made if level is None else noisy(made, level, seed or 0)
         if missing is None:
             assert companion is not None
             return holed(picture, companion.of(job.input))
@@ -164,7 +192,8 @@ def degrade(
             write_atomically(masks[job], encode(hole, format_of(masks[job])))
         return made
 
-    known = {"task": f"degrade {task}", "seed": seed or 0 if missing else None}
+    random = missing or task == "denoise" or sigma is not None
+    known = {"task": f"degrade {task}", "seed": seed or 0 if random else None}
     aside = [companion.path] if companion else []
     display = display_of(planned, conduct, files.policy, aside)
     degrader = Degrader(change, files.max_pixels, display)
@@ -199,6 +228,21 @@ def _check_hole(
         raise RequestError("--mask-out writes the mask of --missing, and there is a --mask")
     if seed is not None and missing not in ("half", "scratches"):
         raise RequestError("--seed does nothing here: only half and scratches are random")
+
+
+def _check_noise(task: str, sigma: float | None, seed: int | None, kernel: str | None) -> None:
+    """RequestError unless the options say one blur or noise, and nothing that would do nothing."""
+    from restore.tasks.kernels import kernel_of
+    from restore.tasks.noise import checked
+
+    checked(sigma)
+    if task == "denoise":
+        return
+    if kernel is None:
+        raise RequestError("degrade deblur needs --kernel, such as gaussian:2")
+    if seed is not None and sigma is None:
+        raise RequestError("--seed does nothing here: without --sigma nothing is random")
+    kernel_of(kernel)
 
 
 def _mask_outputs(mask_out: str, planned: Plan, files: Files) -> dict[Job, str]:

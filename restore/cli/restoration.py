@@ -1,4 +1,4 @@
-"""Restoration: the commands `inpaint`, `jpeg` and `superres`."""
+"""Restoration: the commands `inpaint`, `jpeg`, `superres`, `denoise` and `deblur`."""
 
 from __future__ import annotations
 
@@ -138,6 +138,84 @@ def superres(
 
     own = {"scale": scale, "size": size}
     task = Task("superres", solve, size_out, own=own)
+    restore(task, image, files, encoding, source, restoration, conduct)
+
+
+Sigma = Annotated[
+    float | None,
+    _task(
+        metavar="S",
+        show_default="estimated",
+        help="The noise's standard deviation, in levels of 8 bits",
+    ),
+]
+
+
+@flattened
+def denoise(
+    image: Images,
+    sigma: Sigma = None,
+    *,
+    files: Files,
+    encoding: Encoding,
+    source: Source,
+    restoration: Restoration,
+    conduct: Conduct,
+) -> None:
+    """Remove noise.
+
+    White noise of a known level, or of one that is estimated from each image.
+    """
+    from restore.tasks.noise import checked
+
+    checked(sigma)
+
+    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
+        from restore.tasks import denoise
+
+        return denoise(given.image, model, settings, sigma=sigma, max_pixels=files.max_pixels)
+
+    task = Task("denoise", solve, own={"sigma": sigma})
+    restore(task, image, files, encoding, source, restoration, conduct)
+
+
+@flattened
+def deblur(
+    image: Images,
+    kernel: Annotated[
+        str,
+        _task(
+            metavar="KERNEL",
+            show_default=False,
+            help="What a point became: gaussian:S, box:N, disk:R, motion:LENGTH,ANGLE (pixels; "
+            "degrees from the right, counter-clockwise), an image, or a .npy file",
+        ),
+    ],
+    sigma: Sigma = None,
+    *,
+    files: Files,
+    encoding: Encoding,
+    source: Source,
+    restoration: Restoration,
+    conduct: Conduct,
+) -> None:
+    """Undo a blur of known kernel.
+
+    Blurred again, the result is the given image, up to its noise.
+    """
+    from restore.tasks.kernels import kernel_of
+    from restore.tasks.noise import checked
+
+    checked(sigma)
+    samples = kernel_of(kernel)
+
+    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
+        from restore.tasks import deblur
+
+        limit = files.max_pixels
+        return deblur(given.image, samples, model, settings, sigma=sigma, max_pixels=limit)
+
+    task = Task("deblur", solve, own={"kernel": samples.tolist(), "sigma": sigma})
     restore(task, image, files, encoding, source, restoration, conduct)
 
 

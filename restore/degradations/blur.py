@@ -4,8 +4,9 @@
 
 on the torus, where the Fourier transform F makes any kernel diagonal: the image goes on at its
 other side. Frequencies that the kernel all but erases, |h| < floor, count as erased, in A as in A⁺,
-so that the laws hold however ill-conditioned the kernel is. A picture is no torus: `surrounded`
-puts it on one, with room for the kernel to reach over the edges.
+so that the laws hold however ill-conditioned the kernel is. A picture is no torus, and what lies
+around it is not known: `surrounded` puts it on one with room for the kernel to reach over the
+edges, and `completed` makes what lies around fit to what lies inside.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from restore.degradations.degradation import Degradation, destination
 from restore.errors import RequestError
 
 FLOOR = 0.01
+ITERATIONS, TOLERANCE = 40, 0.01  # of what is not explained inside
 ROOM = 32  # pixels around a picture at least
 FAST = 32  # sides are multiples of it, which transforms like
 
@@ -69,6 +71,48 @@ class Blur(Degradation[Tensor]):
     def filtered(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
         return self._each(x, lambda spectrum, h: spectrum * gain(_amplified(self.sigma, h)))
 
+    def completed(self, y: Tensor, inside: tuple[int, int], t: float = 0.3) -> Tensor:
+        """y (B, C, H, W) as it is in its top left part (h, w); around that, what fits to it.
+
+        That is A x of the likeliest x, of images normal about y with the deviation t, by what is
+        inside alone: x = y + t² Aᵀ Mᵀ (M (t² A Aᵀ + σ²) Mᵀ)⁻¹ M (y - A y), where M keeps what is
+        inside, by conjugate gradients with the inverse for the whole torus as preconditioner.
+        Needs a sigma above 0.
+        """
+        assert self.sigma > 0, "an exact blur cannot be undone beside what is not known"
+        h = self._h.to(y.device)
+        power = t**2 * h.abs().square() + self.sigma**2
+
+        def through(v: Tensor, gain: Tensor) -> Tensor:
+            return torch.fft.irfft2(torch.fft.rfft2(v) * gain, s=self.size)
+
+        def within(v: Tensor) -> Tensor:
+            v[:, inside[0] :] = 0
+            v[..., inside[1] :] = 0
+            return v
+
+        out = y.clone()
+        for plane in out.unbind(1):
+            r = within(plane - through(plane, h))
+            solution, scale = torch.zeros_like(r), float(r.square().sum())
+            z = within(through(r, 1 / power))
+            direction, energy = z.clone(), (r * z).sum()
+            for _ in range(ITERATIONS if scale else 0):
+                image = within(through(direction, power))
+                step = energy / (direction * image).sum()
+                solution += step * direction
+                r -= step * image
+                if float(r.square().sum()) < TOLERANCE**2 * scale:
+                    break
+                z = within(through(r, 1 / power))
+                before, energy = energy, (r * z).sum()
+                direction = z + energy / before * direction
+            likeliest = plane + through(solution, t**2 * h.conj())
+            around = through(likeliest, h)
+            around[:, : inside[0], : inside[1]] = plane[:, : inside[0], : inside[1]]
+            plane.copy_(around)
+        return out
+
     def _each(self, x: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """x with the spectrum of each channel changed."""
         assert x.shape[-2:] == self.size, (x.shape, self.size)
@@ -103,8 +147,8 @@ def _amplified(sigma: float, h: Tensor) -> Tensor:
 def surrounded(y: Tensor, kernel: tuple[int, int]) -> Tensor:
     """The picture y (B, C, h, w) in the top left corner of a torus, with room for the kernel.
 
-    What lies around a photograph is not known. Here it is the picture's own reflection, going over
-    from that at one edge to that at the opposite one, so that nothing jumps.
+    Around it is its own reflection, going over from that at one edge to that at the opposite one,
+    so that nothing jumps.
     """
     for axis, side in ((2, kernel[0]), (3, kernel[1])):
         length = y.shape[axis]

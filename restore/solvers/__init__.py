@@ -11,6 +11,7 @@ from restore.solvers.ddnm import DDNM
 from restore.solvers.ddrm import DDRM
 from restore.solvers.diffpir import DIFFPIR
 from restore.solvers.dps import DPS
+from restore.solvers.estimate import ORIENTATIONS
 from restore.solvers.inversion import inversion
 from restore.solvers.method import Guided, Method
 from restore.solvers.pgdm import PGDM
@@ -32,4 +33,4 @@ SOLVERS = {
     **{name: method.solve for name, method in PEERS.items()},
 }
 
-__all__ = ["PEERS", "SOLVERS", "Guided", "Method", "bcm", "inversion", "spread"]
+__all__ = ["ORIENTATIONS", "PEERS", "SOLVERS", "Guided", "Method", "bcm", "inversion", "spread"]

@@ -2,7 +2,7 @@
 
     x_t = x + noise · t · z                                  (in fidelity mode nothing is added)
     x0  = D(x_t, (1 + δ) t)  or  f(x_t, (1 + δ) t, 0.002)
-    x   = project(x0 + relaxation · (x0 - x), y)
+    x   = project(x0 + relaxation · (x0 - x), y)         (weighed by t, where y has noise)
 
 over falling levels t. The denoiser gives the mean (best PSNR), the jump the end of the ODE's path
 (best perception). `Preset` holds the levels and what else was tuned. Consistency editing (Song et
@@ -46,7 +46,7 @@ def spread(preset: Preset, nfe: int) -> Preset:
     return replace(preset, levels=tuple(float(level) for level in levels))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def bcm(
     model: BCM,
     degradation: Degradation,
@@ -84,5 +84,5 @@ def bcm(
             return torch.lerp(window, x0, 1 + preset.relaxation)
 
         x = tiled(model, restored, x, tile=tile)
-        x = degradation.project(x, y, out=x)
+        x = degradation.approach(x, y, level, out=x)
     return degradation.settle(x, y, out=x)

@@ -8,17 +8,23 @@ from torch import Tensor
 from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
 
-ORIENTATIONS = ((), (3,), (2,), (2, 3))  # axes mirrored: the flips whose results are averaged
+AXES: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # mirrored
+ORIENTATIONS = tuple((turned, axes) for turned in (False, True) for axes in AXES)
 
 
 def estimated(model: BCM, x: Tensor, t: float, preset: Preset, label: Tensor | None) -> Tensor:
-    """The clean image by the preset's estimator, its mean over `preset.flips` mirrored runs."""
+    """The clean image by the preset's estimator, its mean over `preset.flips` runs.
+
+    Each sees the image in another orientation: mirrored, and from the fifth on transposed too.
+    """
     total = torch.zeros_like(x)
-    for axes in ORIENTATIONS[: preset.flips]:
+    for turned, axes in ORIENTATIONS[: preset.flips]:
         mirrored = x.flip(axes) if axes else x
+        mirrored = mirrored.mT if turned else mirrored
         if preset.estimator == "denoise":
             x0 = model.denoise(mirrored, t, label)
         else:
             x0 = model.jump(mirrored, t, SIGMA_MIN, label)
+        x0 = x0.mT if turned else x0
         total += x0.flip(axes) if axes else x0
     return total.div_(preset.flips)

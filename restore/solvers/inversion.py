@@ -7,9 +7,10 @@
     x   = project(D(x_t, t) or f(x_t, t, 0.002), y)
 
 over falling levels t, two network evaluations each. The amplified noise is that of the image
-itself, so that it comes back to it (Li and He 2024, arXiv 2403.18035, section 4). N keeps what the
-observation leaves open: with fresh = 1 and a mask, the noise of the known pixels is their own, and
-that of the hole is new.
+itself, so that it comes back to it (Li and He 2024, arXiv 2403.18035, section 4): nearer to the
+truth than from fresh noise of the level, and nearer to the start too, whose artefacts it remembers
+as it does its details. N keeps what the observation leaves open: with fresh = 1 and a mask, the
+noise of the known pixels is their own, and that of the hole is new.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from restore.solvers.estimate import estimated
 from restore.tiling import NoiseField, Tile, tiled
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def inversion(
     model: BCM,
     degradation: Degradation,
@@ -68,7 +69,7 @@ def inversion(
         if preset.fresh:
             x_t = renewed(x_t, x, t, preset.fresh, degradation, noise, 2 * step + 1)
         x = tiled(model, restored, x_t, tile=tile)
-        x = degradation.project(x, y, out=x)
+        x = degradation.approach(x, y, t, out=x)
     return degradation.settle(x, y, out=x)
 
 

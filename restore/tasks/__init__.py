@@ -7,13 +7,16 @@ result) and `run.solve` does the rest, alike for all. `generate`, `invert`, `rec
 
 from restore.defaults import DEFAULT_NFE
 from restore.tasks.compare import compare
-from restore.tasks.degrade import compressed, holed, random_mask, reduced
+from restore.tasks.deblur import deblur
+from restore.tasks.degrade import blurred, compressed, holed, random_mask, reduced
+from restore.tasks.denoise import denoise
 from restore.tasks.generate import generate
 from restore.tasks.inpaint import inpaint
 from restore.tasks.interpolate import interpolate
 from restore.tasks.invert import Inversion, invert, reconstruct
 from restore.tasks.jpeg import jpeg
 from restore.tasks.latent import Latent, read_latent
+from restore.tasks.noise import noisy
 from restore.tasks.result import Result
 from restore.tasks.series import Series
 from restore.tasks.settings import Settings
@@ -26,14 +29,18 @@ __all__ = [
     "Result",
     "Series",
     "Settings",
+    "blurred",
     "compare",
     "compressed",
+    "deblur",
+    "denoise",
     "generate",
     "holed",
     "inpaint",
     "interpolate",
     "invert",
     "jpeg",
+    "noisy",
     "random_mask",
     "read_latent",
     "reconstruct",

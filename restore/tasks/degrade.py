@@ -14,6 +14,7 @@ from PIL import Image
 from restore.degradations import Resize
 from restore.errors import RequestError
 from restore.images import Picture, as_picture, check_encodable
+from restore.tasks.kernels import kernel_of
 from restore.tasks.masks import hole_of
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -41,6 +42,21 @@ def reduced(image: Any, scale: float) -> Picture:
     picture = as_picture(image)
     width, height = (max(1, round(side / scale)) for side in picture.size)
     return picture.with_tensor(Resize(picture.pixels.shape[:2], (height, width))(picture.tensor()))
+
+
+def blurred(image: Any, kernel: Any) -> Picture:
+    """The picture convolved with a kernel (see `kernels.kernel_of`), its edges mirrored."""
+    picture, k = as_picture(image), kernel_of(kernel)
+    middle = (k.shape[1] - 1 - k.shape[1] // 2, k.shape[0] - 1 - k.shape[0] // 2)
+    pixels = cv2.filter2D(
+        picture.pixels.astype(np.float32),
+        -1,
+        np.ascontiguousarray(k[::-1, ::-1]),  # OpenCV correlates
+        anchor=middle,
+        borderType=cv2.BORDER_REFLECT,
+    ).reshape(picture.pixels.shape)
+    most = np.iinfo(picture.pixels.dtype).max
+    return replace(picture, pixels=np.rint(pixels.clip(0, most)).astype(picture.pixels.dtype))
 
 
 def holed(image: Any, mask: Any) -> Picture:

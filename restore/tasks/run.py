@@ -23,7 +23,7 @@ from restore.checkpoints import Preset, load
 from restore.degradations import Degradation
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
-from restore.solvers import SOLVERS
+from restore.solvers import SOLVERS, Guided
 from restore.tasks.draws import batch_of, mean_and_spread
 from restore.tasks.grey import Grey
 from restore.tasks.result import Result
@@ -43,7 +43,8 @@ class Problem:
     result, as stored. severity: how badly, in the presets' unit for the task. degradation: A, for
     a preset. observe: y, on a device. start: a first guess (1, 3, H, W), from y. finish: a restored
     picture, with what must be exact put back. proof: metrics of the finished picture against the
-    source. hole: (H, W) bool, upright.
+    source. hole: (H, W) bool, upright. canvas: (width, height) of what is worked on, where that is
+    larger than the result, its top left part.
     """
 
     task: str
@@ -58,6 +59,7 @@ class Problem:
     proof: Callable[[Picture], dict[str, Any]]
     warnings: tuple[str, ...] = ()
     hole: np.ndarray | None = None
+    canvas: tuple[int, int] | None = None
 
 
 def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
@@ -94,7 +96,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         "seed": settings.seed,
         "device": str(model.device),
         "dtype": DTYPES[model.dtype],
-        "tile": max(window_shape(model, *problem.size[::-1], tile_of(settings))),
+        "tile": max(window_shape(model, *worked_on(problem)[::-1], tile_of(settings))),
         "size_in": list(upright(source.size, source)),
         "size_out": list(picture.size),
         "seconds": round(time.perf_counter() - began, 3),
@@ -104,6 +106,8 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     }
     if settings.samples > 1:
         report["samples"] = settings.samples
+    if gradients := sum(preset.gradients for _, preset in shares if isinstance(preset, Guided)):
+        report["gradients"] = settings.samples * gradients
     if settings.blend is not None:
         report["blend"] = settings.blend
     return Result(picture, report, uncertainty)
@@ -116,10 +120,10 @@ def solved(
 
     Each draw is the sum of its presets' results, each by its share.
     """
-    (width, height), tile = problem.size, tile_of(settings)
+    (width, height), tile = worked_on(problem), tile_of(settings)
     label = label_of(model, settings.label)
     y = problem.observe(model.device)
-    batch = batch_of(settings.samples, problem.size, settings.method)
+    batch = batch_of(settings.samples, (width, height), settings.method)
     windows = window_count(model, height, width, tile)
     calls = sum(preset.evaluations // preset.flips for _, preset in shares)
     progress = counted(settings.progress, windows * calls * -(-settings.samples // batch))
@@ -127,7 +131,7 @@ def solved(
     def run(preset: Preset, seeds: Sequence[int]) -> Tensor:
         degradation = problem.degradation(preset)
         start = problem.start(y).to(model.device)
-        assert start.shape[-2:] == (height, width), (start.shape, problem.size)
+        assert start.shape[-2:] == (height, width), (start.shape, width, height)
         return SOLVERS[settings.method](
             model,
             Grey(degradation) if problem.source.grey else degradation,
@@ -149,7 +153,14 @@ def solved(
         return total
 
     seeds = range(settings.seed, settings.seed + settings.samples)
-    return mean_and_spread(draw, seeds, batch)
+    x, spread = mean_and_spread(draw, seeds, batch)
+    columns, rows = map(slice, problem.size)
+    return x[..., rows, columns], None if spread is None else spread[rows, columns]
+
+
+def worked_on(problem: Problem) -> tuple[int, int]:
+    """(width, height) of what goes through the network."""
+    return problem.canvas or problem.size
 
 
 def label_of(model: BCM, label: int | None) -> Tensor | None:

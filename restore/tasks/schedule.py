@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from restore.checkpoints import Checkpoint, Preset, read_catalogue
-from restore.defaults import DEFAULT_NFE
+from restore.defaults import DEFAULT_NFE, METHODS
 from restore.errors import RequestError
 from restore.solvers import PEERS, spread
+from restore.tasks.rules import RULES
 from restore.tasks.settings import Mode, Settings
 from restore.tiling import Tile
 
 DRAW_NOISE = 0.6  # where a preset has none: the mean of draws is as near as one run without noise
 START = 0.1  # of each level, where the method is inversion: the noise that the network amplifies
+ONCE = ("denoise",)  # tasks at one level, where nothing is lifted
 
 
 def schedule(
@@ -21,7 +23,8 @@ def schedule(
     """Of one draw, by the checkpoint's presets; shares of 0 are left out.
 
     Draws need noise, so that a preset without any, as in fidelity mode, gets some. A published
-    method brings its own levels and knows no modes. RequestError where nothing is tuned, or the
+    method brings its own levels and knows no modes; tasks in RULES have theirs by the noise, which
+    `severity` then is. RequestError where nothing is tuned, or the
     method can do neither the task nor with so many evaluations.
     """
     nfe = settings.nfe or DEFAULT_NFE[task]
@@ -36,16 +39,21 @@ def schedule(
 def _published(task: str, settings: Settings, nfe: int) -> Preset:
     method = PEERS[settings.method]
     if task not in method.tasks:
-        able = [name for name, peer in PEERS.items() if task in peer.tasks]
-        raise RequestError(
-            f"the method {settings.method} has no form for {task}: give one of "
-            f"{', '.join(('bcm', 'inversion', *able))}"
-        )
+        raise _formless(task, settings)
     if settings.mode != "fidelity" or settings.blend is not None:
         raise RequestError(
             f"the method {settings.method} has one way alone: leave mode and blend out"
         )
     return method.schedule(nfe, task)
+
+
+def _formless(task: str, settings: Settings) -> RequestError:
+    able = [name for name in METHODS if name not in PEERS or task in PEERS[name].tasks]
+    if task in ONCE:
+        able.remove("inversion")
+    return RequestError(
+        f"the method {settings.method} has no form for {task}: give one of {', '.join(able)}"
+    )
 
 
 def _shares(settings: Settings) -> dict[Mode, float]:
@@ -66,15 +74,25 @@ def _preset(
     if checkpoint is None or task not in checkpoint.presets:
         checkpoint = read_catalogue()["default"]  # nobody tuned the model
 
+    def preset_for(nfe: int) -> Preset:
+        if task not in checkpoint.presets and task in RULES:
+            draws = settings.samples > 1
+            return RULES[task](mode, nfe, 1.0 if severity is None else severity, draws)
+        return checkpoint.preset(task, mode, nfe, severity)
+
     if settings.method == "inversion":
+        if task in ONCE:
+            raise _formless(task, settings)
         if nfe % 2:
             raise RequestError(
                 f"nfe is {nfe}, and the method inversion takes two evaluations at each level, up "
                 "and down: give an even number"
             )
-        tuned = checkpoint.preset(task, mode, nfe // 2, severity)
-        return spread(replace(tuned, flips=1, start=tuned.start or START), nfe)
-    preset = spread(checkpoint.preset(task, mode, nfe, severity), nfe)
+        tuned = preset_for(nfe // 2)
+        sampled = task == "inpaint" and mode == "perceptual"  # what fills the hole is drawn anew
+        fresh = 1.0 if sampled else tuned.fresh
+        return spread(replace(tuned, flips=1, start=tuned.start or START, fresh=fresh), nfe)
+    preset = spread(preset_for(nfe), nfe)
     if settings.samples > 1 and not (preset.noise or preset.start):
         return replace(preset, noise=DRAW_NOISE)
     return preset
