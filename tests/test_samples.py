@@ -34,6 +34,7 @@ from restore.tasks import (
     superres,
 )
 from restore.tasks.draws import mean_and_spread
+from restore.tasks.schedule import schedule
 from restore.tasks.uncertainty import ENDS, as_levels, charted, coloured, scale_end
 from restore.tiling import NoiseField
 
@@ -368,6 +369,16 @@ def test_in_noise_space_the_known_pixels_keep_their_noise_and_the_hole_gets_new(
     assert torch.allclose(found, torch.where(known, x_t, new), atol=1e-6)
     same = renewed(x_t.clone(), x.clone(), 0.7, 0.0, Mask(known), NoiseField(4), 2)
     assert torch.allclose(same, x_t, atol=1e-6)
+
+
+def test_what_fills_a_hole_in_perceptual_mode_comes_of_new_noise():
+    for task in TASKS:
+        for mode in ("fidelity", "perceptual"):
+            settings = Settings(nfe=4, method="inversion", mode=mode)
+            ((share, preset),) = schedule(None, task, settings)
+            assert (share, preset.evaluations) == (1, 4)
+            assert preset.start > 0
+            assert (preset.fresh == 1) == ((task, mode) == ("inpaint", "perceptual"))
 
 
 def test_inversion_needs_a_way_up_and_a_way_down(clean, model):
