@@ -14,7 +14,7 @@ from restore.cli.exits import Commands, interruptible
 from restore.cli.latents import invert, reconstruct
 from restore.cli.manifests import merge
 from restore.cli.options import FLAG
-from restore.cli.restoration import inpaint, jpeg, superres
+from restore.cli.restoration import deblur, denoise, inpaint, jpeg, superres
 from restore.cli.series import generate, interpolate
 from restore.cli.terminal import emit, prepare
 
@@ -101,6 +101,22 @@ app.command(
     ),
 )(superres)
 app.command(
+    rich_help_panel=RESTORE,
+    epilog=_examples(
+        "denoise photo.png",
+        "denoise photos/ --sigma 15 -o clean/",
+        "denoise photo.png --sigma 25 --nfe 8 --reference clean.png --json",
+    ),
+)(denoise)
+app.command(
+    rich_help_panel=RESTORE,
+    epilog=_examples(
+        "deblur photo.png --kernel gaussian:2",
+        "deblur photo.png --kernel motion:15,30 --sigma 2 -o sharp.png",
+        "deblur photos/ --kernel psf.npy -o sharp/",
+    ),
+)(deblur)
+app.command(
     rich_help_panel=TRAVEL,
     epilog=_examples(
         "generate -n 16 -o samples.png",
@@ -137,6 +153,7 @@ app.command(
         "degrade jpeg photo.png --quality 10 -o bad.jpg",
         "degrade inpaint photo.png --missing scratches --mask-out mask.png -o bad.png",
         "degrade superres photo.png --scale 4 -o small.png",
+        "degrade deblur photo.png --kernel motion:15,30 --sigma 2 -o blurred.png",
     ),
 )(degrade)
 app.command(
