@@ -35,7 +35,9 @@ RECORD = [
     "nfe", "seed", "device", "dtype", "tile", "size_in", "size_out", "seconds", "metrics",
     "warnings", "error",
 ]  # fmt: skip
-COMMANDS = ("inpaint", "jpeg", "superres", "degrade", "compare", "models", "env")
+COMMANDS = (
+    "inpaint", "jpeg", "superres", "denoise", "deblur", "degrade", "compare", "models", "env",
+)  # fmt: skip
 MODELS = ("list", "info", "download", "verify", "path", "rm", "convert", "card")
 HOLE = ("inpaint", "clean.png", "--mask", "mask.png")
 HOSTILE = ("[/x].jpg", "[red]a.jpg", "new\nline.jpg", "\x1b[31mred.jpg", "é😀.jpg", "n\udcff.jpg")
@@ -519,8 +521,8 @@ def test_images_come_and_go_through_pipes(run: Run) -> None:
 
 CONVERT = ("models", "convert", "x.pt", "-o", "x.safetensors")
 REFUSED = {
-    "no such option": ["jpeg", "photo.jpg", "--blend", "0.5"],
-    "no such command": ["denoise", "photo.jpg"],
+    "no such option": ["jpeg", "photo.jpg", "--sharpen", "0.5"],
+    "no such command": ["dehaze", "photo.jpg"],
     "no input": ["jpeg"],
     "a mode that is none": ["jpeg", "photo.jpg", "--mode", "pretty"],
     "no evaluation": ["jpeg", "photo.jpg", "--nfe", "0"],
@@ -570,6 +572,13 @@ REFUSED = {
     "another task's option": ["degrade", "jpeg", "clean.png", "--scale", "2"],
     "a JPEG file called PNG": ["degrade", "jpeg", "clean.png", "-o", "out.png"],
     "a seed for a block": ["degrade", "inpaint", "clean.png", "--missing", "block", "--seed", "1"],
+    "a kernel that is none": ["deblur", "clean.png", "--kernel", "swirl:3"],
+    "no kernel": ["deblur", "clean.png"],
+    "noise below nothing": ["denoise", "clean.png", "--sigma=-1"],
+    "nine orientations": ["denoise", "clean.png", "--nfe", "9"],
+    "a method without a form": ["jpeg", "clean.png", "--method", "dps"],
+    "degrading by no kernel": ["degrade", "deblur", "clean.png"],
+    "a seed for a blur alone": ["degrade", "deblur", "clean.png", "--kernel", "box:3", "--seed=1"],
     "removing what is ours": ["models", "rm", "default"],
     "a configuration that is no table": [*CONVERT, "--config", "3"],
     "a configuration that is no JSON": [*CONVERT, "--config", "{"],
@@ -692,6 +701,19 @@ def test_degrade_makes_the_input_of_each_task(run: Run) -> None:
     assert pixels("small.png").shape == (16, 24, 3)
     run("degrade", "inpaint", "clean.png", "--mask", "mask.png", "-o", "grey.png")
     assert (pixels("grey.png")[pixels("mask.png") > 127] == 127).all()
+
+
+def test_what_degrade_did_denoise_and_deblur_undo(run: Run) -> None:
+    for task, *options in (
+        ("denoise", "--sigma", 20),
+        ("deblur", "--kernel", "motion:5,30", "--sigma", 1),
+    ):
+        assert run("degrade", task, "clean.png", *options, "-o", "bad.png", "-y").exit_code == 0
+        assert (pixels("bad.png") != pixels("clean.png")).any()
+        (record,) = records(run(task, "bad.png", *options, "--nfe", 1, "--json", "-y"))
+        assert (record["task"], record["nfe"]) == (task, 1)
+        assert record["metrics"]["sigma"] == options[-1]
+        assert Path(record["output"]).exists()
 
 
 def test_degrade_writes_the_mask_that_it_drew(run: Run) -> None:
