@@ -1,0 +1,159 @@
+"""Figures: what a bench found, on the terminal and in files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from restore.batch import STDOUT
+from restore.cli.options import FLAG, Quiet, Verbose
+from restore.cli.terminal import Terminal, dumped, emit
+from restore.errors import RequestError
+
+if TYPE_CHECKING:
+    from restore.bench import Bench, Line, Table
+
+_written = partial(typer.Option, rich_help_panel="Output")
+
+ROWS = "bcm-bench.jsonl"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where the figures go; the table is on the terminal, or as CSV in what it is piped to."""
+
+    rows: Annotated[
+        str,
+        _written(
+            metavar="FILE|none",
+            help="Where every measurement is kept; the next run does what is missing there",
+        ),
+    ] = ROWS
+    json: Annotated[
+        str | None, _written(metavar="FILE|-", help="All figures, notes and versions as JSON")
+    ] = None
+    csv: Annotated[str | None, _written(metavar="FILE|-", help="The figures as CSV")] = None
+    markdown: Annotated[str | None, _written(metavar="FILE|-", help="The tables, for a README")] = (
+        None
+    )
+    plot: Annotated[
+        str | None,
+        _written(
+            metavar="FILE.svg", help="Quality against evaluations and against seconds, as SVG"
+        ),
+    ] = None
+    html: Annotated[
+        str | None,
+        _written(metavar="FILE", help="Plots and tables as one page that needs nothing else"),
+    ] = None
+    dry_run: Annotated[
+        bool, _written("--dry-run", metavar=FLAG, help="Say what would be measured, and stop")
+    ] = False
+    quiet: Quiet = False
+    verbose: Verbose = False
+
+    @property
+    def files(self) -> list[str]:
+        """What is written at the end. RequestError where two are one, or stdout is a page."""
+        both = {"json": self.json, "csv": self.csv, "markdown": self.markdown}
+        paths = [path for path in (*both.values(), self.plot, self.html) if path is not None]
+        if STDOUT in (self.plot, self.html):
+            raise RequestError("--plot and --html write files: name one")
+        named = [*paths, *([] if self.rows == "none" else [self.rows])]
+        if twice := [path for path in named if named.count(path) > 1]:
+            what = "standard output" if twice[0] == STDOUT else repr(twice[0])
+            raise RequestError(f"{what} can hold one of the outputs: name another for the rest")
+        if self.rows == STDOUT or not self.rows:
+            raise RequestError("--rows is a file that is read and written, or none")
+        return [path for path in paths if path != STDOUT]
+
+    @property
+    def piped(self) -> bool:
+        """Whether standard output is one of the files."""
+        return STDOUT in (self.json, self.csv, self.markdown)
+
+
+def write(written: Written, plan: Bench, lines: Sequence[Line], notes: Sequence[str]) -> None:
+    from restore import bench as benches
+    from restore.images import write_atomically
+
+    facts = _facts(plan)
+    figures = [{**line.flat, "kind": line.kind} for line in lines]
+    scores = [
+        {"exercise": one.exercise.name, "nfe": one.nfe, "best_peer": one.best.method,
+         "ahead_db": round(one.ahead_db, 4)}
+        for one in benches.verdicts(lines)
+    ]  # fmt: skip
+    whole = {"schema": 1, "bench": facts, "lines": figures, "verdicts": scores, "notes": [*notes]}
+    texts = [(written.json, dumped(whole) + "\n"), (written.csv, benches.as_csv(lines)),
+             (written.markdown, benches.as_markdown(lines))]  # fmt: skip
+    for path, text in texts:
+        if path == STDOUT:
+            emit(text.rstrip("\n"))
+        elif path is not None:
+            write_atomically(path, text.encode())
+    if written.plot is not None:
+        write_atomically(written.plot, benches.sheet(lines).encode())
+    if written.html is not None:
+        title = f"Methods side by side on {facts['model']}"
+        write_atomically(written.html, benches.page(title, facts, lines, notes))
+
+
+def _facts(plan: Bench) -> dict[str, str]:
+    """What the figures rest on, in words."""
+    from restore.bench import versions_of
+
+    model = plan.model
+    return {
+        "model": model.checkpoint.name if model.checkpoint else "a model",
+        "model_sha256": model.sha256 or "",
+        "pictures": plan.pictures.title,
+        "seeds": str(1 + max(cell.seed for cell in plan.cells)),
+        "machine": plan.machine,
+        "versions": ", ".join(
+            f"{name} {version}"
+            for name, version in versions_of(plan.perception is not None).items()
+        ),
+    }
+
+
+def show(written: Written, lines: Sequence[Line], terminal: Terminal) -> None:
+    """The tables, on a terminal; as CSV where standard output is piped and holds nothing else."""
+    from restore import bench as benches
+
+    if written.piped:
+        pass
+    elif sys.stdout.isatty():
+        for table in benches.tables(lines):
+            _print(table)
+    else:
+        emit(benches.as_csv(lines).rstrip("\n"))
+    for verdict in benches.verdicts(lines):
+        terminal.say(benches.said(verdict))
+    for note in benches.notes_on(lines):
+        terminal.say(f"note: {note}")
+    for path in written.files:
+        terminal.say(f"written: {path}")
+
+
+def _print(table: Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Shown
+    from rich.text import Text
+
+    shown = Shown(title=table.title, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    for number, name in enumerate(table.head):
+        shown.add_column(name, justify="right" if number else "left", no_wrap=True)
+    for r, (row, kind) in enumerate(zip(table.rows, table.kinds, strict=True)):
+        cells = [
+            Text(cell, style="bold" if (r, c) in table.best or (not c and kind == "ours") else "")
+            for c, cell in enumerate(row)
+        ]
+        shown.add_row(*cells)
+    Console().print(shown)
