@@ -15,11 +15,12 @@ FLOORS = {
     "checkpoints": 3, "journeys": 3, "tiling": 3,
     "solvers": 4,
     "tasks": 5,
-    "training": 6, "batch": 6, "reports": 6,
+    "training": 6, "batch": 6, "reports": 6, "bench": 6,
     "api": 6,
     "cli": 7, "__init__": 8, "__main__": 8,
 }  # fmt: skip
 SAME_FLOOR = {
+    ("bench", "reports"),  # its page is one of theirs
     ("images", "jpegfile"),  # decoders fill in silently what is missing of a JPEG's scans
     ("degradations", "jpegfile"),  # the box is made of a file's tables
     ("journeys", "tiling"),  # a journey goes through images of any size
@@ -28,8 +29,8 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "huggingface_hub": {"checkpoints", "cli"},
-    "PIL": {"images", "jpegfile", "tasks", "reports"},
-    "cv2": {"images", "tasks", "training", "cli"},
+    "PIL": {"images", "jpegfile", "tasks", "reports", "bench"},
+    "cv2": {"images", "tasks", "training", "bench", "cli"},
 }
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from restore.cli import models
+from restore.cli.bench import bench
 from restore.cli.comparison import compare
 from restore.cli.degradation import degrade
 from restore.cli.environment import env
@@ -162,6 +163,15 @@ app.command(
         "compare restored.png clean.png", "compare restored.png clean.png --degraded bad.jpg --json"
     ),
 )(compare)
+app.command(
+    rich_help_panel=TRY,
+    epilog=_examples(
+        "bench",
+        "bench --tasks jpeg,superres-4 --nfe 4,8 --html bench.html --plot bench.svg",
+        "bench --images photos/ --methods ours,ddrm,classical --seeds 3 --csv bench.csv",
+        "bench --size 256 --tasks all --json - | jq .verdicts",
+    ),
+)(bench)
 app.add_typer(
     catalogue,
     name="models",
