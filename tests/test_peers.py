@@ -11,7 +11,7 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.degradations import Blur, Free, Mask, Noise, Resize
 from restore.errors import RequestError
-from restore.networks import Network
+from restore.networks import ADM, Network
 from restore.solvers import PEERS, bcm, gradient
 from restore.solvers.levels import alphas, karras, level_of, quadratic, uniform
 from restore.tiling import NoiseField
@@ -317,3 +317,12 @@ def test_our_own_denoising_is_the_posterior_mean():
     x = bcm(model, Free(), None, y.clone(), Preset((sigma,)), NoiseField(0))
     share = SPREAD**2 / (SPREAD**2 + sigma**2)
     assert torch.allclose(x, (MEAN + share * (y - MEAN)).clamp(-1, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*GUIDED, "ddrm"])
+def test_a_network_with_global_attention_works_in_its_own_windows(name):
+    torch.manual_seed(0)
+    model = BCM(ADM(64, 1, (1, 1), (2,), 16, num_classes=10).eval().requires_grad_(False))
+    x = run(name, model, "inpaint", 4, size=(20, 90), label=torch.tensor([1]))
+    degradation, y, _ = observed("inpaint", 20, 90)
+    assert torch.equal(degradation(x), y)
