@@ -6,6 +6,7 @@ import json
 import math
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -725,6 +726,16 @@ def test_the_command_writes_all_that_is_asked_and_goes_on_where_it_was(
     assert (again.stdout, again.stderr, counted) == (first.stdout, "", [])
 
 
+def test_help_shows_examples_and_loads_no_torch() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from restore.cli import app;"
+        "found = CliRunner().invoke(app, ['bench', '--help']);"
+        "print('$ bcm-restore bench --tasks' in found.stdout, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"]
+
+
 def test_standard_output_holds_data_alone(run: Run) -> None:
     small = ("--tasks", "jpeg-10", "--methods", "decoded")
     result = run(*small, "--json", "-", "--rows", "none")
@@ -754,12 +765,13 @@ def test_a_dry_run_measures_and_writes_nothing(run: Run, counted: list[str]) -> 
         (["--methods", "repaint", "--tasks", "jpeg"], "nothing can be measured"),
         (["--images", "none"], "cannot be listed"),
         (["--json", "-", "--csv", "-"], "standard output can hold one"),
-        (["--json", "a", "--html", "a"], "'a' can hold one"),
+        (["--json", "a", "--html", "./a"], "'a' can hold one"),
         (["--html", "-"], "write files"),
         (["--html", "none/b.html"], "folder that does not exist"),
         (["--html", "clean"], "not a regular file"),
-        (["--rows", "clean"], "no regular file"),
-        (["--rows", "clean/a.png"], "holds something else"),
+        (["--rows", "."], "no regular file"),
+        (["--rows", "clean/rows.jsonl"], "lies among the pictures"),
+        (["--html", "clean/a.png"], "lies among the pictures"),
         (["--tile", "big"], "expected auto, 0 or a number"),
         (["--label", "3"], "no classes"),
     ],

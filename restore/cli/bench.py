@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from restore.batch.inputs import within
 from restore.cli.announcement import expected
 from restore.cli.figures import Written, show, write
 from restore.cli.machine import Machine
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _asked = partial(typer.Option, rich_help_panel="What is measured")
 
 SIZE, NFE = 128, "1,2,4,8"
-FIXED_SECONDS = 0.15  # of a row beside the network: metrics, coding, a classical method
+FIXED_SECONDS = 0.04  # of a row beside the network: metrics, coding, a classical method
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> N
     exercises = benches.exercises(benches.names_in(asked.tasks)) or benches.usual()
     methods = benches.methods_of(benches.names_in(asked.methods))
     _probe(files)
+    _spare(asked, [*files, written.rows])
     if machine.threads:
         torch.set_num_threads(machine.threads)
     pictures = _pictures(asked)
@@ -168,6 +170,12 @@ def _probe(files: Sequence[str]) -> None:
             os.unlink(path)
         elif os.path.islink(path) or not os.path.isfile(path):
             raise RequestError(f"{path!r} is not a regular file and is not overwritten")
+
+
+def _spare(asked: Asked, paths: Sequence[str]) -> None:
+    """RequestError where a file would be written among the pictures."""
+    if asked.images and (inside := [path for path in paths if within(path, [asked.images])]):
+        raise RequestError(f"{inside[0]!r} lies among the pictures: name another place")
 
 
 def _announce(plan: Bench, journal: Journal, terminal: Terminal) -> None:

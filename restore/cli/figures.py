@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restore.batch import STDOUT
+from restore.batch.inputs import identity
 from restore.cli.options import FLAG, Quiet, Verbose
 from restore.cli.terminal import Terminal, dumped, emit
 from restore.errors import RequestError
@@ -60,12 +61,14 @@ class Written:
     @property
     def files(self) -> list[str]:
         """What is written at the end. RequestError where two are one, or stdout is a page."""
-        both = {"json": self.json, "csv": self.csv, "markdown": self.markdown}
-        paths = [path for path in (*both.values(), self.plot, self.html) if path is not None]
+        asked = self.json, self.csv, self.markdown, self.plot, self.html
+        paths = [path for path in asked if path is not None]
         if STDOUT in (self.plot, self.html):
             raise RequestError("--plot and --html write files: name one")
         named = [*paths, *([] if self.rows == "none" else [self.rows])]
-        if twice := [path for path in named if named.count(path) > 1]:
+        places = [path if path == STDOUT else identity(path) for path in named]
+        twice = [path for path, at in zip(named, places, strict=True) if places.count(at) > 1]
+        if twice:
             what = "standard output" if twice[0] == STDOUT else repr(twice[0])
             raise RequestError(f"{what} can hold one of the outputs: name another for the rest")
         if self.rows == STDOUT or not self.rows:
@@ -100,7 +103,7 @@ def write(written: Written, plan: Bench, lines: Sequence[Line], notes: Sequence[
     if written.plot is not None:
         write_atomically(written.plot, benches.sheet(lines).encode())
     if written.html is not None:
-        title = f"Methods side by side on {facts['model']}"
+        title = f"Methods side by side on the network {facts['model']}"
         write_atomically(written.html, benches.page(title, facts, lines, notes))
 
 
