@@ -197,3 +197,33 @@ def test_a_page_that_cannot_be_written_costs_no_picture(run, monkeypatch):
     assert "'page.html' cannot be written: the disk is full" in result.stderr
     assert Path("a.png").exists()
     assert not Path("page.html").exists()
+
+
+def test_an_interrupt_leaves_a_page_of_what_was_done(run, monkeypatch):
+    from restore.cli.tasks import Restorer
+
+    os.mkdir("many")
+    for number in range(4):
+        Path("many", f"{number}.jpg").write_bytes(Path("photo.jpg").read_bytes())
+    make = Restorer.make
+
+    def interrupted(self, job, given, progress):
+        if job.input.path.endswith("2.jpg"):
+            raise KeyboardInterrupt
+        return make(self, job, given, progress)
+
+    monkeypatch.setattr(Restorer, "make", interrupted)
+    assert run("jpeg", "many", "-o", "out", *BOTH).exit_code == 130
+    page = Read()
+    assert page.statuses == ["ok", "ok"]
+    assert page.words[page.words.index("left") + 1] == "2"
+    with Image.open("sheet.png") as sheet:
+        assert sheet.height > 1000
+
+
+def test_a_page_on_standard_output_is_refused_and_its_picture_goes_there(run):
+    assert run("jpeg", "photo.jpg", "--report", "-").exit_code == 2
+    result = CliRunner().invoke(app, ["jpeg", "photo.jpg", "-o", "-", *BOTH])
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout_bytes.startswith(b"\x89PNG")
+    assert Read().images == 2

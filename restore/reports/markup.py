@@ -176,7 +176,7 @@ def data_uri(image: Image.Image, small: bool = False) -> str:
     """The image within the page: PNG where it is of few pixels, else JPEG, or WebP with alpha."""
     kind, options = "jpeg", {"quality": 80 if small else 93, "subsampling": 2 if small else 0}
     if image.width * image.height <= LOSSLESS and not small:
-        kind, options = "png", {"compress_level": 6}
+        kind, options = "png", {"compress_level": 4}
     elif image.mode in ("LA", "RGBA"):
         kind, options = "webp", {"quality": 75 if small else 93}
         image = image.convert("RGBA")

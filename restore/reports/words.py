@@ -101,6 +101,12 @@ def proof(record: Mapping[str, Any]) -> str:
         return f"The known pixels were compared with the given ones: {held}; largest error {worst}."
     if "round_trip_psnr_db" in measured:
         return _journey(record)
+    if record["task"] == "denoise" and measured.get("residual_sigma") is not None:
+        taken, level = measured["residual_sigma"], measured["sigma"]
+        return (
+            f"What was taken away has a standard deviation of {taken:g} levels in 255; the noise "
+            f"was taken to have {level:g}."
+        )
     if record["task"] == "generate":
         return "Drawn from noise alone: there is no given picture to hold the samples to."
     if measured.get("consistency_psnr_db") is None and not measured.get("consistency_exact"):
@@ -145,22 +151,26 @@ def _again(record: Mapping[str, Any]) -> str:
     if task == "superres" and given:
         return f"The result was shrunk again to {_size(given)} pixels, by Pillow's bicubic,"
     if task == "deblur":
-        return "The result was blurred again, with the given kernel,"
+        return "The result was blurred again, with the kernel,"
     return "The result was degraded again in the same way"
 
 
 def _agreement(measured: Mapping[str, Any]) -> str:
     parts = []
     if measured.get("coefficients_kept") is not None:
-        parts.append(f"{_percent(measured['coefficients_kept'])} of the DCT coefficients are equal")
+        parts.append(
+            f"{_percent(measured['coefficients_kept'])} of the known DCT coefficients are equal"
+        )
     decibels = measured.get("consistency_psnr_db")
     if decibels is None:
-        parts.append("both pictures are equal to the last bit")
+        parts.append("both are the same to the last bit")
     else:
         root = 255 * 10 ** (-decibels / 20)
         parts.append(
             f"they agree to {decibels:.2f} dB, a root mean square difference of {root:.2g} in 255"
         )
+    if "residual_sigma" in measured:
+        parts[-1] += f", its noise being taken to be {measured['sigma']:g}"
     return ", and ".join(parts) + "."
 
 
