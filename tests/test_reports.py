@@ -249,8 +249,8 @@ def test_the_region_that_changed_most_is_found_by_hand():
     ("more", "words"),
     [
         ({}, "tables of the given file, and compared with the given one: 99.9987 % of the known "
-             "DCT coefficients are equal, and they agree to 61.23 dB, a root mean square difference "
-             "of 0.22 in 255."),
+             "DCT coefficients are equal, and they agree to 61.23 dB, a root mean square "
+             "difference of 0.22 in 255."),
         ({"metrics": {"consistency_psnr_db": None, "consistency_exact": True,
                       "coefficients_kept": 1.0}}, "100 % of the known DCT coefficients are"),
         ({"metrics": {"consistency_psnr_db": None, "consistency_exact": False}}, "Nothing holds"),
