@@ -32,7 +32,8 @@ def started(out: str) -> int:
     """A fork that runs the batch; its process id."""
     if pid := os.fork():
         return pid
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     from restore.cli import main
 
     sys.argv[1:] = batch(out)

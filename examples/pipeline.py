@@ -1,0 +1,138 @@
+"""How fast the overlapped batch is beside its slowest stage alone, on this machine.
+
+    python examples/pipeline.py                       # jpeg at its default NFE
+    python examples/pipeline.py --nfe 1 --scale 2     # superres: far more to encode than to read
+
+Reading, the network and writing are timed apart, each alone over all files, then the batch as the
+commands run it, one after the other and overlapped. Overlapped, the batch cannot be faster than its
+slowest stage; the last line says how near it comes. It cannot be faster, either, than all its
+computing shared by all cores: so that codecs have a core to run on, the network gets all but one.
+Every figure is the best of some rounds, taken in turn, as other work on the machine only slows.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import restore
+from restore.batch import Ended, Job, Kind, Names, Size, Where, Work, plan, run
+from restore.images import decode, encode, read_bytes, write_atomically
+from restore.tasks import Settings, jpeg, superres
+
+
+class Silent:
+    """A witness who says nothing and counts what failed."""
+
+    failed = 0
+
+    def begins(self, number: int, job: Job) -> None:
+        return None
+
+    def ends(self, number: int, job: Job, ended: Ended) -> None:
+        self.failed += ended.failure is not None
+
+    def emit(self, data: bytes) -> None: ...
+
+
+def photographs(folder: Path, count: int, megapixels: float) -> None:
+    """JPEG files of real content, each another part of it."""
+    from skimage import data
+
+    scene = np.tile(np.concatenate([data.astronaut(), data.astronaut()[::-1]]), (2, 3, 1))
+    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
+    for i in range(count):
+        pixels = np.roll(scene, (37 * i, 91 * i), (0, 1))
+        image = Image.fromarray(pixels).resize((width, width * 3 // 4))
+        image.save(folder / f"{i:03}.jpg", quality=30)
+
+
+def timed(call: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the clock and of all cores."""
+    began, used = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - began, time.process_time() - used
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=24)
+    parser.add_argument("--megapixels", type=float, default=0.25)
+    parser.add_argument("--nfe", type=int)
+    parser.add_argument("--model", default="default", help="a small one makes the codecs matter")
+    parser.add_argument("--scale", type=float, help="superres instead of jpeg")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 1) - 1))
+    parser.add_argument("--workers", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    model, scale = restore.load(arguments.model), arguments.scale
+    settings = Settings(nfe=arguments.nfe)
+
+    def size_out(size: Size) -> Size:
+        return (round(size[0] * scale), round(size[1] * scale)) if scale else size
+
+    def read(job: Job) -> object:
+        data = read_bytes(job.input.path) if job.data is None else job.data
+        picture = decode(data)
+        return picture if scale else data
+
+    def make(job: Job, given: object, progress: object) -> tuple:
+        done = superres(given, scale, model, settings) if scale else jpeg(given, model, settings)
+        return done.picture, done.report
+
+    with tempfile.TemporaryDirectory() as folder:
+        inputs, outputs = Path(folder, "in"), Path(folder, "out")
+        inputs.mkdir()
+        outputs.mkdir()
+        photographs(inputs, arguments.count, arguments.megapixels)
+        kind = Kind("superres" if scale else "jpeg", size_out)
+        planned = plan(Names([str(inputs)]), Where(str(outputs), existing="overwrite"), kind)
+        work = Work({"task": kind.task}, read, make, lambda picture: encode(picture, "PNG"))
+        given = [read(job) for job in planned.jobs]
+        made = [make(job, one, None)[0] for job, one in zip(planned.jobs, given, strict=True)]
+
+        def write() -> None:
+            for job, picture in zip(planned.jobs, made, strict=True):
+                write_atomically(job.output, work.encode(picture))
+
+        def network() -> None:
+            for job, one in zip(planned.jobs, given, strict=True):
+                make(job, one, None)
+
+        def batch(workers: int) -> None:
+            witness = Silent()
+            run(planned, work, witness, threads=workers)
+            assert not witness.failed
+
+        ways: dict[str, Callable[[], object]] = {
+            "reading alone": lambda: [read(job) for job in planned.jobs],
+            "network alone": network,
+            "writing alone": write,
+            "one after the other": lambda: batch(0),
+            "overlapped": lambda: batch(arguments.workers),
+        }
+        found = {name: (float("inf"), float("inf")) for name in ways}
+        for _ in range(arguments.rounds):
+            for name, way in ways.items():
+                found[name] = min(found[name], timed(way))
+
+    print(
+        f"{kind.task}, {arguments.count} images of {arguments.megapixels} megapixels, "
+        f"NFE {arguments.nfe or 'default'}, {model.device}, {os.cpu_count()} cores, "
+        f"{arguments.threads} threads for the network, {arguments.workers} to read and to write"
+    )
+    for name, (seconds, computing) in found.items():
+        print(f"{name:>20}: {seconds:7.2f} s, {computing:7.2f} s of computing")
+    slowest = max(seconds for name, (seconds, _) in found.items() if "alone" in name)
+    print(f"the slowest stage takes {slowest / found['overlapped'][0]:.1%} of the overlapped batch")
+
+
+if __name__ == "__main__":
+    main()
