@@ -120,9 +120,9 @@ def run(
         conduct.terminal.say(f"all {len(plan.jobs)} images; --shard auto would take {share}")
     account = _Account(plan, work, conduct, display)
     display.open()
-    if manifest:
-        manifest.open()
     try:
+        if manifest:
+            manifest.open()
         with account.meter:
             batch.run(
                 plan,
