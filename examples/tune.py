@@ -152,7 +152,7 @@ def neighbours(p: Point, task: str, nfe: int) -> Iterator[tuple[str, list[Point]
     if p.estimator == "jump":
         yield "noise", [replace(p, noise=n) for n in (0.3, 0.6, 0.8, 1.0) if n != p.noise]
         yield "delta", [replace(p, delta=d) for d in (-0.3, -0.15, 0.0, 0.15) if d != p.delta]
-        if nfe % 2 == 0:
+        if nfe % 2 == 0 and task == "inpaint":  # it would amplify a JPEG's artefacts too
             yield "start", [replace(p, start=s) for s in (0.0, 0.1, 0.3) if s != p.start]
     elif nfe > 1:
         yield "flips", [replace(p, flips=k) for k in (1, 2, 4) if nfe % k == 0 and k != p.flips]
