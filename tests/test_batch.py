@@ -265,7 +265,14 @@ def test_an_error_that_must_end_the_run_ends_it():
 
 def entry(path, *, status="ok", settings=SETTINGS, inputs=(), output=None, **record):
     error = {"type": "ImageError", "message": "no"} if status == "failed" else None
-    record = {"status": status, "input": "a.jpg", "seconds": 1.0, "error": error, **record}
+    record = {
+        "status": status,
+        "input": "a.jpg",
+        "output": f"out/{path}",
+        "seconds": 1.0,
+        "error": error,
+        **record,
+    }
     return Entry(path, record, settings, inputs, output)
 
 

@@ -326,6 +326,15 @@ def test_a_share_of_nothing_is_no_failure() -> None:
     assert any("1 for other shards" in result.stderr for result in results)
 
 
+def test_a_report_tells_folders_apart() -> None:
+    names = photos("a.jpg", "b.jpg")
+    for folder in ("one", "two"):
+        jpeg(*names, "-o", folder)
+    jpeg(*names, "-o", "one", "-y")
+    merged = run("report", "merge", f"one/{MANIFEST}", f"two/{MANIFEST}")
+    assert merged.stdout.startswith("4 ok in ")
+
+
 def test_a_report_of_nothing_is_refused() -> None:
     Path("none.jsonl").write_text("{}\n")
     run("report", "merge", "none.jsonl", code=2)

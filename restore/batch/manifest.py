@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -180,12 +180,15 @@ def entries(paths: Iterable[str]) -> Iterator[Entry]:
             raise ResourceError(message) from error
 
 
-def latest(found: Iterable[Entry]) -> dict[str, Entry]:
+def latest(
+    found: Iterable[Entry], key: Callable[[Entry], str] = lambda entry: entry.path
+) -> dict[str, Entry]:
     """The last entry of each output, by time."""
     last: dict[str, Entry] = {}
     for entry in found:
-        if entry.path not in last or entry.when >= last[entry.path].when:
-            last[entry.path] = entry
+        name = key(entry)
+        if name not in last or entry.when >= last[name].when:
+            last[name] = entry
     return last
 
 

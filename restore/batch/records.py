@@ -33,6 +33,8 @@ def is_record(value: Any) -> bool:
     seconds, error = value.get("seconds"), value.get("error")
     if not isinstance(value.get("input"), str | None) or not isinstance(seconds, int | float):
         return False
+    if not isinstance(value.get("output"), str):
+        return False
     if value["status"] != "failed":
         return True
     return isinstance(error, dict) and all(

@@ -36,12 +36,7 @@ MaxPixels = Annotated[
     ),
 ]
 WhereExists = Annotated[
-    Existing,
-    _output(
-        help="Where an output exists: refuse to start, leave it, or replace it. What is left is "
-        "made again where the manifest tells other settings, another model or other inputs, or "
-        "that the file is no longer what was written"
-    ),
+    Existing, _output(help="Where an output exists: refuse to start, leave it, or replace it")
 ]
 
 
@@ -82,7 +77,14 @@ class Files:
             help="Where the result goes; - is standard output",
         ),
     ] = None
-    existing: WhereExists = "error"
+    existing: Annotated[
+        Existing,
+        _output(
+            help="Where an output exists: refuse to start, leave it, or replace it. skip makes "
+            "again what the manifest tells was made by other settings, by another model or of "
+            "other inputs, or has changed since"
+        ),
+    ] = "error"
     yes: Yes = False
     suffix: Annotated[
         str | None,
