@@ -4,7 +4,7 @@
     python examples/recipes.py --photos photos "cycle 0.2" "ema 0.999"
     python examples/recipes.py --photos photos --state runs/default/state.pt --steps 300 ...
 
-Each trains a small network (a sixth of the embedded one's work) from nothing for the same number
+Each trains a small network (a seventh of the embedded one's work) from nothing for the same number
 of steps and patches, or, with --state, goes on from a saved run with its own network. Figures are
 mean PSNR in dB on the central 128×128 pixels of Public 13: denoising sigma 15 and 50 (of 255), and
 the way up to a level and back, in evaluations each way. The last column is the mean gradient of a
@@ -46,8 +46,8 @@ EXPERIMENTS: dict[str, Changes] = {
     "levels: mean -2.2": {"level_mean": -2.2},
     "levels: broad 0.5": {"broad": 0.5},
     "conditioning (t, u)": {"conditioning": "absolute"},
-    "wider and shallower": {"network": {"channels": [40, 80, 128], "blocks": [1, 1], "middle": 1}},
-    "narrower and deeper": {"network": {"channels": [24, 48, 96], "blocks": [2, 2], "middle": 4}},
+    "wider and shallower": {"network": {"channels": [36, 72, 96], "blocks": [1, 1], "middle": 1}},
+    "narrower and deeper": {"network": {"channels": [24, 44, 88], "blocks": [2, 2], "middle": 4}},
     "crop 48": {"crop": 48, "batch": 56},
     "crop 96": {"crop": 96, "batch": 14},
     "ema 0.999": {"ema": 0.999},

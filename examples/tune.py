@@ -157,7 +157,10 @@ def neighbours(p: Point, task: str, nfe: int) -> Iterator[tuple[str, list[Point]
     elif nfe > 1:
         yield "flips", [replace(p, flips=k) for k in (1, 2, 4) if nfe % k == 0 and k != p.flips]
     if p.estimator == "denoise":
-        yield "relaxation", [replace(p, relaxation=r) for r in (0.0, 0.3, 0.6)]
+        yield (
+            "relaxation",
+            [replace(p, relaxation=r) for r in (0.0, 0.3, 0.6, 0.9, 1.3) if r != p.relaxation],
+        )
     if task == "jpeg":
         yield "shrink", [replace(p, shrink=s) for s in (0.5, 0.35, 0.25) if s != p.shrink]
 
