@@ -1,6 +1,6 @@
 """The model card's picture: what both modes make of four degraded details, and the originals.
 
-    python examples/modes.py                             # writes restore/checkpoints/bcm_photo.jpg
+    python examples/modes.py                             # writes examples/modes.jpg
     python examples/modes.py --nfe 4 -o modes.png
 
 Details of Public 13, enlarged twice, each with its PSNR; all but the mode and `--nfe` is as by
@@ -18,7 +18,7 @@ from public13 import public13
 import restore
 from restore import metrics, tasks
 
-CARD = Path(__file__).parents[1] / "restore" / "checkpoints" / "bcm_photo.jpg"
+CARD = Path(__file__).with_name("modes.jpg")
 ROWS = (
     ("chelsea", "jpeg", 10, (70, 60)),
     ("coffee", "superres", 4, (60, 40)),
