@@ -27,6 +27,7 @@ from restore.batch import (
 )
 from restore.batch.manifest import printed
 from restore.batch.pipeline import Failure, Stages, in_turn, overlapped
+from restore.batch.records import kind_of
 from restore.errors import RequestError
 
 SETTINGS = {"nfe": 4, "model_sha256": "a" * 64}
@@ -405,3 +406,11 @@ def test_failures_are_counted_by_kind_without_their_particulars():
         {"kind": "reading: no", "count": 1, "example": "20.jpg"},
     ]
     assert json.dumps(tally.failures())
+
+
+def test_files_of_unknown_kinds_are_one_kind_of_failure_whatever_they_start_with():
+    def unknown(start):
+        return {"stage": "reading", "message": f"of an unknown kind (it starts {start}); no image"}
+
+    kinds = {kind_of(unknown(start)) for start in ("62 61 64 0a", "ff 00 be ef", "de ad 12")}
+    assert kinds == {"reading: of an unknown kind (it starts …); no image"}

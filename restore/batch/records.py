@@ -16,7 +16,9 @@ KEYS = (
     "error",
 )  # fmt: skip
 STATUSES = ("ok", "skipped", "failed")
-PARTICULARS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+(?:[.,]\d+)*")
+PARTICULARS = re.compile(  # names, the bytes that a file starts with, numbers
+    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\b[0-9a-f]{2}(?: [0-9a-f]{2})+\b|\d+(?:[.,]\d+)*"
+)
 
 
 def blank(known: Mapping[str, Any], input: str, output: str, /, **more: Any) -> dict[str, Any]:
