@@ -326,6 +326,11 @@ def test_lpips_is_measured_where_it_is_installed_and_its_absence_told(
         None,
         "LPIPS is left out: the package lpips is not installed",
     )
+    (tmp_path / "lpips.py").write_text("import torchvision.models")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "lpips")
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    assert "the package torchvision is not installed" in bench.perception(False)[1]
     monkeypatch.setitem(sys.modules, "lpips", SimpleNamespace(LPIPS=Distance))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     assert "this is offline" in bench.perception(True)[1]

@@ -76,8 +76,9 @@ def perception(offline: bool) -> tuple[Perception | None, str]:
     """
     try:
         import lpips
-    except ImportError:
-        return None, "LPIPS is left out: the package lpips is not installed"
+    except ImportError as error:  # it needs torchvision, which it may not have found
+        package = (error.name or "lpips").partition(".")[0]
+        return None, f"LPIPS is left out: the package {package} is not installed"
     import torch
 
     backbone = Path(torch.hub.get_dir()) / "checkpoints" / BACKBONE
