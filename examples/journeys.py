@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--nfe", nargs="+", type=int, default=NFES)
     parser.add_argument("--plot", type=Path, help="also draw the table to this SVG file")
     options = parser.parse_args()
-    model = restore.load(options.model, device=options.device)
+    model = restore.load(options.model, device=options.device, exact=True)
     print(f"| level | {' | '.join(f'NFE {nfe}' for nfe in options.nfe)} |")
     print(f"| --- |{' --- |' * len(options.nfe)}")
     series = {}

@@ -1,6 +1,6 @@
 """Fixtures that several rooms share: a tiny model and small photographs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,14 @@ import torch
 from PIL import Image
 
 TINY = {"channels": [8, 8], "blocks": [1], "middle": 1, "features": 8}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_processor() -> Iterator[None]:
+    """One without bf16, wherever the tests run: what auto means is the same everywhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ import pytest
 import torch
 from safetensors import torch as library
 
+import restore
 from restore import checkpoints
 from restore.checkpoints import conversion, files, sources
 from restore.checkpoints.cards import Figure
@@ -508,13 +509,57 @@ def test_a_loaded_model_is_the_file_ready_for_inference(model: Path) -> None:
 
 def test_device_and_dtype_are_used_or_refused(model: Path) -> None:
     assert checkpoints.load(model, device="cpu", dtype="bf16").dtype == torch.bfloat16
-    assert checkpoints.choose_dtype("auto", torch.device("cpu")) == torch.float32
     absent = ["mps", "cuda", "cuda:7"] if not torch.cuda.is_available() else ["cuda:77"]
     for name in ("tpu", "cpu:3", "meta", "auto:1", *absent):
         with pytest.raises(RequestError, match="device"):
             checkpoints.load(model, device=name)
     with pytest.raises(RequestError, match="dtype 'int8'"):
         checkpoints.load(model, device="cpu", dtype="int8")
+
+
+@pytest.mark.parametrize(
+    ("instructions", "dtype"),
+    [
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
+        ({"avx512_f": True, "avx512_bf16": False}, torch.float32),
+        ({"neon": True, "bf16": True}, torch.float32),  # nobody measured that
+        ({}, torch.float32),
+    ],
+)
+def test_auto_is_bf16_where_the_cpu_computes_in_it(
+    model: Path, monkeypatch: pytest.MonkeyPatch, instructions: dict[str, bool], dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions, raising=False)
+    assert checkpoints.load(model, device="cpu").dtype == dtype
+    assert checkpoints.load(model, device="cpu", exact=True).dtype == torch.float32
+    assert checkpoints.load(model, "cpu", "bf16", exact=True).dtype == torch.bfloat16
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert checkpoints.choose_dtype("auto", torch.device("cpu")) == torch.float32
+
+
+def test_where_a_cpu_computes_in_bf16_restorations_do_and_journeys_keep_float32(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    pixels = np.full((16, 16, 3), 128, np.uint8)
+    name = str(model)
+    latent = restore.invert(pixels, model=name, nfe=1)
+    assert restore.jpeg(pixels, model=name, nfe=1).report["dtype"] == "bf16"
+    for report in (
+        latent.report,
+        restore.reconstruct(latent, model=name).report,
+        restore.generate(1, model=name, size=(16, 16)).report,
+        restore.interpolate(pixels, pixels, 2, model=name).report,
+    ):
+        assert report["dtype"] == "fp32"
+
+
+def test_auto_is_float32_where_torch_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert checkpoints.choose_dtype("auto", torch.device("cpu")) == torch.float32
 
 
 def test_one_flipped_bit_in_a_pinned_file_is_found(

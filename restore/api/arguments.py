@@ -49,10 +49,13 @@ def settings_of(
     )
 
 
-def loaded(model: Model) -> BCM | None:
-    """The model of a name or file; one that is loaded stays, None is the embedded default."""
+def loaded(model: Model, *, exact: bool = False) -> BCM | None:
+    """The model of a name or file; one that is loaded stays, None is the embedded default.
+
+    `exact`: in float32, whatever the machine likes best.
+    """
     if isinstance(model, (str, os.PathLike)):
         from restore.checkpoints import load
 
-        return load(os.fspath(model))
+        return load(os.fspath(model), exact=exact)
     return model

@@ -33,7 +33,7 @@ def generate(
     from restore.tasks import generate
 
     settings = settings_of(seed, generator, tile, label)
-    return generate(n, loaded(model), settings, recipe=recipe, size=size)
+    return generate(n, loaded(model, exact=True), settings, recipe=recipe, size=size)
 
 
 def invert(
@@ -58,7 +58,9 @@ def invert(
     from restore.tasks import invert
 
     settings = settings_of(seed, generator, tile, label, nfe)
-    return invert(image, loaded(model), settings, level=level, start=start, refine=refine)
+    return invert(
+        image, loaded(model, exact=True), settings, level=level, start=start, refine=refine
+    )
 
 
 def reconstruct(
@@ -76,7 +78,7 @@ def reconstruct(
     from restore.tasks import reconstruct
 
     settings = settings_of(0, None, tile, None, reference=reference)
-    return reconstruct(latent, loaded(model), settings)
+    return reconstruct(latent, loaded(model, exact=True), settings)
 
 
 def interpolate(
@@ -103,5 +105,12 @@ def interpolate(
 
     settings = settings_of(seed, generator, tile, label, nfe)
     return interpolate(
-        a, b, frames, loaded(model), settings, level=level, start=start, cross_fade=cross_fade
+        a,
+        b,
+        frames,
+        loaded(model, exact=True),
+        settings,
+        level=level,
+        start=start,
+        cross_fade=cross_fade,
     )

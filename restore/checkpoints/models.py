@@ -29,6 +29,7 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     *,
+    exact: bool = False,
     allow_unverified: bool = False,
     offline: bool = False,
     catalogue: str | Path | None = None,
@@ -36,9 +37,10 @@ def load(
     """The model that NAME, FILE.safetensors or hf:OWNER/REPO[/FILE]@REVISION stands for.
 
     `device` is "auto" (CUDA, else MPS, else CPU) or one of them, used or refused. `dtype` is "auto"
-    (bf16 on a GPU that computes in it, else fp32), "fp32", "bf16" or "fp16". The model carries
-    `checkpoint` and `sha256`. RequestError (asked wrongly), CheckpointError (not to be had, not
-    verified, not fitting) or ResourceError (no space, memory or permission).
+    (bf16 where the GPU or the CPU computes in it, else fp32), "fp32", "bf16" or "fp16"; `exact`
+    makes fp32 of auto, for ways to the noise and back, from which bf16 brings back less. The model
+    carries `checkpoint` and `sha256`. RequestError (asked wrongly), CheckpointError (not to be had,
+    not verified, not fitting) or ResourceError (no space, memory or permission).
     """
     import torch
 
@@ -46,7 +48,7 @@ def load(
     from restore.networks import build
 
     place = choose_device(device)
-    kind = choose_dtype(dtype, place)
+    kind = choose_dtype(dtype, place, exact=exact)
     checkpoint, weights = read(
         spec, allow_unverified=allow_unverified, offline=offline, catalogue=catalogue
     )
@@ -136,8 +138,11 @@ def choose_device(name: str = "auto") -> "torch.device":
     return device
 
 
-def choose_dtype(name: str, device: "torch.device") -> "torch.dtype":
-    """auto, fp32, bf16 or fp16 as a dtype; auto is bf16 where the GPU computes in it, else fp32."""
+def choose_dtype(name: str, device: "torch.device", *, exact: bool = False) -> "torch.dtype":
+    """auto, fp32, bf16 or fp16 as a dtype; auto is bf16 where the device computes in it, else fp32.
+
+    `exact` makes fp32 of auto.
+    """
     import torch
 
     names = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -145,8 +150,19 @@ def choose_dtype(name: str, device: "torch.device") -> "torch.dtype":
         return names[name]
     if name != "auto":
         raise RequestError(f"dtype {name!r}: expected auto, {', '.join(names)}")
-    fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if _computes_in_bf16(device) and not exact else torch.float32
+
+
+def _computes_in_bf16(device: "torch.device") -> bool:
+    """Whether convolutions in bf16 are faster there than in float32, and not merely possible."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    instructions = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not say
+    return any(instructions.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _placed(value: "Tensor", device: "torch.device", dtype: "torch.dtype") -> "Tensor":

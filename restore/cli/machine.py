@@ -27,7 +27,11 @@ class Machine:
     ] = "auto"
     dtype: Annotated[
         Literal["auto", "fp32", "bf16", "fp16"],
-        _machine(envvar="BCM_RESTORE_DTYPE", help="auto is bf16 on a GPU that has it, else fp32"),
+        _machine(
+            envvar="BCM_RESTORE_DTYPE",
+            help="auto is bf16 where the GPU or CPU computes in it, fp32 elsewhere and on the way "
+            "to the noise and back",
+        ),
     ] = "auto"
     threads: Annotated[
         int | None,

@@ -167,7 +167,7 @@ def travel(
     if machine.threads:
         torch.set_num_threads(machine.threads)
     device = choose_device(machine.device)
-    dtype = choose_dtype(machine.dtype, device)
+    dtype = choose_dtype(machine.dtype, device, exact=True)
     settings, job = passage.settings, passage.job
     known = {
         "task": passage.task,
@@ -193,6 +193,7 @@ def travel(
             checkpoint,
             str(device),
             machine.dtype,
+            exact=True,
             allow_unverified=source.allow_unverified,
             offline=source.offline,
         )
