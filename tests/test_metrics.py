@@ -68,3 +68,27 @@ def test_a_blurred_image_is_less_sharp():
 def test_other_shapes_and_depths_are_refused():
     with pytest.raises(ValueError, match="one shape and depth"):
         metrics.psnr(images(), images(np.uint16))
+
+
+def test_texture_in_the_wrong_place_is_an_error_that_sharpness_does_not_see():
+    half = np.zeros((64, 64, 3), np.uint8)
+    half[:, :32] = images(size=(64, 32, 3))
+    mirrored = half[:, ::-1].copy()
+    assert metrics.sharpness(mirrored) == pytest.approx(metrics.sharpness(half))
+    assert metrics.texture_error(half, half) == 0
+    assert metrics.texture_error(mirrored, half) > 2
+
+
+def test_texture_of_another_draw_is_as_good():
+    a = images(size=(64, 64, 3))
+    other = np.random.default_rng(1).integers(0, 256, a.shape, np.uint8)
+    flat = np.full_like(a, 128)
+    assert metrics.texture_error(other, a) < 0.1 < metrics.texture_error(flat, a)
+    assert metrics.texture_error(flat, flat // 2) == 0
+    assert metrics.texture_error(a[:5], a[:5]) == 0  # less than a block
+
+
+def test_texture_of_sixteen_bits_is_that_of_eight():
+    a, b = images(size=(32, 32, 3)), images(size=(32, 32, 3))[::-1] // 2
+    wide = [v.astype(np.uint16) * 257 for v in (a, b)]
+    assert metrics.texture_error(*wide) == pytest.approx(metrics.texture_error(a, b))
