@@ -83,7 +83,7 @@ def test_texture_of_another_draw_is_as_good():
     a = images(size=(64, 64, 3))
     other = np.random.default_rng(1).integers(0, 256, a.shape, np.uint8)
     flat = np.full_like(a, 128)
-    assert metrics.texture_error(other, a) < 0.1 < metrics.texture_error(flat, a)
+    assert metrics.texture_error(other, a) < 0.2 < metrics.texture_error(flat, a)
     assert metrics.texture_error(flat, flat // 2) == 0
     assert metrics.texture_error(a[:5], a[:5]) == 0  # less than a block
 
