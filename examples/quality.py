@@ -12,7 +12,8 @@ Each picture goes the user's way: encoded bytes in, 8-bit result out. PSNR and S
 Consistency is the record's own proof: coefficients kept, PSNR of the result shrunk again, or the
 largest error of a known pixel. Sharpness (mean gradient) is that of the result over that of the
 clean picture; blur is a statistic without reference, less that of the clean picture: 1 and 0 are as
-sharp as it was.
+sharp as it was. The texture error compares gradients block by block: 0 is as much texture where it
+was.
 """
 
 import argparse
@@ -57,6 +58,7 @@ class Row:
     seconds: float
     sharpness: float
     blur: float
+    texture: float
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -137,15 +139,16 @@ def measured(task: str, method: str, nfe: int, cases: list[Case], run: Callable)
                 consistency,
                 metrics.sharpness(pixels) / metrics.sharpness(case.clean),
                 metrics.blur(pixels) - metrics.blur(case.clean),
+                metrics.texture_error(pixels, case.clean),
             )
         )
     seconds = (time.perf_counter() - began) / len(cases)
-    psnr, ssim, proof, sharp, blur = zip(*found, strict=True)
+    psnr, ssim, proof, *looks = zip(*found, strict=True)
     held = [p for p in proof if p is not None]
     worst = max if task in ("half", "scratches") else statistics.mean
     consistency = worst(held) if held else None
     return Row(task, method, nfe, statistics.mean(psnr), statistics.mean(ssim), consistency,
-               seconds, statistics.mean(sharp), statistics.mean(blur))  # fmt: skip
+               seconds, *map(statistics.mean, looks))  # fmt: skip
 
 
 def table(model: restore.BCM, options: argparse.Namespace) -> Iterator[Row]:
@@ -201,7 +204,7 @@ def summary(rows: list[Row]) -> Iterator[str]:
     """A Markdown table: each task's strongest simple baseline, then ours."""
     yield (
         "| task | baseline | fidelity, NFE 1 | 2 | 4 | 8 | perceptual, NFE 4 "
-        "| sharpness, blur of both | consistency |"
+        "| sharpness, blur, texture error of both | consistency |"
     )
     yield "|" + " --- |" * 9
     for task in dict.fromkeys(row.task for row in rows):
@@ -212,7 +215,8 @@ def summary(rows: list[Row]) -> Iterator[str]:
         sharp, mean, best = found["perceptual", 4], found["fidelity", 4], found["fidelity", 8]
         cells.append(f"{sharp.psnr:.2f}")
         cells.append(
-            f"{mean.sharpness:.2f} → {sharp.sharpness:.2f}, {mean.blur:+.3f} → {sharp.blur:+.3f}"
+            f"{mean.sharpness:.2f} → {sharp.sharpness:.2f}, {mean.blur:+.3f} → {sharp.blur:+.3f}, "
+            f"{mean.texture:.2f} → {sharp.texture:.2f}"
         )
         proof = {"jpeg": "{:.5f} kept", "superres": "{:.1f} dB"}
         form = proof.get(task.partition("-")[0], "largest error {:.0f}")
@@ -269,8 +273,9 @@ def main() -> None:
         print(f"to level {level:g} in {nfe} and back in {nfe}: {psnr:.2f} dB", flush=True)
     heads = (
         "task", "method", "NFE", "PSNR dB", "SSIM", "consistency", "seconds", "sharpness", "blur",
+        "texture",
     )  # fmt: skip
-    line = "| {:10} | {:21} | {:>3} | {:>7} | {:>6} | {:>11} | {:>7} | {:>9} | {:>6} |"
+    line = "| {:10} | {:21} | {:>3} | {:>7} | {:>6} | {:>11} | {:>7} | {:>9} | {:>6} | {:>7} |"
     print(line.format(*heads))
     rows = []
     earlier = json.loads(options.rows.read_text()) if options.rows else []
@@ -278,7 +283,7 @@ def main() -> None:
         rows.append(row)
         proof = "" if row.consistency is None else f"{row.consistency:.5g}"
         numbers = (f"{row.psnr:.2f}", f"{row.ssim:.4f}", proof, f"{row.seconds:.2f}")
-        sharp = f"{row.sharpness:.2f}", f"{row.blur:+.3f}"
+        sharp = f"{row.sharpness:.2f}", f"{row.blur:+.3f}", f"{row.texture:.3f}"
         print(line.format(row.task, row.method, row.nfe or "", *numbers, *sharp), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
