@@ -34,7 +34,7 @@ from restore.solvers import bcm, spread
 from restore.tasks import compressed, random_mask
 from restore.tasks.fill import fill
 from restore.tasks.masks import thickness
-from restore.tiling import NoiseField
+from restore.tiling import NoiseField, Windowed
 
 SEVERITIES = {
     "jpeg": (10, 20, 40, 80),
@@ -100,7 +100,8 @@ def gradient(x: Tensor) -> Tensor:
 
 
 def score(model: restore.BCM, c: Case, preset: Preset) -> Score:
-    x = bcm(model, c.degradation(preset), c.y, c.start.clone(), preset, NoiseField(0), tile=0)
+    whole = Windowed(model, tile=0)
+    x = bcm(whole, c.degradation(preset), c.y, c.start.clone(), preset, NoiseField(0))
     x = ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     square = (x - c.clean).square()
     if c.hole is not None:

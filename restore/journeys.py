@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
-from restore.tiling import NOISE_CELL, NoiseField, Tile, tiled
+from restore.bcm import SIGMA_MAX, SIGMA_MIN
+from restore.tiling import NOISE_CELL, NoiseField, Windowed
 
 Leg = Sequence[float]
-Progress = Callable[[], object]
 
 RECIPES: dict[str, tuple[Leg, ...]] = {
     "one-step": ((80.0, 0.002),),
@@ -41,21 +39,11 @@ def nfe_of(legs: Sequence[Leg]) -> int:
 
 
 @torch.no_grad()
-def travel(
-    model: BCM,
-    x: Tensor,
-    *legs: Leg,
-    noise: NoiseField,
-    level: float = 0.0,
-    label: Tensor | None = None,
-    tile: Tile = "auto",
-    progress: Progress | None = None,
-) -> Tensor:
+def travel(model: Windowed, x: Tensor, *legs: Leg, noise: NoiseField, level: float = 0.0) -> Tensor:
     """The image x (1, 3, H, W) of noise level `level` at the end of the legs; x is overwritten.
 
-    Leg i takes its fresh noise from step i of `noise`. `label` is (1,) for a class-conditional
-    network. `progress` is called after each window of each jump. ValueError for a leg that begins
-    below the level reached, since noise is added and never taken away, or leaves [0.002, 80].
+    Leg i takes its fresh noise from step i of `noise`. ValueError for a leg that begins below the
+    level reached, since noise is added and never taken away, or leaves [0.002, 80].
     """
     for step, leg in enumerate(legs):
         if not leg or not all(SIGMA_MIN <= t <= SIGMA_MAX for t in leg):
@@ -64,14 +52,7 @@ def travel(
             raise ValueError(f"a leg from {leg[0]:g} cannot follow on level {level:g}")
         add_noise(x, math.sqrt(leg[0] ** 2 - level**2), noise, step)
         for t, u in itertools.pairwise(leg):
-
-            def jumped(window: Tensor, rows, columns, t=t, u=u) -> Tensor:
-                window = model.jump(window, t, u, label)
-                if progress:
-                    progress()
-                return window
-
-            x = tiled(model, jumped, x, tile=tile)
+            x = model.jump(x, t, u, out=x)
         level = leg[-1]
     return x
 
@@ -87,18 +68,15 @@ def add_noise(x: Tensor, amount: float, noise: NoiseField, step: int = 0) -> Ten
 
 
 def generate(
-    model: BCM,
+    model: Windowed,
     size: tuple[int, int],
     legs: Sequence[Leg] = RECIPES["ancestral"],
     *,
     noise: NoiseField,
-    label: Tensor | None = None,
-    tile: Tile = "auto",
-    progress: Progress | None = None,
 ) -> Tensor:
     """A sample (1, 3, H, W) of `size` (width, height): the journey from zeros."""
-    x = torch.zeros(1, 3, size[1], size[0], device=model.device)
-    return travel(model, x, *legs, noise=noise, label=label, tile=tile, progress=progress)
+    x = torch.zeros(1, 3, size[1], size[0], device=model.model.device)
+    return travel(model, x, *legs, noise=noise)
 
 
 def ladder(start: float, level: float, nfe: int) -> Leg:
@@ -115,56 +93,25 @@ def ladder(start: float, level: float, nfe: int) -> Leg:
     return (start, *inner, level)
 
 
-def invert(
-    model: BCM,
-    x: Tensor,
-    levels: Leg,
-    *,
-    noise: NoiseField,
-    label: Tensor | None = None,
-    tile: Tile = "auto",
-    progress: Progress | None = None,
-) -> Tensor:
+def invert(model: Windowed, x: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
     """The latent (1, 3, H, W) of an image x at the last of the rising levels."""
-    x = x.clone()
-    return travel(model, x, levels, noise=noise, label=label, tile=tile, progress=progress)
+    return travel(model, x.clone(), levels, noise=noise)
 
 
-def reconstruct(
-    model: BCM,
-    latent: Tensor,
-    levels: Leg,
-    *,
-    noise: NoiseField,
-    label: Tensor | None = None,
-    tile: Tile = "auto",
-    progress: Progress | None = None,
-) -> Tensor:
+def reconstruct(model: Windowed, latent: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
     """The image (1, 3, H, W) of a latent: down the levels it went up, less the noise of the start.
 
     The noise is known, being that of the seed; taking it away loses less than a last jump below
     the start would.
     """
     down = tuple(reversed(levels))
-    x = travel(
-        model, latent.clone(), down, noise=noise, level=down[0], label=label, tile=tile,
-        progress=progress,
-    )  # fmt: skip
+    x = travel(model, latent.clone(), down, noise=noise, level=down[0])
     return add_noise(x, -down[-1], noise)
 
 
 @torch.no_grad()
 def refine(
-    model: BCM,
-    x: Tensor,
-    latent: Tensor,
-    levels: Leg,
-    times: int,
-    *,
-    noise: NoiseField,
-    label: Tensor | None = None,
-    tile: Tile = "auto",
-    progress: Progress | None = None,
+    model: Windowed, x: Tensor, latent: Tensor, levels: Leg, times: int, *, noise: NoiseField
 ) -> tuple[Tensor, Tensor]:
     """A latent that comes back nearer to x than its own `latent` does, and what it comes back to.
 
@@ -173,14 +120,13 @@ def refine(
     ends where R(I(y)) = x. Of the latents I(y) of `times` such corrections and the first, the
     nearest is taken. Each correction costs a trip up and down.
     """
-    way: Any = {"noise": noise, "label": label, "tile": tile, "progress": progress}
     y = x
-    back = reconstruct(model, latent, levels, **way)
+    back = reconstruct(model, latent, levels, noise=noise)
     best = latent, back
     for _ in range(times):
         y = y + (x - back)
-        latent = invert(model, y, levels, **way)
-        back = reconstruct(model, latent, levels, **way)
+        latent = invert(model, y, levels, noise=noise)
+        back = reconstruct(model, latent, levels, noise=noise)
         if _error(back, x) < _error(best[1], x):
             best = latent, back
     return best

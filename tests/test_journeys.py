@@ -25,7 +25,7 @@ from restore.networks import Network, build
 from restore.tasks import Settings, read_latent
 from restore.tasks.interpolate import between
 from restore.tasks.series import Series, mosaic
-from restore.tiling import NoiseField
+from restore.tiling import NoiseField, Windowed
 
 LEVELS = (0.07, 1.0, 15.0, 80.0)
 Photograph = Callable[..., np.ndarray]
@@ -88,7 +88,7 @@ def calls_of(model: BCM, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, f
 )
 def test_a_recipe_makes_exactly_the_published_calls(exact, monkeypatch, recipe, published):
     calls = calls_of(exact, monkeypatch)
-    journeys.generate(exact, (8, 8), RECIPES[recipe], noise=NoiseField(0))
+    journeys.generate(Windowed(exact), (8, 8), RECIPES[recipe], noise=NoiseField(0))
     assert calls == published
     assert nfe_of(RECIPES[recipe]) == len(published)
 
@@ -97,30 +97,32 @@ def test_a_recipe_makes_exactly_the_published_calls(exact, monkeypatch, recipe, 
 def test_inversion_makes_exactly_the_published_calls(exact, monkeypatch, x, nfe, published):
     calls = calls_of(exact, monkeypatch)
     levels = INVERSIONS[nfe]
-    journeys.invert(exact, x, levels, noise=NoiseField(0))
+    journeys.invert(Windowed(exact), x, levels, noise=NoiseField(0))
     assert calls == published
     calls.clear()
-    journeys.reconstruct(exact, x, levels, noise=NoiseField(0))
+    journeys.reconstruct(Windowed(exact), x, levels, noise=NoiseField(0))
     assert calls == [(u, t) for t, u in reversed(published)]
 
 
 def test_a_leg_first_adds_the_noise_that_is_missing_up_to_its_level(exact):
-    z = travel(exact, torch.zeros(1, 3, 128, 128), (0.5,), (2.0,), noise=NoiseField(3))
+    z = travel(Windowed(exact), torch.zeros(1, 3, 128, 128), (0.5,), (2.0,), noise=NoiseField(3))
     assert float(z.std()) == pytest.approx(2, rel=0.01)
-    again = travel(exact, z.clone(), (2.0,), noise=NoiseField(4), level=2.0)
+    again = travel(Windowed(exact), z.clone(), (2.0,), noise=NoiseField(4), level=2.0)
     assert torch.equal(again, z)
 
 
 def test_generation_starts_from_pure_noise_of_80(exact, monkeypatch):
     calls_of(exact, monkeypatch)
     noise = NoiseField(5)
-    x = journeys.generate(exact, (40, 24), RECIPES["one-step"], noise=noise)
+    x = journeys.generate(Windowed(exact), (40, 24), RECIPES["one-step"], noise=noise)
     assert torch.equal(x, 80 * noise(0, (0, 24), (0, 40)))
 
 
 def test_every_leg_has_noise_of_its_own(exact, monkeypatch):
     calls_of(exact, monkeypatch)
-    x = journeys.generate(exact, (64, 64), ((1.0, 0.002), (1.0, 0.002)), noise=NoiseField(5))
+    x = journeys.generate(
+        Windowed(exact), (64, 64), ((1.0, 0.002), (1.0, 0.002)), noise=NoiseField(5)
+    )
     first = NoiseField(5)(0, (0, 64), (0, 64))
     correlation = torch.corrcoef(torch.stack([(x - first).flatten(), first.flatten()]))
     assert abs(float(correlation[0, 1])) < 0.05
@@ -131,12 +133,12 @@ def test_every_leg_has_noise_of_its_own(exact, monkeypatch):
 )
 def test_legs_that_cannot_be_gone_are_refused(exact, legs):
     with pytest.raises(ValueError, match="leg"):
-        travel(exact, torch.zeros(1, 3, 8, 8), *legs, noise=NoiseField(0))
+        travel(Windowed(exact), torch.zeros(1, 3, 8, 8), *legs, noise=NoiseField(0))
 
 
 def test_generation_of_a_known_distribution_has_its_spread(exact):
     for legs in RECIPES.values():
-        x = journeys.generate(exact, (128, 128), legs, noise=NoiseField(1))
+        x = journeys.generate(Windowed(exact), (128, 128), legs, noise=NoiseField(1))
         assert float(x.std()) == pytest.approx(0.5, rel=0.02)
 
 
@@ -144,19 +146,19 @@ def test_generation_of_a_known_distribution_has_its_spread(exact):
 @pytest.mark.parametrize("nfe", [1, 2, 3])
 def test_a_round_trip_along_a_known_ode_is_exact(exact, x, level, nfe):
     levels = ladder(0.07, level, nfe)
-    z = journeys.invert(exact, x, levels, noise=NoiseField(2))
+    z = journeys.invert(Windowed(exact), x, levels, noise=NoiseField(2))
     gain = math.sqrt((level**2 + 0.25) / (0.07**2 + 0.25))
     start = x + 0.07 * NoiseField(2)(0, (0, 24), (0, 40))
     assert torch.allclose(z, gain * start, rtol=1e-4, atol=1e-4 * gain)
-    back = journeys.reconstruct(exact, z, levels, noise=NoiseField(2))
+    back = journeys.reconstruct(Windowed(exact), z, levels, noise=NoiseField(2))
     assert torch.allclose(back, x, atol=1e-4)
 
 
 @pytest.mark.parametrize("start", [SIGMA_MIN, 0.07, 1.0])
 def test_a_round_trip_to_its_own_start_is_exact_to_rounding_for_any_network(model, x, start):
     levels = ladder(start, start, 2)
-    z = journeys.invert(model, x, levels, noise=NoiseField(2))
-    back = journeys.reconstruct(model, z, levels, noise=NoiseField(2))
+    z = journeys.invert(Windowed(model), x, levels, noise=NoiseField(2))
+    back = journeys.reconstruct(Windowed(model), z, levels, noise=NoiseField(2))
     assert torch.allclose(back, x, atol=1e-5)
 
 
@@ -190,18 +192,18 @@ def test_more_evaluations_bring_the_embedded_network_steadily_nearer(photograph,
 @pytest.mark.parametrize("tile", [16, 40])
 def test_tiles_equal_the_whole(model, tile):
     noise = NoiseField(1)
-    whole = journeys.generate(model, (150, 101), RECIPES["zigzag"], noise=noise, tile=0)
-    parts = journeys.generate(model, (150, 101), RECIPES["zigzag"], noise=noise, tile=tile)
+    whole = journeys.generate(Windowed(model, 0), (150, 101), RECIPES["zigzag"], noise=noise)
+    parts = journeys.generate(Windowed(model, tile), (150, 101), RECIPES["zigzag"], noise=noise)
     assert torch.allclose(parts, whole, atol=1e-4)
     levels = ladder(0.07, 15.0, 2)
-    whole = journeys.invert(model, whole, levels, noise=noise, tile=0)
-    parts = journeys.invert(model, parts, levels, noise=noise, tile=tile)
+    whole = journeys.invert(Windowed(model, 0), whole, levels, noise=noise)
+    parts = journeys.invert(Windowed(model, tile), parts, levels, noise=noise)
     assert torch.allclose(parts, whole, atol=1e-3)
 
 
 def test_a_window_of_a_sample_starts_from_the_same_noise_as_the_larger_sample(exact):
-    large = journeys.generate(exact, (200, 150), noise=NoiseField(1))
-    small = journeys.generate(exact, (90, 70), noise=NoiseField(1))
+    large = journeys.generate(Windowed(exact), (200, 150), noise=NoiseField(1))
+    small = journeys.generate(Windowed(exact), (90, 70), noise=NoiseField(1))
     assert torch.allclose(large[:, :, :70, :90], small)
 
 
@@ -210,11 +212,11 @@ def test_refinement_never_ends_further_off_and_helps_the_embedded_network(photog
     x = Picture(photograph(width=48, height=48)).tensor()
     way = {"noise": NoiseField(0)}
     levels = ladder(0.07, 1.0, 2)
-    z = journeys.invert(model, x, levels, **way)
+    z = journeys.invert(Windowed(model), x, levels, **way)
     errors = []
     for times in (0, 1, 2):
-        latent, back = journeys.refine(model, x, z, levels, times, **way)
-        assert torch.equal(back, journeys.reconstruct(model, latent, levels, **way))
+        latent, back = journeys.refine(Windowed(model), x, z, levels, times, **way)
+        assert torch.equal(back, journeys.reconstruct(Windowed(model), latent, levels, **way))
         errors.append(float((back.clamp(-1, 1) - x).square().mean()))
     assert errors[1] < errors[0] / 4
     assert errors[2] <= errors[1]

@@ -14,7 +14,7 @@ from restore.errors import RequestError
 from restore.networks import ADM, Network
 from restore.solvers import PEERS, bcm, gradient
 from restore.solvers.levels import alphas, karras, level_of, quadratic, uniform
-from restore.tiling import NoiseField
+from restore.tiling import NoiseField, Windowed, window_count
 
 GUIDED = ("dps", "pgdm")
 
@@ -59,9 +59,8 @@ def run(name, model, task, nfe, seed=0, tile=0, size=(40, 56), **options):
     degradation, y, start = observed(task, *size)
     method = PEERS[name]
     preset = method.schedule(nfe, task)
-    return method.solve(
-        model, degradation, y, start, preset, NoiseField(seed), tile=tile, **options
-    )
+    windowed = Windowed(model, tile, **options)
+    return method.solve(windowed, degradation, y, start, preset, NoiseField(seed))
 
 
 EACH = [(name, task) for name, method in PEERS.items() for task in sorted(method.tasks)]
@@ -113,7 +112,7 @@ def test_the_way_back_through_the_network_takes_as_much_as_the_way_there():
     with FlopCounterMode(display=False) as there, torch.no_grad():
         model.denoise(x, 0.3)
     with FlopCounterMode(display=False) as both, torch.no_grad():
-        gradient.pulled_back(model, x, v, 0.3, tile=0, label=None, progress=None)
+        gradient.pulled_back(Windowed(model, 0), x, v, 0.3)
     assert both.get_total_flops() == pytest.approx(2 * there.get_total_flops(), rel=0.02)
 
 
@@ -147,8 +146,6 @@ def test_tiles_and_seeds(name, model):
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("tile", [0, 24])
 def test_progress_is_told_of_every_window_of_every_evaluation(name, model, tile):
-    from restore.tiling import window_count
-
     calls = []
     run(name, model, "inpaint", 7, tile=tile, size=(136, 120), progress=lambda: calls.append(1))
     assert len(calls) == 7 * window_count(model, 136, 120, tile)
@@ -156,9 +153,8 @@ def test_progress_is_told_of_every_window_of_every_evaluation(name, model, tile)
 
 @pytest.mark.parametrize("name", [n for n, m in PEERS.items() if "jpeg" in m.tasks])
 def test_of_a_picture_that_nothing_is_known_of_something_is_made(name, model):
-    x = PEERS[name].solve(
-        model, Free(), None, clean(), PEERS[name].schedule(4, "jpeg"), NoiseField(0)
-    )
+    preset = PEERS[name].schedule(4, "jpeg")
+    x = PEERS[name].solve(Windowed(model), Free(), None, clean(), preset, NoiseField(0))
     assert torch.isfinite(x).all()
 
 
@@ -173,7 +169,7 @@ def test_a_gradient_in_windows_is_that_of_the_whole(size, tile, model):
     whole = model.denoise(padded, 0.4)[:, :, : size[0], : size[1]]
     (wanted,) = torch.autograd.grad(whole, leaf, v)
     with torch.no_grad():
-        found = gradient.pulled_back(model, x, v, 0.4, tile=tile, label=None, progress=None)
+        found = gradient.pulled_back(Windowed(model, tile), x, v, 0.4)
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
@@ -245,7 +241,8 @@ def second_of_pairs_missing(name: str, rho: float, levels: int) -> tuple[float, 
     degradation = Mask(known)
     preset = PEERS[name].schedule(levels * PEERS[name].cost, "inpaint")
     start = torch.full_like(x, MEAN)
-    found = PEERS[name].solve(model, degradation, degradation(x), start, preset, NoiseField(0))
+    y, whole = degradation(x), Windowed(model)
+    found = PEERS[name].solve(whole, degradation, y, start, preset, NoiseField(0))
     assert torch.equal(degradation(found), degradation(x))
     a, b = (found[..., i::2].flatten() - MEAN for i in (0, 1))
     slope = float((a * b).mean() / a.square().mean())
@@ -301,7 +298,7 @@ def test_the_posterior_mean_of_a_reduced_image(name):
     method = PEERS[name]
     preset = method.schedule(30 * method.cost, "superres")
     draws = [
-        method.solve(model, degradation, y, flat.clone(), preset, NoiseField(seed))
+        method.solve(Windowed(model), degradation, y, flat.clone(), preset, NoiseField(seed))
         for seed in range(30)
     ]
     error = torch.stack(draws).mean(0) - wanted
@@ -314,7 +311,7 @@ def test_our_own_denoising_is_the_posterior_mean():
 
     model, sigma = Gaussian(0.0), 0.2
     y = MEAN + torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(7)) / 4
-    x = bcm(model, Free(), None, y.clone(), Preset((sigma,)), NoiseField(0))
+    x = bcm(Windowed(model), Free(), None, y.clone(), Preset((sigma,)), NoiseField(0))
     share = SPREAD**2 / (SPREAD**2 + sigma**2)
     assert torch.allclose(x, (MEAN + share * (y - MEAN)).clamp(-1, 1), atol=1e-6)
 

@@ -4,10 +4,9 @@ import pytest
 import torch
 from test_patch import seeded
 
-from restore import tiling
 from restore.bcm import BCM
 from restore.errors import ImageError, ResourceError
-from restore.tiling import NoiseField, spans, tiled, up_to, window_count, window_shape
+from restore.tiling import NoiseField, Windowed, spans, up_to, window_count, window_shape
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +16,7 @@ def model() -> BCM:
 
 def denoised(model: BCM, x: torch.Tensor, tile) -> torch.Tensor:
     with torch.no_grad():
-        return tiled(model, lambda w, rows, columns: model.denoise(w, 0.4), x.clone(), tile=tile)
+        return Windowed(model, tile).denoise(x, 0.4)
 
 
 @pytest.mark.parametrize("length", [1, 7, 64, 65, 199, 1000, 1003])
@@ -37,13 +36,13 @@ def test_kept_parts_cover_once_and_lie_a_halo_from_every_cut(length, window, hal
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (1, 90), (64, 64), (101, 203), (197, 130)])
 @pytest.mark.parametrize("tile", [16, 40, "auto"])
 def test_a_tiled_run_equals_an_untiled_one(model, size, tile, monkeypatch):
-    monkeypatch.setattr(tiling, "WINDOW_PIXELS", 120 * 120)
+    monkeypatch.setattr("restore.tiling.windows.WINDOW_PIXELS", 120 * 120)
     x = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(3))
     assert torch.allclose(denoised(model, x, tile), denoised(model, x, 0), atol=1e-5)
 
 
 def test_windows_of_an_automatic_tile_stay_within_memory(model, monkeypatch):
-    monkeypatch.setattr(tiling, "WINDOW_PIXELS", 200 * 200)
+    monkeypatch.setattr("restore.tiling.windows.WINDOW_PIXELS", 200 * 200)
     for size in [(8, 8), (2000, 200), (999, 1501)]:
         h, w = window_shape(model, *size, "auto")
         assert h * w <= 200 * 200
@@ -54,11 +53,11 @@ def test_every_window_is_called_once(model):
     calls = []
     x = torch.zeros(1, 3, 100, 150)
 
-    def call(window, rows, columns):
-        calls.append((rows, columns))
-        return window
+    def call(windows, places):
+        calls.extend(places)
+        return windows
 
-    tiled(model, call, x, tile=24)
+    Windowed(model, 24).over(call, x)
     assert len(calls) == len(set(calls)) == window_count(model, 100, 150, 24)
 
 
@@ -89,38 +88,38 @@ def test_memory_that_runs_out_is_met_with_smaller_windows_and_the_same_pixels(mo
     x = torch.randn(1, 3, 64, 500, generator=torch.Generator().manual_seed(3))
     noise, sizes = NoiseField(1), []
 
-    def call(window, rows, columns):
-        sizes.append(window.shape[-1])
-        if window.shape[-1] > limit:
+    def call(windows, places):
+        sizes.append(windows.shape[-1])
+        if windows.shape[-1] > limit:
             raise torch.OutOfMemoryError("no")
-        return model.denoise(window + noise(0, rows, columns), 0.4)
+        return model.denoise(windows + noise.at(0, places, x.device), 0.4)
 
     with torch.no_grad():
         limit = 1000
-        whole = tiled(model, call, x.clone(), tile=0)
+        whole = Windowed(model, 0).over(call, x)
         limit, sizes = 150, []
-        parts = tiled(model, call, x.clone(), tile=200)
+        parts = Windowed(model, 200).over(call, x)
     assert torch.allclose(parts, whole, atol=1e-5)
     assert max(sizes) > limit >= min(sizes)
 
 
 def test_memory_that_never_suffices_is_the_environments_fault(model):
-    def call(window, rows, columns):
+    def call(windows, places):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     with pytest.raises(ResourceError, match="out of memory even in"):
-        tiled(model, call, torch.zeros(1, 3, 500, 500))
+        Windowed(model).over(call, torch.zeros(1, 3, 500, 500))
 
 
 def test_an_overflow_in_low_precision_is_done_again_in_float32():
     model = BCM(seeded().bfloat16())
     seen = []
 
-    def call(window, rows, columns):
+    def call(windows, places):
         seen.append(model.dtype)
-        return window if model.dtype == torch.float32 else window * float("nan")
+        return windows if model.dtype == torch.float32 else windows * float("nan")
 
-    x = tiled(model, call, torch.ones(1, 3, 16, 16))
+    x = Windowed(model).over(call, torch.ones(1, 3, 16, 16))
     assert torch.equal(x, torch.ones(1, 3, 16, 16))
     assert seen == [torch.bfloat16, torch.float32]
     assert model.dtype == torch.bfloat16
@@ -128,4 +127,4 @@ def test_an_overflow_in_low_precision_is_done_again_in_float32():
 
 def test_what_stays_not_finite_is_an_error(model):
     with pytest.raises(ImageError, match="no finite result"):
-        tiled(model, lambda w, rows, columns: w * float("nan"), torch.ones(1, 3, 16, 16))
+        Windowed(model).over(lambda windows, _: windows * float("nan"), torch.ones(1, 3, 16, 16))

@@ -14,19 +14,18 @@ solvers (CM4IR, Garber and Tirer 2024, arXiv 2412.20596).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.solvers.estimate import estimated
 from restore.solvers.inversion import inversion
-from restore.tiling import NoiseField, Range, Tile, tiled
+from restore.tiling import NoiseField, Place, Windowed
 
 
 def spread(preset: Preset, nfe: int) -> Preset:
@@ -48,41 +47,29 @@ def spread(preset: Preset, nfe: int) -> Preset:
 
 @torch.no_grad()
 def bcm(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: object,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (B, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     if preset.start:  # noise is amplified, not added
-        return inversion(
-            model, degradation, y, start, preset, noise, tile=tile, label=label, progress=progress
-        )
+        return inversion(model, degradation, y, start, preset, noise)
     x = start
-    for step, level in enumerate(preset.levels):
+    for step, t in enumerate(preset.levels):
 
-        def restored(
-            window: Tensor, rows: Range, columns: Range, step: int = step, level: float = level
-        ) -> Tensor:
-            x_t = window
+        def restored(x: Tensor, places: Sequence[Place], step: int = step, t: float = t) -> Tensor:
+            x_t = x
             if preset.noise:
-                z = noise(step, rows, columns).to(window.device)
-                x_t = torch.add(window, z, alpha=preset.noise * level)
-            x0 = estimated(model, x_t, (1 + preset.delta) * level, preset, label)
-            if progress:
-                progress()
-            return torch.lerp(window, x0, 1 + preset.relaxation)
+                x_t = torch.add(x, noise.at(step, places, x.device), alpha=preset.noise * t)
+            x0 = estimated(model, x_t, (1 + preset.delta) * t, preset)
+            return torch.lerp(x, x0, 1 + preset.relaxation)
 
-        x = tiled(model, restored, x, tile=tile)
-        x = degradation.approach(x, y, level, out=x)
+        x = model.over(restored, x, out=x)
+        x = degradation.approach(x, y, t, out=x)
     return degradation.settle(x, y, out=x)

@@ -11,44 +11,37 @@ comes to it. The levels are those of Karras et al. from 80 down, as published, w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM, SIGMA_MIN
+from restore.bcm import SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.levels import karras
 from restore.solvers.method import EXACT, Method
-from restore.solvers.prediction import sample
-from restore.tiling import NoiseField, Tile
+from restore.tiling import NoiseField, Windowed
 
 
 @torch.no_grad()
 def cm(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: Any,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     x = start
     for step, t in enumerate(preset.levels):
         x = add_noise(x, math.sqrt(t**2 - SIGMA_MIN**2), noise, step)
-        x = sample(model, x, t, tile=tile, label=label, progress=progress)
+        x = model.jump(x, t, SIGMA_MIN)
         x = degradation.project(x, y, out=x)
     return degradation.settle(x, y, out=x)
 

@@ -15,20 +15,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM
+from restore.bcm import SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.levels import alphas
 from restore.solvers.method import Method
-from restore.solvers.prediction import sample
-from restore.tiling import NoiseField, Tile
+from restore.tiling import NoiseField, Windowed
 
 ETA, ZETA = 0.1, 3.0
 GROWTH = {"inpaint": (150, 0.2), "jpeg": (150, 0.2), "superres": (250, 0.7), "deblur": (75, 0.01)}
@@ -37,26 +35,21 @@ STEPS = 4
 
 @torch.no_grad()
 def cm4ir(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: Any,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     x = add_noise(start, preset.levels[0], noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         told = (1 + preset.delta) * t
-        x0 = sample(model, x, told, tile=tile, label=label, progress=progress).clamp_(-1, 1)
+        x0 = model.jump(x, told, SIGMA_MIN).clamp_(-1, 1)
         minus = torch.sub(x0, x, out=x).div_(t)
         if u or degradation.sigma == 0:
             x0 = degradation.approach(x0, y, 1 / math.sqrt(ZETA), out=x0)

@@ -14,46 +14,38 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.ddrm import stepped
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method
-from restore.solvers.prediction import mean
-from restore.tiling import NoiseField, Tile
+from restore.tiling import NoiseField, Windowed
 
 ETA = 0.85
 
 
 @torch.no_grad()
 def ddnm(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: Any,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     x = add_noise(start, preset.levels[0], noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        x0 = model.denoise(x, t)
         epsilon = x.sub_(x0).div_(t)
         if degradation.sigma:
             x = stepped(x0, epsilon, y, u, degradation, noise, step + 1) if u else x0

@@ -15,46 +15,38 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation, Mask
 from restore.journeys import add_noise
 from restore.solvers.levels import quadratic
 from restore.solvers.method import Method
-from restore.solvers.prediction import mean
-from restore.tiling import NoiseField, Tile
+from restore.tiling import NoiseField, Windowed
 
 LAMBDA, ZETA, HOLE_ZETA = 1.0, 0.1, 1.0
 
 
 @torch.no_grad()
 def diffpir(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: Any,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     zeta = HOLE_ZETA if isinstance(degradation, Mask) else ZETA
     x = add_noise(start, preset.levels[0], noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        x0 = model.denoise(x, t)
         if u or degradation.sigma == 0:
             x0 = degradation.approach(x0, y, t / math.sqrt(LAMBDA), out=x0)
         epsilon = x.sub_(x0).div_(t)

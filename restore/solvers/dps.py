@@ -16,54 +16,44 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM
 from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.gradient import COST, GRADIENT_TILE, pulled_back
 from restore.solvers.levels import uniform
 from restore.solvers.method import LINEAR, Guided, Method
-from restore.solvers.prediction import mean
-from restore.tiling import NoiseField, Tile
+from restore.tiling import NoiseField, Windowed
 
 ZETA, PUBLISHED_STEPS, PUBLISHED_SIZE = 1.0, 1000, 3 * 256 * 256
 
 
 @torch.no_grad()
 def dps(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: Any,
     start: Tensor,
     preset: Guided,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     size = math.sqrt(start.numel() / PUBLISHED_SIZE)
     longest = ZETA * size * PUBLISHED_STEPS / max(preset.gradients, 1)
     x = add_noise(start, preset.levels[0], noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        x0 = model.denoise(x, t)
         onwards = torch.lerp(x0, x, (u / t) ** 2)
         onwards = add_noise(onwards, u * math.sqrt(1 - (u / t) ** 2), noise, step + 1)
         if step < preset.gradients:
             direction, r = descent(degradation, x0, y)
-            gradient = pulled_back(
-                model, x, direction, t, tile=tile, label=label, progress=progress
-            )
+            gradient = pulled_back(model, x, direction, t)
             length = max(float(torch.linalg.vector_norm(gradient)), 1e-12)
             scale = 2 * longest * math.sqrt((1 + t**2) * (1 + u**2)) / max(r, 1e-12)
             onwards.sub_(gradient, alpha=min(scale, r / length))

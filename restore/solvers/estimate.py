@@ -1,30 +1,31 @@
-"""Estimate: the clean image that the network sees in a noisy one."""
+"""Estimate: the clean image that the network sees in noisy windows of one."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM, SIGMA_MIN
+from restore.bcm import SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
+from restore.tiling import Windowed
 
 AXES: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # mirrored
 ORIENTATIONS = tuple((turned, axes) for turned in (False, True) for axes in AXES)
 
 
-def estimated(model: BCM, x: Tensor, t: float, preset: Preset, label: Tensor | None) -> Tensor:
-    """The clean image by the preset's estimator, its mean over `preset.flips` runs.
+def estimated(model: Windowed, x: Tensor, t: float, preset: Preset) -> Tensor:
+    """Of windows x, the clean ones by the preset's estimator, their mean over `preset.flips` runs.
 
-    Each sees the image in another orientation: mirrored, and from the fifth on transposed too.
+    Each sees them in another orientation: mirrored, and from the fifth on transposed too.
     """
     total = torch.zeros_like(x)
     for turned, axes in ORIENTATIONS[: preset.flips]:
         mirrored = x.flip(axes) if axes else x
         mirrored = mirrored.mT if turned else mirrored
         if preset.estimator == "denoise":
-            x0 = model.denoise(mirrored, t, label)
+            x0 = model.model.denoise(mirrored, t, model.label)
         else:
-            x0 = model.jump(mirrored, t, SIGMA_MIN, label)
+            x0 = model.model.jump(mirrored, t, SIGMA_MIN, model.label)
         x0 = x0.mT if turned else x0
         total += x0.flip(axes) if axes else x0
     return total.div_(preset.flips)

@@ -8,41 +8,33 @@ is counted as three network evaluations, and memory is that of one window, at an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restore.bcm import BCM
-from restore.tiling import Range, Tile, tiled, up_to
+from restore.tiling import Place, Windowed, up_to
 
 COST = 3
 GRADIENT_TILE = 384  # what "auto" means here: what is remembered of a window takes a gigabyte
 
 
-def pulled_back(
-    model: BCM,
-    x: Tensor,
-    v: Tensor,
-    t: float,
-    *,
-    tile: Tile,
-    label: Tensor | None,
-    progress: Callable[[], object] | None,
-) -> Tensor:
-    """J(x)ᵀ v of `model.denoise` at level t, both (B, 3, H, W), in v's place.
+def pulled_back(model: Windowed, x: Tensor, v: Tensor, t: float) -> Tensor:
+    """J(x)ᵀ v of the denoiser at level t, both (B, 3, H, W), in v's place.
 
     What a pixel's gradient depends on lies within twice the receptive field, once there and once
     back, so each window is worked with a second margin of its own. A network with global attention
-    gets the gradient of each of its windows, blended. `progress` is called twice a window.
+    gets the gradient of each of its windows, blended. Progress is told of it twice a window.
     """
     height, width = x.shape[-2:]
-    field, stride = model.network.receptive_field, model.network.stride
+    network = model.model.network
+    field, stride = network.receptive_field, network.stride
     margin = 0 if field is None else up_to(field, stride)
     end = None if field is None else (up_to(height, stride), up_to(width, stride))
 
-    def pulled(window: Tensor, rows: Range, columns: Range) -> Tensor:
+    def pulled(window: Tensor, places: Sequence[Place]) -> Tensor:
+        ((rows, columns),) = places
         (top, bottom), (left, right) = (
             (max(start - margin, 0), min(stop + margin, whole) if end else stop)
             for (start, stop), whole in zip((rows, columns), end or (0, 0), strict=True)
@@ -53,15 +45,12 @@ def pulled_back(
         direction = F.pad(given[inside], beyond)
         with torch.enable_grad():
             leaf = known.requires_grad_()
-            x0 = model.denoise(F.pad(leaf, beyond, mode="replicate"), t, label)
+            x0 = model.model.denoise(F.pad(leaf, beyond, mode="replicate"), t, model.label)
             (gradient,) = torch.autograd.grad(x0, leaf, direction)
-        if progress:
-            progress()
-            progress()
         out = F.pad(gradient, beyond)
         return out[
             :, :, rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left
         ].contiguous()  # fmt: skip
 
     given = v.clone()
-    return tiled(model, pulled, v, tile=tile)
+    return model.over(pulled, v, out=v, evaluations=2)

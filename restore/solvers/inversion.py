@@ -16,59 +16,45 @@ noise of the known pixels is their own, and that of the hole is new.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM, SIGMA_MIN
+from restore.bcm import SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.estimate import estimated
-from restore.tiling import NoiseField, Tile, tiled
+from restore.tiling import NoiseField, Place, Windowed
 
 
 @torch.no_grad()
 def inversion(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: object,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (B, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window, twice a level.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     assert preset.start > 0, "nothing to amplify"
     x = start
     for step, t in enumerate(preset.levels):
         s = max(preset.start * t, SIGMA_MIN)
-
-        def amplified(window: Tensor, rows, columns, s=s, t=t) -> Tensor:
-            window = model.jump(window, s, t, label)
-            if progress:
-                progress()
-            return window
-
-        def restored(window: Tensor, rows, columns, t=t) -> Tensor:
-            window = estimated(model, window, (1 + preset.delta) * t, preset, label)
-            if progress:
-                progress()
-            return window
-
-        x_t = x.clone() if preset.fresh else x
-        x_t = tiled(model, amplified, add_noise(x_t, s, noise, 2 * step), tile=tile)
+        x_t = add_noise(x.clone() if preset.fresh else x, s, noise, 2 * step)
+        x_t = model.jump(x_t, s, t, out=x_t)
         if preset.fresh:
             x_t = renewed(x_t, x, t, preset.fresh, degradation, noise, 2 * step + 1)
-        x = tiled(model, restored, x_t, tile=tile)
+
+        def restored(x_t: Tensor, places: Sequence[Place], t: float = t) -> Tensor:
+            return estimated(model, x_t, (1 + preset.delta) * t, preset)
+
+        x = model.over(restored, x_t, out=x_t)
         x = degradation.approach(x, y, t, out=x)
     return degradation.settle(x, y, out=x)
 

@@ -15,53 +15,43 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM
 from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.gradient import COST, GRADIENT_TILE, pulled_back
 from restore.solvers.levels import uniform
 from restore.solvers.method import ALL, Guided, Method
-from restore.solvers.prediction import mean
-from restore.tiling import NoiseField, Tile
+from restore.tiling import NoiseField, Windowed
 
 ETA = 1.0
 
 
 @torch.no_grad()
 def pgdm(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: Any,
     start: Tensor,
     preset: Guided,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     x = add_noise(start, preset.levels[0], noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        x0 = model.denoise(x, t)
         fresh = ETA * u * math.sqrt(1 - (u / t) ** 2)
         onwards = torch.lerp(x0, x, math.sqrt(u**2 - fresh**2) / t)
         onwards = add_noise(onwards, fresh, noise, step + 1)
         if step < preset.gradients:
             direction = degradation.approach(x0, y, t / math.sqrt(1 + t**2)).sub_(x0)
-            gradient = pulled_back(
-                model, x, direction, t, tile=tile, label=label, progress=progress
-            )
+            gradient = pulled_back(model, x, direction, t)
             onwards.add_(gradient, alpha=math.sqrt(1 + u**2))
         x = onwards
     return degradation.settle(x, y, out=x)

@@ -15,48 +15,40 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method
-from restore.solvers.prediction import mean
-from restore.tiling import NoiseField, Tile
+from restore.tiling import NoiseField, Windowed
 
 MOST = 10  # times that a level is gone through
 
 
 @torch.no_grad()
 def repaint(
-    model: BCM,
+    model: Windowed,
     degradation: Degradation,
     y: Any,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
-    *,
-    tile: Tile = "auto",
-    label: Tensor | None = None,
-    progress: Callable[[], object] | None = None,
 ) -> Tensor:
     """The image (1, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations. `progress` is called after
-    each window.
+    Every pixel goes through `preset.evaluations` network evaluations.
     """
     x = add_noise(start, preset.levels[0], noise)
     draws = itertools.count(1)
     for number, t in enumerate(preset.levels):
         after = preset.levels[number + 1 :]
         u = next((level for level in after if level < t), 0.0)
-        x0 = mean(model, x, t, tile=tile, label=label, progress=progress)
+        x0 = model.denoise(x, t)
         if not after:
             x = x0
             break

@@ -21,7 +21,7 @@ from restore.tasks.record import record
 from restore.tasks.run import counted, label_of
 from restore.tasks.series import Series
 from restore.tasks.settings import DEFAULTS, Settings
-from restore.tiling import NoiseField, window_count
+from restore.tiling import NoiseField, Windowed, window_count
 
 SIDE = 256  # pixels of a sample, where the network has no size of its own
 
@@ -41,20 +41,18 @@ def generate(
     """
     began = time.perf_counter()
     check_recipe(recipe, settings)
-    model = model or load("default")
+    model = model or load("default", exact=True)
     width, height = size = size or sample_size(model)
     check_count(count, size, max_pixels)
     label = label_of(model, settings.label)
     legs = RECIPES[recipe]
     windows = window_count(model, height, width, settings.tile)
     progress = counted(settings.progress, windows * nfe_of(legs) * count)
+    windowed = Windowed(model, settings.tile, label, progress)
     blank = Picture(np.broadcast_to(np.uint8(0), (height, width, 3)))
     pictures = []
     for number in range(count):
-        noise = NoiseField(settings.seed + number)
-        x = journey(
-            model, size, legs, noise=noise, label=label, tile=settings.tile, progress=progress
-        )
+        x = journey(windowed, size, legs, noise=NoiseField(settings.seed + number))
         pictures.append(blank.with_tensor(x))
     columns = columns_of(count)
     report = record(

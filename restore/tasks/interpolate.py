@@ -23,7 +23,7 @@ from restore.tasks.record import record
 from restore.tasks.run import counted, label_of, name_of
 from restore.tasks.series import Series, mosaic
 from restore.tasks.settings import DEFAULTS, Settings
-from restore.tiling import NoiseField, window_count
+from restore.tiling import NoiseField, Windowed, window_count
 
 
 def interpolate(
@@ -60,31 +60,28 @@ def interpolate(
     notes = []
     if first.icc != last.icc:
         notes.append("the pictures have two colour profiles; the frames carry none")
-    model = model or load("default")
+    model = model or load("default", exact=True)
     width, height = first.size
     windows = window_count(model, height, width, settings.tile)
-    way: dict[str, Any] = {
-        "noise": NoiseField(settings.seed),
-        "label": label_of(model, settings.label),
-        "tile": settings.tile,
-        "progress": counted(
-            settings.progress, windows * (len(levels) - 1) * (frames + (6 if frames > 2 else 2))
-        ),
-    }
+    trips = frames + (6 if frames > 2 else 2)
+    progress = counted(settings.progress, windows * (len(levels) - 1) * trips)
+    windowed = Windowed(model, settings.tile, label_of(model, settings.label), progress)
+    noise = NoiseField(settings.seed)
 
     def up(picture: Picture) -> Any:
-        return journeys.invert(model, picture.tensor().to(model.device), levels, **way)
+        x = picture.tensor().to(model.device)
+        return journeys.invert(windowed, x, levels, noise=noise)
 
     def back(latent: Any, blank: Picture) -> Picture:
-        return blank.with_tensor(journeys.reconstruct(model, latent, levels, **way))
+        return blank.with_tensor(journeys.reconstruct(windowed, latent, levels, noise=noise))
 
     ends = up(first), up(last)
     shares = [number / (frames - 1) for number in range(frames)]
     pictures = [
         back(journeys.interpolate(*ends, share), between(first, last, share)) for share in shares
     ]
-    trips = likeness(pictures[0], first), likeness(pictures[-1], last)
-    metrics = {"round_trip_psnr_db": min((t["round_trip_psnr_db"] for t in trips), key=_decibels)}
+    sent = likeness(pictures[0], first), likeness(pictures[-1], last)
+    metrics = {"round_trip_psnr_db": min((t["round_trip_psnr_db"] for t in sent), key=_decibels)}
     if frames > 2:
         middle = frames // 2
         fade = between(first, last, shares[middle])

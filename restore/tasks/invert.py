@@ -18,7 +18,7 @@ from restore.tasks.record import record
 from restore.tasks.result import Result
 from restore.tasks.run import counted, decibels, label_of, name_of, rounded, same_kind
 from restore.tasks.settings import DEFAULTS, Settings
-from restore.tiling import NoiseField, window_count
+from restore.tiling import NoiseField, Windowed, window_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +55,17 @@ def invert(
     """
     began = time.perf_counter()
     levels = levels_of(settings, start, level, refine)
-    model = model or load("default")
+    model = model or load("default", exact=True)
     label = label_of(model, settings.label)
     source = as_picture(image, max_pixels=max_pixels)
     width, height = source.size
     trips = 2 + 2 * refine
     windows = window_count(model, height, width, settings.tile)
     progress = counted(settings.progress, windows * trips * (len(levels) - 1))
-    way: dict[str, Any] = {
-        "noise": NoiseField(settings.seed),
-        "label": label,
-        "tile": settings.tile,
-        "progress": progress,
-    }
+    windowed, noise = Windowed(model, settings.tile, label, progress), NoiseField(settings.seed)
     x = source.tensor().to(model.device)
-    z = journeys.invert(model, x, levels, **way)
-    z, back = journeys.refine(model, x, z, levels, refine, **way)
+    z = journeys.invert(windowed, x, levels, noise=noise)
+    z, back = journeys.refine(windowed, x, z, levels, refine, noise=noise)
     picture, notes = carried(source)
     latent = Latent(
         z.cpu(),
@@ -118,7 +113,7 @@ def reconstruct(
         if not isinstance(latent, str | os.PathLike):
             raise RequestError(f"a latent or its file was expected, found {type(latent).__name__}")
         latent = read_latent(latent, max_pixels=max_pixels)
-    model = model or load("default")
+    model = model or load("default", exact=True)
     check_model(latent, model)
     if settings.nfe is not None or settings.label is not None:
         raise RequestError("nfe and label are the latent's own: leave them out")
@@ -132,14 +127,12 @@ def reconstruct(
     jumps = len(latent.levels) - 1
     width, height = latent.size
     windows = window_count(model, height, width, settings.tile)
+    progress = counted(settings.progress, windows * jumps)
     x = journeys.reconstruct(
-        model,
+        Windowed(model, settings.tile, label, progress),
         latent.x.to(model.device),
         latent.levels,
         noise=NoiseField(latent.seed),
-        label=label,
-        tile=settings.tile,
-        progress=counted(settings.progress, windows * jumps),
     )
     picture = latent.picture.with_tensor(x)
     found = {} if reference is None else likeness(picture, reference, "")

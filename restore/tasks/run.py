@@ -30,7 +30,7 @@ from restore.tasks.result import Result
 from restore.tasks.schedule import mode_of, schedule, tile_of
 from restore.tasks.settings import Progress, Settings
 from restore.tasks.uncertainty import as_levels
-from restore.tiling import NoiseField, window_count, window_shape
+from restore.tiling import NoiseField, Windowed, window_count, window_shape
 
 DTYPES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -133,15 +133,12 @@ def solved(
         start = problem.start(y).to(model.device)
         assert start.shape[-2:] == (height, width), (start.shape, width, height)
         return SOLVERS[settings.method](
-            model,
+            Windowed(model, tile, label, progress),
             Grey(degradation) if problem.source.grey else degradation,
             y,
             start.repeat(len(seeds), 1, 1, 1) if len(seeds) > 1 else start,
             preset,
             NoiseField(*seeds),
-            tile=tile,
-            label=label,
-            progress=progress,
         )
 
     def draw(seeds: Sequence[int]) -> Tensor:

@@ -1,0 +1,25 @@
+"""Tiling: a model over an image of any size, in windows of bounded memory.
+
+The same pixels to rounding whatever the windows, where the network's receptive field is bounded;
+the same noise exactly, whatever the network.
+"""
+
+from restore.tiling.noise import NOISE_CELL, NoiseField
+from restore.tiling.spans import Place, Range, Span, spans, up_to
+from restore.tiling.windowed import Windowed
+from restore.tiling.windows import WINDOW_PIXELS, Tile, window_count, window_shape
+
+__all__ = [
+    "NOISE_CELL",
+    "WINDOW_PIXELS",
+    "NoiseField",
+    "Place",
+    "Range",
+    "Span",
+    "Tile",
+    "Windowed",
+    "spans",
+    "up_to",
+    "window_count",
+    "window_shape",
+]
