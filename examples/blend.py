@@ -13,13 +13,13 @@ import argparse
 import statistics
 from pathlib import Path
 
-import lines
 import numpy as np
 from public13 import public13
 from uncertainty import TASKS, restored
 
 import restore
 from restore import metrics
+from restore.bench.plots import Panel, Series, sheet
 
 PROOF = {"jpeg": "coefficients_kept", "superres": "consistency_psnr_db"}
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -39,9 +39,9 @@ def main() -> None:
     model = restore.load(options.model, device=options.device)
     print("| task | blend | NFE | PSNR dB | sharpness | consistency |")
     print("|" + " --- |" * 6)
-    series = {}
-    for task in options.tasks:
-        series[task] = []
+    series = []
+    for number, task in enumerate(options.tasks):
+        points = []
         for blend in options.steps:
             psnr, sharpness, proof, nfe = [], [], [], 0
             for seed, pixels in enumerate(list(public13().values())[: options.images]):
@@ -59,14 +59,16 @@ def main() -> None:
                 nfe = result.report["nfe"]
             worst = (max if "-" not in task else min)(proof)
             point = statistics.mean(sharpness), statistics.mean(psnr)
-            series[task].append(point)
+            points.append((*point, f"blend {blend:g}"))
             print(
                 f"| {task} | {blend:g} | {nfe} | {point[1]:.2f} | {point[0]:.3f} | {worst:.5g} |",
                 flush=True,
             )
+        series.append(Series(task, f"s{number % 10}", points))
     if options.plot:
-        title = "From fidelity to perceptual"
-        lines.write(options.plot, series, title, "sharpness, 1 as the clean picture", "PSNR, dB")
+        title, x = "From fidelity to perceptual", "sharpness, 1 as the clean picture"
+        panel = Panel(title, x, "PSNR, dB", series)
+        options.plot.write_text(sheet([[panel]]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-import lines
 import numpy as np
 from public13 import public13
 
 import restore
+from restore.bench.plots import Panel, Series, sheet
 from restore.defaults import JOURNEY_START
 
 LEVELS = (1.0, 15.0, 80.0)
@@ -48,8 +48,8 @@ def main() -> None:
     model = restore.load(options.model, device=options.device, exact=True)
     print(f"| level | {' | '.join(f'NFE {nfe}' for nfe in options.nfe)} |")
     print(f"| --- |{' --- |' * len(options.nfe)}")
-    series = {}
-    for level in options.levels:
+    series = []
+    for number, level in enumerate(options.levels):
         figures = []
         for nfe in options.nfe:
             found = [
@@ -66,16 +66,17 @@ def main() -> None:
             ]
             figures.append(statistics.mean(found))
         print(f"| {level:g} | {' | '.join(f'{f:.2f}' for f in figures)} |", flush=True)
-        series[f"level {level:g}"] = list(zip(options.nfe, figures, strict=True))
+        points = [(n, f, f"{f:.2f} dB") for n, f in zip(options.nfe, figures, strict=True)]
+        series.append(Series(f"level {level:g}", f"s{number % 10}", points))
     if options.plot:
-        lines.write(
-            options.plot,
-            series,
+        panel = Panel(
             "There and back: what returns, by evaluations",
             "network evaluations each way",
             "PSNR, dB",
-            logarithmic=True,
+            series,
+            "each",
         )
+        options.plot.write_text(sheet([[panel]]), encoding="utf-8")
 
 
 if __name__ == "__main__":

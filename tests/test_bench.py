@@ -516,13 +516,53 @@ def test_tables_say_the_best_network_of_each_nfe_in_bold() -> None:
         row("telea", 40.0, nfe=0),
     ]
     lines = summarised(rows)
-    text = bench.as_markdown(lines)
-    assert "| bcm fidelity |  | **30.00** | 31.00 |" in text
-    assert "| ddrm |  |  | **32.00** |" in text
-    assert "| telea | 40.00 |  |  |" in text
+    (shown,) = bench.tables(lines)
+    assert [list(entry[:4]) for entry in shown.rows] == [
+        ["bcm fidelity", "", "30.00", "31.00"],
+        ["ddrm", "", "", "32.00"],
+        ["telea", "40.00", "", ""],
+    ]
+    assert shown.best == {(0, 2), (1, 3)}
     table = list(csv.DictReader(io.StringIO(bench.as_csv(lines))))
     assert [entry["method"] for entry in table] == ["bcm", "bcm", "ddrm", "telea"]
     assert float(table[2]["masked_psnr_db"]) == 32
+
+
+def test_the_overview_has_a_column_for_each_task_over_its_severities_and_says_who_is_ahead() -> (
+    None
+):
+    def at(severity: str, method: str, psnr: float, nfe: int = 4, **more: Any) -> Row:
+        found = {"psnr_db": psnr, "sharpness": 0.8}
+        return row(method, task="jpeg", severity=severity, nfe=nfe, metrics=found, **more)
+
+    text = bench.as_markdown(
+        summarised([
+            at("10", "decoded", 26.0, 0),
+            at("10", "bcm", 30.0, mode="fidelity"),
+            at("20", "bcm", 32.0, mode="fidelity"),
+            at("20", "bcm", 33.0, 8, mode="fidelity"),
+            at("10", "ddrm", 30.5),
+            at("20", "ddrm", 30.0),
+            at("10", "bcm", 30.0, 8, mode="fidelity"),
+            at("20", "decoded", 27.0, 0),
+            at("20", "ddnm", 30.0),
+        ]),
+        FACTS,
+    )  # fmt: skip
+    table, explained, judged = text.rstrip().split("\n\n")
+    assert table.splitlines() == [
+        "| method | jpeg 10; 20 | sharpness | s |",
+        "| --- | ---: | ---: | ---: |",
+        "| bcm fidelity | **31.00** / **31.50** | 0.80 | 2.00 |",
+        "| ddrm | 30.25 / – | 0.80 | 2.00 |",
+        "| ddnm |  | 0.80 | 2.00 |",  # not measured at every severity
+        "| decoded | 26.50 | 0.80 | 2.00 |",
+    ]
+    assert "at 4 / 8 network evaluations, mean over two" in explained
+    assert judged == (
+        "bcm in fidelity mode is at or above the best peer in 1 of 2 comparisons, by -0.50 to "
+        "+2.00 dB; behind in jpeg-10 at NFE 4 (ddrm, by 0.50 dB)."
+    )
 
 
 # Plots and the page
@@ -553,40 +593,56 @@ QUALITY = {
 
 
 def test_a_plot_marks_every_figure_and_its_names_never_overlap() -> None:
-    for panel in plots.panels(HOLES, lines_of(QUALITY)):
+    ((named, bare),) = bench.panels(lines_of(QUALITY))
+    for panel in (named, bare):
         svg = ElementTree.fromstring(plots.inline(panel))
         titles = [title.text or "" for title in svg.iter() if title.tag.endswith("title")]
         assert len(titles) == 17
         assert sum("bcm fidelity, NFE 4" in title for title in titles) == 1
-        names = [
-            (float(text.attrib["y"]), text.text or "")
+        names = {
+            text.text: float(text.attrib["y"])
             for group in svg.iter()
-            if group.tag.endswith("g") and "series" in group.get("class", "")
+            if group.tag.endswith("g") and "tag" in group.get("class", "").split()
             for text in group
             if text.tag.endswith("text")
-        ]
-        assert {
-            name.rsplit(" ", 1)[0] if name.endswith(".0") else name for _, name in names
-        } == set(QUALITY)
-        places = sorted(place for place, _ in names)
-        assert min(np.diff(places)) >= plots.APART - 0.11
-        assert 0 < places[0] < places[-1] < plots.HEIGHT
+        }
+        assert set(names) == (set(QUALITY) if panel is named else set())
+        places = sorted(names.values())
+        assert all(np.diff(places) >= plots.APART - 0.11)
+        assert all(0 < place < plots.HEIGHT for place in places)
 
 
-def test_what_lies_far_below_is_drawn_on_the_floor_and_told() -> None:
+def test_what_lies_far_below_is_drawn_on_the_floor_and_told_below() -> None:
     quality = {"bcm fidelity": [30.0, 31.0], "ddnm": [29.0, 29.5], "cm": [29.0, 9.0]}
-    panel, _ = plots.panels(HOLES, lines_of(quality))
+    ((panel, _),) = bench.panels(lines_of(quality))
     text = plots.inline(panel)
-    assert "cm 9.0" in text
+    assert ">below: cm 9.0<" in text
     assert len(re.findall(r'<path class="dot"', text)) == 1
     at = plots._up(panel)
     assert at.floor > 20
     assert at.at(31.0) < at.at(30.0) < at.at(29.0) <= plots.HEIGHT - plots.BOTTOM
 
 
+def test_many_that_lie_far_below_are_told_in_lines_that_stay_on_the_page() -> None:
+    peers = {name: [20.0, 9.0] for name in PEERS}
+    ((panel, _),) = bench.panels(lines_of({"bcm fidelity": [30.0, 31.0], "telea": [28.0], **peers}))
+    svg = ElementTree.fromstring(plots.inline(panel))
+    told = [text for text in svg.iter() if text.get("class") == "below"]
+    assert all(name in " ".join(text.text or "" for text in told) for name in PEERS)
+    assert all(len(text.text or "") <= plots.LONGEST for text in told)
+    assert all(float(text.attrib["y"]) < plots.HEIGHT for text in told)
+
+
+def test_an_even_axis_begins_and_ends_at_round_numbers() -> None:
+    line = plots.Series("a", "s0", [(0.31, 1.0, ""), (0.78, 2.0, "")])
+    axis = plots._across(plots.Panel("t", "x", "y", [line]))
+    assert axis.marks == [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    assert axis.at(0.8) - axis.at(0.55) == pytest.approx(axis.at(0.55) - axis.at(0.3))
+
+
 def test_one_figure_alone_can_be_plotted() -> None:
     for quality in ({"bcm fidelity": [30.0]}, {"telea": [20.0]}):
-        ElementTree.fromstring(plots.sheet(lines_of(quality)))
+        ElementTree.fromstring(plots.sheet(bench.panels(lines_of(quality))))
 
 
 class Read(HTMLParser):
@@ -746,7 +802,7 @@ def test_standard_output_holds_data_alone(run: Run) -> None:
     result = run(*small, "--json", "-", "--rows", "none")
     assert json.loads(result.stdout)["lines"][0]["method"] == "decoded"
     assert run(*small, "--csv", "-").stdout.startswith("task,severity,method")
-    assert run(*small, "--markdown", "-").stdout.startswith("**JPEG at quality 10")
+    assert run(*small, "--markdown", "-").stdout.startswith("| method | jpeg 10 |")
     assert Path("bcm-bench.jsonl").is_file()
 
 

@@ -38,7 +38,7 @@ ROOMS = (
     "tiling",
 )
 APART = (  # files in there that no figure depends on
-    "__init__", "cells", "journal", "page", "plots", "summary", "tables",
+    "__init__", "cells", "journal", "overview", "page", "panels", "plots", "summary", "tables",
     "generate", "interpolate", "invert", "latent", "record", "series", "uncertainty",
 )  # fmt: skip
 

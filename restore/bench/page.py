@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 
 from restore.bench.exercises import Exercise
-from restore.bench.plots import inline, panels, style
-from restore.bench.summary import FIELDS, Line, Verdict, by_exercise, verdicts
+from restore.bench.panels import panels
+from restore.bench.plots import inline, style
+from restore.bench.summary import FIELDS, Line, Verdict, verdicts
 from restore.bench.tables import Table, tables
 from restore.reports import document, text
 
@@ -33,10 +34,10 @@ def _body(
             "on the same network at the same number of evaluations, in dB.</p>\n"
         )
         yield _scores(found)
-    figures = tables(lines)
-    for (exercise, some), table in zip(by_exercise(lines).items(), figures, strict=True):
+    for row, table in zip(panels(lines), tables(lines), strict=True):
+        exercise = table.exercise
         yield f'<section id="{text(exercise.name)}">\n<h2>{text(exercise.title)}</h2>\n'
-        plots = "".join(inline(panel) for panel in panels(exercise, some))
+        plots = "".join(map(inline, row))
         yield f'<div class="plots">\n{plots}</div>\n{_grid(table)}</section>\n'
     if notes := list(notes):
         items = "".join(f"<li>{text(note)}</li>\n" for note in notes)

@@ -1,26 +1,26 @@
-"""Plot: quality against evaluations and against seconds, as SVG, with nothing to install.
+"""Plot: lines over one axis, as SVG, with nothing to install.
 
-Light or dark as the reader has it; what a mark stands for is its tooltip. Methods far below the
-rest would leave no room for it: what lies under the floor is drawn on it, as a triangle, and its
-name has its figure beside it.
+Light or dark as the reader has it; what a mark stands for is its tooltip. Lines far below the rest
+would leave no room for these: what lies under the floor is drawn on it, as a triangle, and where a
+line ends there, its name and figure stand below the plot.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from itertools import pairwise
+from typing import Literal
 
-from restore.bench.cells import GROUPS
-from restore.bench.exercises import Exercise
-from restore.bench.summary import Line, by_exercise
-
-WIDTH, HEIGHT = 600, 380
-LEFT, RIGHT, TOP, BOTTOM = 58, 158, 42, 50  # margins; names of series stand on the right
-APART = 15  # pixels between two names
-DEPTH = 1.0  # of the floor under the middle of all marks, in spans from there to the top
+HEIGHT = 340
+LEFT, TOP, BOTTOM = 52, 40, 72  # margins
+SPAN, NAMES, EDGE = 254, 164, 24  # of the axis; of the names right of it, or of nothing there
+APART = 13  # pixels between two names
+DEPTH, LEAST = 0.5, 2.0  # of the floor under ours: in spans from there to the top, and in dB
+LONGEST = 74  # characters of a line below a plot
 Point = tuple[float, float, str]  # x, y, tooltip
 
 
@@ -38,6 +38,26 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """One plot: its axes' names and what is on it.
+
+    scale: of x, logarithmic with a mark at `each` point or at 1, 2, 5, 10, …, or even. named: the
+    series' names beside it; without them, it belongs to a plot of the same series at its left.
+    """
+
+    title: str
+    x: str
+    y: str
+    series: Sequence[Series]
+    scale: Literal["each", "decades", "even"] = "even"
+    named: bool = True
+
+    @property
+    def width(self) -> int:
+        return LEFT + SPAN + (NAMES if self.named else EDGE)
+
+
+@dataclass(frozen=True)
 class Axis:
     """Where a value lies on the page, by `at`, and the values to mark."""
 
@@ -46,76 +66,19 @@ class Axis:
     floor: float = -math.inf
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One plot: its axes' names and what is on it."""
-
-    title: str
-    x: str
-    y: str
-    series: Sequence[Series]
-    doubling: bool = False  # the marks of x are those of the points; else 1, 2, 5, 10
-
-
-def panels(exercise: Exercise, lines: Sequence[Line]) -> list[Panel]:
-    """Quality against NFE, and against seconds, of one exercise."""
-    y = "PSNR in the hole, dB" if exercise.quality == "masked_psnr_db" else "PSNR, dB"
-    by_method: dict[str, list[Line]] = {}
-    for line in lines:
-        by_method.setdefault(line.label, []).append(line)
-    for some in by_method.values():
-        some.sort(key=lambda line: line.nfe)
-
-    def series(x: Callable[[Line], float], level: bool) -> list[Series]:
-        return [
-            Series(
-                label,
-                look(some[0]),
-                [(x(line), line.quality, tooltip(line)) for line in some],
-                level and some[0].nfe == 0,
-            )
-            for label, some in by_method.items()
-        ]
-
-    title, each = exercise.title, "seconds a picture"
-    return [
-        Panel(title, "network evaluations", y, series(lambda n: n.nfe, True), doubling=True),
-        Panel(title, each, y, series(lambda n: max(n.seconds, 1e-4), False)),
-    ]
-
-
-def look(line: Line) -> str:
-    """The classes of a line's marks: a colour for each method, dashes for the perceptual mode."""
-    if line.kind == "classical":
-        return "classic"
-    known = [*GROUPS["ours"], *GROUPS["peers"]]
-    number = known.index(line.method)
-    colour = f"s{number}" if number < 9 else "s8"
-    dashes = " dashed" if line.mode == "perceptual" else ""
-    return f"{colour} {'ours' if line.kind == 'ours' else 'peer'}{dashes}"
-
-
-def tooltip(line: Line) -> str:
-    """All that a mark says when it is pointed at."""
-    parts = [f"{line.label}, NFE {line.nfe}" if line.nfe else line.label]
-    parts.append(f"{line.quality:.2f} dB, {line.seconds:.3g} s a picture")
-    if "ssim" in line.metrics:
-        parts.append(f"SSIM {line.metrics['ssim']:.4f}")
-    return "\n".join(parts)
-
-
-def sheet(lines: Iterable[Line]) -> str:
-    """All plots in one SVG file: a row for each exercise."""
-    rows = [panels(exercise, some) for exercise, some in by_exercise(lines).items()]
-    width, height = 2 * WIDTH, HEIGHT * len(rows)
+def sheet(rows: Sequence[Sequence[Panel]]) -> str:
+    """Plots in one SVG file, in rows."""
+    width, height = max(sum(one.width for one in row) for row in rows), HEIGHT * len(rows)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}">\n<style>\n{style()}</style>\n'
     ]
     for down, row in enumerate(rows):
-        for right, panel in enumerate(row):
-            place = f"translate({right * WIDTH} {down * HEIGHT})"
+        right = 0
+        for panel in row:
+            place = f"translate({right} {down * HEIGHT})"
             parts.append(f'<g transform="{place}">\n{drawn(panel)}</g>\n')
+            right += panel.width
     return "".join([*parts, "</svg>\n"])
 
 
@@ -123,7 +86,7 @@ def inline(panel: Panel) -> str:
     """One plot as an element of a page that has `style`."""
     name = escape(f"{panel.title}: {panel.y} against {panel.x}")
     return (
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">\n'
+        f'<svg class="plot" viewBox="0 0 {panel.width} {HEIGHT}" role="img" aria-label="{name}">\n'
         f"{drawn(panel)}</svg>\n"
     )
 
@@ -136,14 +99,15 @@ def style() -> str:
 def drawn(panel: Panel) -> str:
     """What is inside the SVG of a plot."""
     across, up = _across(panel), _up(panel)
-    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    bottom, right = HEIGHT - BOTTOM, LEFT + SPAN
     parts = [
-        f'<rect class="back" width="{WIDTH}" height="{HEIGHT}"/>\n',
-        _text(LEFT, 24, panel.title, "title"),
-        _text((LEFT + right) / 2, HEIGHT - 12, panel.x, anchor="middle"),
-        f'<g transform="rotate(-90 15 {(TOP + bottom) / 2:g})">'
-        f"{_text(15, (TOP + bottom) / 2, panel.y, anchor='middle')}</g>\n",
+        f'<rect class="back" width="{panel.width}" height="{HEIGHT}"/>\n',
+        _text(LEFT, 23, panel.title, "title"),
+        _text((LEFT + right) / 2, bottom + 34, panel.x, anchor="middle"),
     ]
+    if panel.named:
+        name = _text(13, (TOP + bottom) / 2, panel.y, anchor="middle")
+        parts.append(f'<g transform="rotate(-90 13 {(TOP + bottom) / 2:g})">{name}</g>\n')
     for value in across.marks:
         at = across.at(value)
         parts.append(_line(at, TOP, at, bottom, "rule"))
@@ -152,84 +116,108 @@ def drawn(panel: Panel) -> str:
         parts.append(_line(LEFT, up.at(value), right, up.at(value), "rule"))
         parts.append(_text(LEFT - 7, up.at(value) + 4, f"{value:g}", anchor="end"))
     parts.append(_line(LEFT, bottom, right, bottom, "edge"))
-    ends = {one.name: up.at(_last(one)) for one in panel.series}
-    places = _apart(ends)
     back_to_front = sorted(panel.series, key=lambda one: "ours" in one.look)
-    parts += [_series(one, across, up, places[one.name]) for one in back_to_front]
+    parts += [_series(one, across, up) for one in back_to_front]
+    if panel.named:
+        above = [one for one in panel.series if _end(one) >= up.floor]
+        places = _apart({one.name: up.at(_end(one)) for one in above})
+        parts += [_name(one, across, up, places[one.name]) for one in above]
+        below = [f"{one.name} {_end(one):.1f}" for one in panel.series if _end(one) < up.floor]
+        for number, line in enumerate(_wrapped("below: " + ", ".join(below)) if below else ()):
+            parts.append(_text(LEFT, bottom + 52 + 15 * number, line, "below"))
     return "".join(parts)
 
 
-def _series(one: Series, across: Axis, up: Axis, name_at: float) -> str:
-    right = WIDTH - RIGHT
+def _series(one: Series, across: Axis, up: Axis) -> str:
     parts = [f'<g class="series {one.look}">\n']
     if one.level:
-        _, value, said = one.points[0]
-        x, y = right - 5.0, up.at(value)
-        parts.append(f"<g><title>{escape(said)}</title>{_line(LEFT, y, right, y, 'line')}</g>\n")
-    else:
-        places = [(across.at(x), up.at(y), y, said) for x, y, said in one.points]
-        way = " ".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in places)
-        parts.append(f'<polyline class="line" points="{way}"/>\n')
-        for x, y, value, said in places:
-            mark = _mark(x, y, value < up.floor, one.look == "classic")
-            parts.append(f"<g><title>{escape(said)}</title>{mark}</g>\n")
-        x, y, value, _ = places[-1]
-    parts.append(_line(x + 5, y, right + 9, name_at, "lead"))
-    below = f" {value:.1f}" if value < up.floor else ""
-    parts.append(_text(right + 12, name_at + 4, f"{one.name}{below}"))
+        y, said = up.at(one.points[0][1]), one.points[0][2]
+        line = _line(LEFT, y, LEFT + SPAN, y, "line")
+        return "".join([*parts, f"<g><title>{escape(said)}</title>{line}</g>\n", "</g>\n"])
+    places = [(across.at(x), up.at(y), y, said) for x, y, said in one.points]
+    parts.append(f'<path class="line" d="{_way(places, up.floor)}"/>\n')
+    for x, y, value, said in places:
+        mark = _mark(x, y, value < up.floor, one.look)
+        parts.append(f"<g><title>{escape(said)}</title>{mark}</g>\n")
     return "".join([*parts, "</g>\n"])
 
 
-def _mark(x: float, y: float, below: bool, classical: bool) -> str:
+def _way(places: Sequence[tuple[float, float, float, str]], floor: float) -> str:
+    """From place to place, as far as it lies above the floor."""
+    parts = []
+    for (x, y, a, _), (x2, y2, b, _) in pairwise(places):
+        if max(a, b) <= floor:
+            continue
+        crossing = x + (x2 - x) * (floor - a) / (b - a) if min(a, b) < floor else x
+        x, x2 = (crossing if a < floor else x), (crossing if b < floor else x2)
+        parts.append(f"M{x:.1f} {y:.1f}L{x2:.1f} {y2:.1f}")
+    return "".join(parts)
+
+
+def _name(one: Series, across: Axis, up: Axis, place: float) -> str:
+    right = LEFT + SPAN
+    x = right - 5 if one.level else across.at(one.points[-1][0])
+    lead = _line(x + 5, up.at(_end(one)), right + 9, place, "lead")
+    return f'<g class="tag {one.look}">{lead}{_text(right + 12, place + 4, one.name)}</g>\n'
+
+
+def _mark(x: float, y: float, below: bool, look: str) -> str:
+    r = 4.5 if "ours" in look else 3
     if below:
-        return f'<path class="dot" d="M{x - 5:.1f} {y - 8:.1f}h10l-5 8z"/>'
-    if classical:
-        return f'<rect class="dot" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8"/>'
-    return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+        return f'<path class="dot" d="M{x - r:.1f} {y - 2 * r:.1f}h{2 * r:g}l{-r:g} {2 * r:g}z"/>'
+    if look == "classic":
+        return f'<path class="dot" d="M{x - r:.1f} {y - r:.1f}h{2 * r:g}v{2 * r:g}h{-2 * r:g}z"/>'
+    return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{r:g}"/>'
 
 
-def _last(one: Series) -> float:
+def _end(one: Series) -> float:
     return one.points[-1][1]
 
 
 def _across(panel: Panel) -> Axis:
-    """x, by its logarithm."""
     values = sorted({x for one in panel.series if not one.level for x, _, _ in one.points})
     if not values:
         return Axis(lambda x: float(LEFT), ())
     low, high = values[0], values[-1]
+    first, last = LEFT + 14, LEFT + SPAN - 14
+    if panel.scale == "even":
+        marks = _round(low, high)
+        return Axis(_between(marks[0], marks[-1], first, last), marks)
     marks = values
-    if not panel.doubling:
+    if panel.scale == "decades":
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         steps = [m * 10.0**n for n in decades for m in (1, 2, 5)]
-        marks = [step for step in steps if low / 1.2 <= step <= high * 1.2]
-        marks = marks if len(marks) < 9 else [m for m in marks if math.log10(m) % 1 < 1e-9]
         low, high = low / 1.2, high * 1.2
-    first, last = LEFT + 14, WIDTH - RIGHT - 14
-    length = math.log(high / low)
-
-    def at(x: float) -> float:
-        return first + (last - first) * (math.log(x / low) / length if length else 0.5)
-
-    return Axis(at, marks)
+        marks = [step for step in steps if low <= step <= high]
+        marks = marks if len(marks) < 9 else [m for m in marks if math.log10(m) % 1 < 1e-9]
+    along = _between(math.log(low), math.log(high), first, last)
+    return Axis(lambda x: along(math.log(x)), marks)
 
 
 def _up(panel: Panel) -> Axis:
-    """y, from a floor that leaves the better half room."""
-    values = sorted(y for one in panel.series for _, y, _ in one.points)
-    top, middle = values[-1], values[len(values) // 2]
-    low = max(values[0], middle - DEPTH * max(top - middle, 0.5))
-    raw = (top - low) / 5 or 0.1
+    """y, from a floor that leaves ours room; down to the least where nothing is ours."""
+    values = [y for one in panel.series for _, y, _ in one.points]
+    least, top = min(values), max(values)
+    ours = min((_end(one) for one in panel.series if "ours" in one.look), default=least)
+    marks = _round(max(least, ours - max(DEPTH * (top - ours), LEAST)), top)
+    low = marks[0]
+    at = _between(low, marks[-1], HEIGHT - BOTTOM, TOP)
+    return Axis(lambda y: at(max(y, low)), marks, low)
+
+
+def _between(low: float, high: float, first: float, last: float) -> Callable[[float], float]:
+    """Values from low to high, evenly, to places from first to last; to the middle if all alike."""
+    length = high - low
+    return lambda v: first + (last - first) * ((v - low) / length if length else 0.5)
+
+
+def _round(low: float, high: float) -> list[float]:
+    """Round numbers, evenly spaced, that reach from low or less to high or more."""
+    raw = (high - low) / 5 or 0.1
     step = 10 ** math.floor(math.log10(raw))
     step *= next(factor for factor in (1, 2, 5, 10) if factor * step >= raw)
-    low, high = math.floor(low / step) * step, math.ceil(top / step) * step
-    high = high if high > low else low + step
-    first, last = HEIGHT - BOTTOM, TOP
-
-    def at(y: float) -> float:
-        return first + (last - first) * (max(y, low) - low) / (high - low)
-
-    return Axis(at, [round(low + n * step, 10) for n in range(round((high - low) / step) + 1)], low)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(n * step, 10) for n in range(first, max(last, first + 1) + 1)]
 
 
 def _apart(places: dict[str, float]) -> dict[str, float]:
@@ -238,11 +226,19 @@ def _apart(places: dict[str, float]) -> dict[str, float]:
     below = float(TOP - APART)
     for name, place in sorted(places.items(), key=lambda item: item[1]):
         found[name] = below = max(place, below + APART)
-    floor = HEIGHT - 10.0
+    floor = HEIGHT - BOTTOM + 20.0
     for name in reversed(found):
         found[name] = min(found[name], floor)
         floor = found[name] - APART
     return found
+
+
+def _wrapped(text: str) -> list[str]:
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        lines = [*lines[:-1], longer] if len(longer) <= LONGEST else [*lines, word]
+    return lines
 
 
 def _text(x: float, y: float, text: str, name: str = "", anchor: str = "start") -> str:

@@ -1,4 +1,4 @@
-"""Table: a bench in words: CSV, Markdown, and the cells that a terminal and a page show."""
+"""Table: a bench in words: CSV, and the cells that a terminal and a page show."""
 
 from __future__ import annotations
 
@@ -96,21 +96,6 @@ def as_csv(lines: Iterable[Line]) -> str:
     writer.writeheader()
     writer.writerows(line.flat for line in lines)
     return stream.getvalue()
-
-
-def as_markdown(lines: Sequence[Line]) -> str:
-    """The tables, for a README."""
-    parts = []
-    for table in tables(lines):
-        cells = [
-            [f"**{cell}**" if (r, c) in table.best else cell for c, cell in enumerate(row)]
-            for r, row in enumerate(table.rows)
-        ]
-        rule = ["---", *["---:"] * (len(table.head) - 1)]
-        rows = [table.head, rule, *cells]
-        text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-        parts.append(f"**{table.title}**\n\n{text}\n")
-    return "\n".join(parts)
 
 
 def said(verdict: Verdict) -> str:

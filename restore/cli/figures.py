@@ -39,9 +39,9 @@ class Written:
         str | None, _written(metavar="FILE|-", help="All figures, notes and versions as JSON")
     ] = None
     csv: Annotated[str | None, _written(metavar="FILE|-", help="The figures as CSV")] = None
-    markdown: Annotated[str | None, _written(metavar="FILE|-", help="The tables, for a README")] = (
-        None
-    )
+    markdown: Annotated[
+        str | None, _written(metavar="FILE|-", help="One table of all tasks, for a README")
+    ] = None
     plot: Annotated[
         str | None,
         _written(
@@ -94,14 +94,14 @@ def write(written: Written, plan: Bench, lines: Sequence[Line], notes: Sequence[
     ]  # fmt: skip
     whole = {"schema": 1, "bench": facts, "lines": figures, "verdicts": scores, "notes": [*notes]}
     texts = [(written.json, dumped(whole) + "\n"), (written.csv, benches.as_csv(lines)),
-             (written.markdown, benches.as_markdown(lines))]  # fmt: skip
+             (written.markdown, benches.as_markdown(lines, facts))]  # fmt: skip
     for path, text in texts:
         if path == STDOUT:
             emit(text.rstrip("\n"))
         elif path is not None:
             write_atomically(path, text.encode())
     if written.plot is not None:
-        write_atomically(written.plot, benches.sheet(lines).encode())
+        write_atomically(written.plot, benches.sheet(benches.panels(lines)).encode())
     if written.html is not None:
         title = f"Methods side by side on the network {facts['model']}"
         write_atomically(written.html, benches.page(title, facts, lines, notes))
