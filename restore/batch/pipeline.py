@@ -53,7 +53,7 @@ class Stages(Generic[J]):
 def in_turn(jobs: Iterable[J], stages: Stages[J]) -> None:
     """Every job from its file to its file before the next."""
     for job in jobs:
-        given = _attempted("reading", stages.read, job)
+        given = attempted("reading", stages.read, job)
         if stages.report(job, stages.finish(job, _made(stages, job, given))):
             return
 
@@ -76,7 +76,7 @@ def overlapped(
     ahead: deque[tuple[int, J, Future[Any]]] = deque()
     behind: dict[Future[None], int] = {}
     costs: dict[int, int] = {}  # of what is in flight
-    turns = _Turns(stages.report)
+    turns = Turns(stages.report)
     readers = ThreadPoolExecutor(threads, "bcm-restore-read")
     writers = ThreadPoolExecutor(threads, "bcm-restore-write")
 
@@ -96,7 +96,7 @@ def overlapped(
                 break
             todo.popleft()
             costs[number] = cost
-            ahead.append((number, job, readers.submit(_attempted, "reading", stages.read, job)))
+            ahead.append((number, job, readers.submit(attempted, "reading", stages.read, job)))
 
     try:
         while True:
@@ -124,7 +124,7 @@ def overlapped(
     writers.shutdown()
 
 
-class _Turns(Generic[J]):
+class Turns(Generic[J]):
     """Reports of jobs that end in any order, made in the order of the jobs."""
 
     def __init__(self, report: Callable[[J, Any], bool]) -> None:
@@ -141,14 +141,20 @@ class _Turns(Generic[J]):
                 self._next += 1
                 self.stopped |= self._report(job, ended)
 
+    def hurry(self) -> None:
+        """Report what has ended, though what comes before it has not, as before an early end."""
+        with self._lock:
+            for number in sorted(self._waiting):
+                self._report(*self._waiting.pop(number))
+
 
 def _made(stages: Stages[J], job: J, given: Any) -> Any:
     if isinstance(given, Failure):
         return given
-    return _attempted("restoring", stages.make, job, given)
+    return attempted("restoring", stages.make, job, given)
 
 
-def _attempted(stage: str, call: Callable[..., Any], *arguments: Any) -> Any:
+def attempted(stage: str, call: Callable[..., Any], *arguments: Any) -> Any:
     """What a stage gives, or its failure."""
     began = time.perf_counter()
     try:
