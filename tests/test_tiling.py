@@ -1,12 +1,25 @@
 """Tiling: windows equal the whole, noise belongs to the absolute pixel."""
 
+import math
+from types import SimpleNamespace
+
 import pytest
 import torch
 from test_patch import seeded
 
 from restore.bcm import BCM
 from restore.errors import ImageError, ResourceError
-from restore.tiling import NoiseField, Windowed, spans, up_to, window_count, window_shape
+from restore.networks import ADM
+from restore.tiling import (
+    NoiseField,
+    Windowed,
+    pixels_at_once,
+    spans,
+    up_to,
+    window_count,
+    window_shape,
+)
+from restore.tiling.windows import windows_at_once
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +92,13 @@ def test_noise_is_standard_normal_and_its_cells_are_independent():
         assert float(correlation.abs().max()) < 0.05
 
 
+def test_noise_without_chroma_is_grey_and_as_bright():
+    coloured, grey = (NoiseField(0, chroma=c)(0, (0, 256), (0, 256)) for c in (1.0, 0.0))
+    assert torch.allclose(grey, coloured.mean(dim=1, keepdim=True).expand(1, 3, -1, -1))
+    half = NoiseField(0, chroma=0.5)(0, (0, 256), (0, 256))
+    assert torch.allclose(half, (coloured + grey) / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize("seed", [0, -1, 2**62, 2**64 + 5])
 def test_any_integer_is_a_seed(seed):
     assert torch.isfinite(NoiseField(seed)(0, (0, 4), (0, 4))).all()
@@ -128,3 +148,119 @@ def test_an_overflow_in_low_precision_is_done_again_in_float32():
 def test_what_stays_not_finite_is_an_error(model):
     with pytest.raises(ImageError, match="no finite result"):
         Windowed(model).over(lambda windows, _: windows * float("nan"), torch.ones(1, 3, 16, 16))
+
+
+# Several windows together
+
+
+def noisy_call(model, noise, seen):
+    def call(windows, places):
+        seen.append(len(places))
+        z = noise.at(1, places, windows.device)
+        return model.denoise(windows + z, 0.4, None)
+
+    return call
+
+
+@pytest.mark.parametrize("seeds", [(7,), (7, 8, 9)])
+@pytest.mark.parametrize("batch", [2, 3, 100])
+@pytest.mark.parametrize("size", [(101, 203), (40, 300), (7, 5)])
+def test_windows_together_give_what_each_gives_alone(model, size, batch, seeds):
+    x = torch.randn(len(seeds), 3, *size, generator=torch.Generator().manual_seed(3))
+    noise, alone, together = NoiseField(*seeds), [], []
+    with torch.no_grad():
+        one = Windowed(model, 16, batch=1).over(noisy_call(model, noise, alone), x)
+        some = Windowed(model, 16, batch=batch).over(noisy_call(model, noise, together), x)
+    assert torch.allclose(some, one, atol=1e-5)
+    count = window_count(model, *size, 16)
+    assert alone == [1] * count
+    assert sum(together) == count
+    assert len(together) == -(-count // batch)
+
+
+def test_windows_together_of_a_network_with_attention_too():
+    torch.manual_seed(0)
+    model = BCM(ADM(64, 1, (1, 1), (2,), 16, num_classes=None).eval().requires_grad_(False))
+    x = torch.randn(2, 3, 70, 150, generator=torch.Generator().manual_seed(3))
+    one = Windowed(model, batch=1).denoise(x, 0.4)
+    calls = []
+    some = Windowed(model, batch=4, progress=lambda: calls.append(1)).denoise(x, 0.4)
+    assert torch.allclose(some, one, atol=1e-5)
+    assert len(calls) == window_count(model, 70, 150, "auto") == 6
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_progress_is_told_of_each_window_though_they_go_together(model, batch):
+    calls = []
+    Windowed(model, 16, None, lambda: calls.append(1), batch).jump(
+        torch.zeros(1, 3, 101, 203), 1, 2
+    )
+    assert len(calls) == window_count(model, 101, 203, 16)
+
+
+def test_windows_that_do_not_fit_together_go_fewer_at_a_time_and_no_more_again(model):
+    x = torch.randn(1, 3, 40, 500, generator=torch.Generator().manual_seed(3))
+    tried = []
+
+    def call(windows, places):
+        tried.append(len(places))
+        if len(places) > 3:
+            raise torch.OutOfMemoryError("no")
+        return model.denoise(windows, 0.4)
+
+    with torch.no_grad():
+        found = Windowed(model, 16, batch=16).over(call, x)
+        wanted = Windowed(model, 16).denoise(x, 0.4)
+    count = window_count(model, 40, 500, 16)
+    assert count > 16
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert tried[:3] == [16, 8, 4]
+    assert max(tried[3:]) == 2
+    assert sum(tried[3:]) == count
+
+
+def test_of_windows_together_only_the_one_that_overflowed_is_done_again():
+    model = BCM(seeded().bfloat16())
+    seen = []
+
+    def call(windows, places):
+        seen.append((model.dtype, places))
+        result = windows.clone()
+        if model.dtype != torch.float32:
+            result[[rows[0] == 0 and columns[0] == 0 for rows, columns in places]] = math.inf
+        return result
+
+    x = torch.ones(1, 3, 40, 300)
+    assert torch.equal(Windowed(model, 16, batch=5).over(call, x), x)
+    again = [places for dtype, places in seen if dtype == torch.float32]
+    assert again == [[seen[0][1][0]]]
+    assert model.dtype == torch.bfloat16
+
+
+def test_a_network_with_attention_that_never_fits_is_the_environments_fault():
+    model = BCM(ADM(64, 1, (1, 1), (2,), 16, num_classes=None))
+
+    def call(windows, places):
+        raise torch.OutOfMemoryError("no")
+
+    with pytest.raises(ResourceError, match="out of memory even in windows of 64"):
+        Windowed(model, batch=4).over(call, torch.zeros(1, 3, 100, 100))
+
+
+def card(monkeypatch, memory: int) -> None:
+    """A GPU of so many bytes is seen in place of the CPU."""
+    monkeypatch.setattr(BCM, "device", torch.device("cuda"))
+    properties = SimpleNamespace(total_memory=memory)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+
+
+def test_on_the_cpu_windows_go_alone_on_a_gpu_as_many_as_its_memory_holds(model, monkeypatch):
+    assert windows_at_once(model, 100, 50) == 1
+    assert pixels_at_once(model) == 2_500_000
+    card(monkeypatch, 80 * 2**30)
+    assert pixels_at_once(model) == 80 * 2**30 // 8 // 400
+    assert windows_at_once(model, 2_500_000, 6) == 6
+    assert windows_at_once(model, 2_500_000, 12) == 6  # even batches: not 10 and 2
+    assert windows_at_once(model, 10**9, 5) == 1
+    card(monkeypatch, 2**30)
+    assert pixels_at_once(model) == 2_500_000

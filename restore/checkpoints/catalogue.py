@@ -37,13 +37,14 @@ class Preset:
     """Tuned settings of the restoration loop: a row of a checkpoint's presets.
 
     `levels` are noise levels, first to last. `noise` is the share of fresh noise in each lift, 0 to
-    1. `relaxation` is the share by which each step is lengthened, `flips` how many mirrored runs
-    are averaged, 1, 2 or 4, `delta` by how much the network is told a higher level. `severity` says
-    what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance of a
-    hole's pixels to the known ones), where a task has several rows for one NFE. With a `start`, a
-    share of each level, only noise of that share is added, and the network amplifies it to the
-    level, which costs an evaluation more (see `solvers/inversion.py`); `fresh` is the share of it
-    that is then drawn anew in what the observation leaves open.
+    1, and `chroma` the share of its colour: at 0 it is grey, as film grain is. `relaxation` is the
+    share by which each step is lengthened, `flips` over how many orientations the mean is taken, 1
+    to 8, `delta` by how much the network is told a higher level. `severity` says what the row was
+    tuned at, in the task's own unit (JPEG quality, scale, mean distance of a hole's pixels to the
+    known ones), where a task has several rows for one NFE. With a `start`, a share of each level,
+    only noise of that share is added, and the network amplifies it to the level, which costs an
+    evaluation more (see `solvers/inversion.py`); `fresh` is the share of it that is then drawn anew
+    in what the observation leaves open.
     """
 
     levels: tuple[float, ...]
@@ -56,6 +57,7 @@ class Preset:
     severity: float | None = None
     start: float = 0.0
     fresh: float = 0.0
+    chroma: float = 1.0
 
     @property
     def evaluations(self) -> int:

@@ -29,8 +29,9 @@ from restore.tasks.grey import Grey
 from restore.tasks.result import Result
 from restore.tasks.schedule import mode_of, schedule, tile_of
 from restore.tasks.settings import Progress, Settings
+from restore.tasks.transfer import fetched, sent
 from restore.tasks.uncertainty import as_levels
-from restore.tiling import NoiseField, Windowed, window_count, window_shape
+from restore.tiling import NoiseField, Windowed, pixels_at_once, window_count, window_shape
 
 DTYPES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -41,10 +42,10 @@ class Problem:
 
     image: what the caller gave. source: its picture, as stored. size: (width, height) of the
     result, as stored. severity: how badly, in the presets' unit for the task. degradation: A, for
-    a preset. observe: y, on a device. start: a first guess (1, 3, H, W), from y. finish: a restored
-    picture, with what must be exact put back. proof: metrics of the finished picture against the
-    source. hole: (H, W) bool, upright. canvas: (width, height) of what is worked on, where that is
-    larger than the result, its top left part.
+    a preset. observe: y, on a device. start: a first guess from y, (1, 3, H, W) or a picture.
+    finish: a restored picture, with what must be exact put back. proof: metrics of the finished
+    picture against the source. hole: (H, W) bool, upright. canvas: (width, height) of what is
+    worked on, where that is larger than the result, its top left part.
     """
 
     task: str
@@ -54,7 +55,7 @@ class Problem:
     severity: float
     degradation: Callable[[Preset], Degradation]
     observe: Callable[[torch.device], Any]
-    start: Callable[[Any], Tensor]
+    start: Callable[[Any], Tensor | Picture]
     finish: Callable[[Picture], Picture]
     proof: Callable[[Picture], dict[str, Any]]
     warnings: tuple[str, ...] = ()
@@ -70,7 +71,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     shares = schedule(model.checkpoint, problem.task, settings, problem.severity)
     reference = reference_of(problem, settings)
     x, spread = solved(problem, model, settings, shares)
-    stored = problem.finish(source.with_tensor(x))
+    stored = problem.finish(fetched(source, x))
     del x
     found = problem.proof(stored)
     picture = stored.upright()
@@ -123,14 +124,15 @@ def solved(
     (width, height), tile = worked_on(problem), tile_of(settings)
     label = label_of(model, settings.label)
     y = problem.observe(model.device)
-    batch = batch_of(settings.samples, (width, height), settings.method)
+    room = pixels_at_once(model)
+    batch = batch_of(settings.samples, (width, height), settings.method, room)
     windows = window_count(model, height, width, tile)
     calls = sum(preset.evaluations // preset.flips for _, preset in shares)
     progress = counted(settings.progress, windows * calls * -(-settings.samples // batch))
 
     def run(preset: Preset, seeds: Sequence[int]) -> Tensor:
         degradation = problem.degradation(preset)
-        start = problem.start(y).to(model.device)
+        start = sent(problem.start(y), model.device)
         assert start.shape[-2:] == (height, width), (start.shape, width, height)
         return SOLVERS[settings.method](
             Windowed(model, tile, label, progress),
@@ -138,7 +140,7 @@ def solved(
             y,
             start.repeat(len(seeds), 1, 1, 1) if len(seeds) > 1 else start,
             preset,
-            NoiseField(*seeds),
+            NoiseField(*seeds, chroma=preset.chroma),
         )
 
     def draw(seeds: Sequence[int]) -> Tensor:

@@ -21,10 +21,12 @@ class NoiseField:
 
     The plane is divided into cells of 128 by 128 pixels, each drawn from a generator of its own on
     the CPU; a step is an evaluation of a run. Several seeds give a batch, each image its own noise.
+    `chroma`, 0 to 1, scales what differs between the channels, and leaves their mean alone.
     """
 
-    def __init__(self, *seeds: int) -> None:
+    def __init__(self, *seeds: int, chroma: float = 1.0) -> None:
         self.seeds = seeds
+        self.chroma = chroma
 
     def __call__(self, step: int, rows: Range, columns: Range) -> Tensor:
         """Noise (B, 3, h, w) for the rows [top, bottom) and columns [left, right)."""
@@ -38,6 +40,9 @@ class NoiseField:
                 for n, seed in enumerate(self.seeds):
                     cell = self._cell(seed, step, i, j)[:, y0 - y : y1 - y, x0 - x : x1 - x]
                     out[n, :, y0 - top : y1 - top, x0 - left : x1 - left] = cell
+        if self.chroma != 1:
+            grey = out.mean(dim=1, keepdim=True)
+            out.sub_(grey).mul_(self.chroma).add_(grey)
         return out
 
     def at(self, step: int, places: Sequence[Place], device: torch.device) -> Tensor:
