@@ -76,3 +76,14 @@ def test_a_network_without_classes_refuses_a_label():
 def test_unknown_architectures_are_refused_by_name():
     with pytest.raises(ValueError, match="known: adm, patch"):
         build("vgg", {})
+
+
+def test_in_16_bits_a_difference_between_pixels_outlasts_rounding_each_to_8():
+    network = seeded().bfloat16()
+    with torch.no_grad():
+        for p in network.stem.parameters():
+            p.zero_()
+        network.stem.weight[0, :2, 1, 1] = torch.tensor([1.0, -1.0])
+        patches = torch.ones(1, 12, 4, 4)
+        patches[:, 0] += 2**-10
+        assert (network.stemmed(patches)[:, 0] == 2**-10).all()

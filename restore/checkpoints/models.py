@@ -6,9 +6,10 @@ taken only when they fit the network. No code in a file ever runs.
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from restore.checkpoints import catalogue as catalogues
 from restore.checkpoints import files, headers, sources
@@ -161,6 +162,7 @@ def _computes_in_bf16(device: "torch.device") -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return False
+    instructions: Mapping[str, Any]
     instructions = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not say
     return any(instructions.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 

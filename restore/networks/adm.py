@@ -102,6 +102,7 @@ class ADM(Network):
     ) -> None:
         super().__init__()
         self.model_channels, self.num_classes = model_channels, num_classes
+        self.bytes_per_pixel = 16 * 4 * model_channels  # some sixteen maps of the widest stage
         self.levels = len(channel_mult)
         self.stride = 2 ** (self.levels - 1)
         widths = [m * model_channels for m in channel_mult]
@@ -163,7 +164,7 @@ class ADM(Network):
             found, wanted = ("no label", "one") if label is None else ("a label", "none")
             raise ValueError(f"{found} given, and this network needs {wanted}")
         e = self.embed(t, u, label)
-        h, skips = x, []
+        h, skips = x.to(e.dtype), []
         for block in self.input_blocks:
             skips.append(h := block(h, e))
         h = self.middle_block(h, e)

@@ -9,15 +9,20 @@ class Network(nn.Module, ABC):
     """What every network says of itself.
 
     num_classes: classes it is conditioned on, or None. stride: height and width are multiples of
-    it. receptive_field: pixels that an output pixel sees to each side at most, None where attention
+    it. bytes_per_pixel: of memory that an evaluation takes in float32, weights aside.
+    receptive_field: pixels that an output pixel sees to each side at most, None where attention
     is global. window: the size it was trained at, where it only works there.
     """
 
     num_classes: int | None = None
     stride: int
+    bytes_per_pixel: int = 400  # measured of the compact network
     receptive_field: int | None = None
     window: int | None = None
 
     @abstractmethod
     def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
-        """x = c_in(t) x_t (B, 3, H, W); t and u (B,) or (1,), above 0; label (B,) or (1,)."""
+        """x = c_in(t) x_t (B, 3, H, W); t and u (B,) or (1,), above 0; label (B,) or (1,).
+
+        x is float32, whatever the dtype that the network computes and answers in.
+        """
