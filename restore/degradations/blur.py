@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from typing import final
 
 import torch
@@ -52,6 +53,12 @@ class Blur(Degradation[Tensor]):
         self._h = torch.where(h.abs() < floor, 0, h)
         if not bool(self._h.any()):
             raise RequestError("the kernel erases every frequency: its samples sum to nothing")
+
+    def trusted(self, share: float) -> Blur:
+        """The same with a share of the noise's power alone, so that `approach` trusts y more."""
+        other = copy(self)
+        other.sigma *= math.sqrt(share)
+        return other
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._each(x, lambda spectrum, h: spectrum * h)

@@ -1,16 +1,17 @@
 """inversion: restoration by noise that the network amplifies, in place of noise that is added.
 
+    x   = project(x, y)
     x_s = x + s z                      s = start · t, a little noise
     x_t = f(x_s, s, t)                 amplified to the level t, along the ODE upwards
     x_t = x_t + N(m - n)               where the noise n = x_t - x is drawn anew in part,
                                        m = sqrt(1 - fresh²) n + fresh · t · z'
-    x   = project(D(x_t, t) or f(x_t, t, 0.002), y)
+    x   = D(x_t, t) or f(x_t, t, 0.002)
 
-over falling levels t, two network evaluations each. The amplified noise is that of the image
-itself, so that it comes back to it (Li and He 2024, arXiv 2403.18035, section 4): nearer to the
-truth than from fresh noise of the level, and nearer to the start too, whose artefacts it remembers
-as it does its details. N keeps what the observation leaves open: with fresh = 1 and a mask, the
-noise of the known pixels is their own, and that of the hole is new.
+over falling levels t, and projected at last, two network evaluations each. The amplified noise is
+that of the image itself, so that it comes back to it (Li and He 2024, arXiv 2403.18035, section 4):
+nearer to the truth than from fresh noise of the level, and nearer to the start too, whose artefacts
+it remembers as it does its details. N keeps what the observation leaves open: with fresh = 1 and a
+mask, the noise of the known pixels is their own, and that of the hole is new.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def inversion(
     x = start
     for step, t in enumerate(preset.levels):
         s = max(preset.start * t, SIGMA_MIN)
+        x = degradation.approach(x, y, t, out=x)
         x_t = add_noise(x.clone() if preset.fresh else x, s, noise, 2 * step)
         x_t = model.jump(x_t, s, t, out=x_t)
         if preset.fresh:
@@ -55,7 +57,6 @@ def inversion(
             return estimated(model, x_t, (1 + preset.delta) * t, preset)
 
         x = model.over(restored, x_t, out=x_t)
-        x = degradation.approach(x, y, t, out=x)
     return degradation.settle(x, y, out=x)
 
 

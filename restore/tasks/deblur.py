@@ -11,10 +11,11 @@ from restore import metrics
 from restore.bcm import BCM
 from restore.degradations import Blur, surrounded
 from restore.images import MAX_PIXELS, Picture, as_picture
+from restore.solvers import PEERS
 from restore.tasks.kernels import kernel_of
 from restore.tasks.noise import ROUNDING, checked, level_of
 from restore.tasks.result import Result
-from restore.tasks.rules import HIGHEST, LEVELS
+from restore.tasks.rules import HIGHEST, LAMBDA, LEVELS
 from restore.tasks.run import Problem, decibels, solve
 from restore.tasks.settings import DEFAULTS, Settings
 
@@ -43,6 +44,7 @@ def deblur(
     level = max(level_of(source) if given is None else given, ROUNDING)
     canvas = surrounded(torch.empty(1, 1, *source.pixels.shape[:2]), _shape(k)).shape[2:]
     blur = Blur(k, (canvas[0], canvas[1]), level / LEVELS)
+    published = settings.method in PEERS
     inside = tuple(
         slice(side - 1 - side // 2, length - side // 2)
         for side, length in zip(k.shape, source.pixels.shape[:2], strict=True)
@@ -54,7 +56,7 @@ def deblur(
         return blur.completed(y, (height, width))
 
     def start(y: Tensor) -> Tensor:
-        return blur.approach(y, y, HIGHEST)
+        return blur.approach(y, y, HIGHEST) if published else y.clone()
 
     def proof(stored: Picture) -> dict[str, Any]:
         height, width = source.pixels.shape[:2]
@@ -80,7 +82,7 @@ def deblur(
         source=source,
         size=source.size,
         severity=level,
-        degradation=lambda preset: blur,
+        degradation=lambda preset: blur if published else blur.trusted(LAMBDA),
         observe=observe,
         start=start,
         finish=lambda restored: restored,

@@ -4,9 +4,10 @@ denoise: one level, that of the noise itself, where D(y, σ) is the mean of what
 may be and f(y, σ, 0.002) one of these; more evaluations are the mean over the picture's
 orientations, of which there are eight.
 
-deblur: falling levels, evenly spaced in their logarithm, down to a few times the noise; each
-estimate is then brought to the observation, weighed by both (plug-and-play, as in DPIR: Zhang et
-al. 2021, arXiv 2008.13751, section 4.2).
+deblur: falling levels, evenly spaced in their logarithm, down to about twice the noise. Before
+each estimate the picture is brought to the observation, weighed by both, the noise being taken for
+√λ of what it is (plug-and-play, as in DPIR: Zhang et al. 2021, arXiv 2008.13751, section 4.2, where
+λ is 0.23): the estimate takes away what is too much of it, and comes last.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from restore.solvers import ORIENTATIONS
 Mode = Literal["fidelity", "perceptual"]
 
 LEVELS = 127.5  # of 8 bits in a unit of the network's range
-HIGHEST, LOWEST = 0.4, 4.0  # of deblurring: a level, and times the noise
+HIGHEST, LOWEST = 0.5, 2.0  # of deblurring: a level, and times the noise
+LAMBDA = 0.2  # of deblurring
 SHARE = 0.3  # of fresh noise, where deblurring is perceptual
 DRAW_NOISE = 0.6  # of the noise that is there, more for each draw of denoising
 
@@ -45,7 +47,7 @@ def denoising(mode: Mode, nfe: int, sigma: float, draws: bool) -> Preset:
 def deblurring(mode: Mode, nfe: int, sigma: float, draws: bool) -> Preset:
     """sigma in levels of 8 bits."""
     last = min(max(LOWEST * sigma / LEVELS, SIGMA_MIN), HIGHEST)
-    levels = np.geomspace(HIGHEST, last, nfe) if nfe > 1 else [math.sqrt(HIGHEST * last)]
+    levels = np.geomspace(HIGHEST, last, 2 * nfe + 1)[1::2]  # in the middle of as many parts
     noise = SHARE if draws or mode == "perceptual" else 0.0
     return Preset(tuple(map(float, levels)), _estimator(mode), noise)
 
