@@ -30,6 +30,8 @@ HOMES = {
     "rich": {"cli"},
     "huggingface_hub": {"checkpoints", "cli"},
     "PIL": {"images", "jpegfile", "tasks", "reports", "bench"},
+    "ray": {"batch"},
+    "pyarrow": {"batch"},
     "cv2": {"images", "tasks", "training", "bench", "cli"},
 }
 

@@ -11,8 +11,9 @@ from restore.batch.manifest import MANIFEST, Entry, Manifest, entries, latest
 from restore.batch.pipeline import Failure
 from restore.batch.plan import Format, Kind, Names, Plan, Size, Where, plan
 from restore.batch.records import KEYS, Tally, blank
+from restore.batch.runs import Witness, probe, resumed, run
 from restore.batch.shards import Shard, assigned, shard_of
-from restore.batch.work import Ended, Made, Progress, Work, probe, resumed, run
+from restore.batch.work import Ended, Made, Progress, Recipe, Work
 
 __all__ = [
     "KEYS",
@@ -33,10 +34,12 @@ __all__ = [
     "Names",
     "Plan",
     "Progress",
+    "Recipe",
     "Shard",
     "Size",
     "Tally",
     "Where",
+    "Witness",
     "Work",
     "assigned",
     "blank",

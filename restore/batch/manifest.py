@@ -94,29 +94,13 @@ class Entry:
         return ""
 
 
-class Manifest:
-    """The lines at a path, and those of its shards; new ones go to the path, or to the shard's."""
+class Lines:
+    """Lines that are added to a file, each in one piece."""
 
-    def __init__(self, path: str, shard: Shard | None = None) -> None:
-        if not path or "\0" in path:
-            raise RequestError(f"--manifest {path!r} is no file name")
-        self.top = os.path.dirname(os.path.abspath(path))
-        stem, ending = os.path.splitext(path)
-        if shard:
-            path = f"{stem}.{shard.index}-of-{shard.count}{ending}"
+    def __init__(self, path: str) -> None:
         self.path = path
-        shards = glob.escape(stem) + ".*-of-*" + glob.escape(ending)
-        paths = {f"{stem}{ending}", path, *glob.glob(shards, include_hidden=True)}
-        there = [path for path in sorted(paths) if os.path.lexists(path)]
-        for found in there:
-            if not os.path.isfile(found) or os.path.islink(found):
-                raise RequestError(f"the manifest {found!r} is no regular file")
-        self.made = latest(entry for entry in entries(there) if entry.record["status"] == "ok")
+        self.top = os.path.dirname(os.path.abspath(path))
         self._file: int | None = None
-
-    def tells(self, plan: Plan) -> bool:
-        """Whether anything in here is on an output that is there."""
-        return any(job.done and self.name(job.output) in self.made for job in plan.jobs)
 
     def name(self, output: str) -> str:
         """What an output is called in here."""
@@ -162,6 +146,57 @@ class Manifest:
 
     def _unwritable(self, error: OSError) -> ResourceError:
         return ResourceError(f"the manifest {self.path!r} cannot be written: {_reason(error)}")
+
+
+class Manifest(Lines):
+    """The lines at a path, and those of its shards; new ones go to the path, or to the shard's."""
+
+    def __init__(self, path: str, shard: Shard | None = None) -> None:
+        if not path or "\0" in path:
+            raise RequestError(f"--manifest {path!r} is no file name")
+        self._stem, self._ending, self._shard = *os.path.splitext(path), shard
+        share = f".{shard.index}-of-{shard.count}" if shard else ""
+        super().__init__(f"{self._stem}{share}{self._ending}")
+        there = self.files()
+        for found in there:
+            if not os.path.isfile(found) or os.path.islink(found):
+                raise RequestError(f"the manifest {found!r} is no regular file")
+        self.made = latest(entry for entry in entries(there) if entry.record["status"] == "ok")
+
+    def files(self) -> list[str]:
+        """The files of lines that there are: its own, and those of all shards and writers."""
+        shards = glob.escape(self._stem) + ".*-of-*" + glob.escape(self._ending)
+        paths = {self._stem + self._ending, self.path, *glob.glob(shards, include_hidden=True)}
+        return [path for path in sorted(paths) if os.path.lexists(path)]
+
+    def own(self) -> list[str]:
+        """The files of lines on what it is the manifest of: all of them, but a shard's only its."""
+        return [self.path] if self._shard else self.files()
+
+    def tells(self, plan: Plan) -> bool:
+        """Whether anything in here is on an output that is there."""
+        return any(job.done and self.name(job.output) in self.made for job in plan.jobs)
+
+    def gather(self, run: str) -> None:
+        """Take over the lines of a run's writers, which have ended. ResourceError as `add`."""
+        parts = part_of(glob.escape(self.path), "*", run)
+        for path in sorted(glob.glob(parts, include_hidden=True)):
+            try:
+                with open(path, "rb") as file:
+                    for line in file:
+                        if line.endswith(b"\n"):
+                            self._append(line)
+                if self._file is not None:
+                    os.fsync(self._file)
+                os.unlink(path)
+            except OSError as error:
+                raise self._unwritable(error) from error
+
+
+def part_of(path: str, writer: str, run: str) -> str:
+    """The file for the lines of one of a run's several writers, which is read as a shard's is."""
+    stem, ending = os.path.splitext(path)
+    return f"{stem}.{writer}-of-{run}{ending}"
 
 
 def entries(paths: Iterable[str]) -> Iterator[Entry]:

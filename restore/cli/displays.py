@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from restore.batch import Existing, Job, Plan
 from restore.batch.inputs import identity, within
 from restore.cli.options import Manner
-from restore.errors import RequestError
+from restore.errors import RequestError, RestoreError
 
 if TYPE_CHECKING:
     from restore.images import Picture
     from restore.reports import Exhibit, Page, Sheet
+
+Look = Callable[[Job], tuple[Any, Any, Any]]  # what came out, what went in, the reference
 
 
 class Display:
@@ -27,6 +30,7 @@ class Display:
         self._exhibits: dict[str, Exhibit] = {}  # by output, from made to written
         self._page: Page | None = None
         self._sheet: Sheet | None = None
+        self._look: Look | None = None
         self._lock = threading.Lock()  # an interrupt closes while a thread may add
 
     def open(self) -> None:
@@ -37,6 +41,10 @@ class Display:
             self._page = Page(self._report, self._several)
         if self._compare is not None:
             self._sheet = Sheet(self._compare)
+
+    def look_by(self, look: Look) -> None:
+        """Have what there is to see of a job from its files, as another process does the work."""
+        self._look = look
 
     def keep(self, job: Job, after: Any, before: Any = None, reference: Any = None) -> None:
         """What there is to see of a job's result; pictures, or the bytes of their files."""
@@ -49,6 +57,9 @@ class Display:
 
     def add(self, job: Job, record: Mapping[str, Any]) -> None:
         """How a job ended, in turn."""
+        if self.paths and self._look and record["status"] == "ok":
+            with suppress(RestoreError):  # its page then shows the record alone
+                self.keep(job, *self._look(job))
         shown = self._exhibits.pop(job.output, None)
         shown = shown if record["status"] == "ok" else None
         with self._lock:

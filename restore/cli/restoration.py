@@ -14,6 +14,7 @@ from restore.cli.options import (
     FLAG,
     Conduct,
     Encoding,
+    Engine,
     Files,
     Images,
     Restoration,
@@ -24,6 +25,8 @@ from restore.cli.tasks import ALPHA, Given, Task, restore
 from restore.errors import RequestError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from restore.bcm import BCM
     from restore.tasks import Result, Settings
 
@@ -53,24 +56,18 @@ def inpaint(
     encoding: Encoding,
     source: Source,
     restoration: Restoration,
+    engine: Engine,
     conduct: Conduct,
 ) -> None:
     """Fill holes: the white pixels of a mask.
 
     All other pixels stay as they are, to the last bit.
     """
-
-    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
-        from restore.tasks import inpaint
-
-        return inpaint(
-            given.image, given.mask, model, settings, invert_mask=invert_mask, dilate=dilate
-        )
-
     where = mask if mask == ALPHA else Companion("mask", mask)
     own = {"mask": where == ALPHA, "invert_mask": invert_mask, "dilate": dilate}
+    solve = partial(_inpaint, invert_mask=invert_mask, dilate=dilate)
     task = Task("inpaint", solve, mask=where, own=own)
-    restore(task, image, files, encoding, source, restoration, conduct)
+    restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
 @flattened
@@ -81,6 +78,7 @@ def jpeg(
     encoding: Encoding,
     source: Source,
     restoration: Restoration,
+    engine: Engine,
     conduct: Conduct,
 ) -> None:
     """Remove JPEG artefacts.
@@ -88,13 +86,8 @@ def jpeg(
     The result is held to the file's own quantised coefficients: compressed
     again with the same tables it gives the same file.
     """
-
-    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
-        from restore.tasks import jpeg
-
-        return jpeg(given.image, model, settings, max_pixels=files.max_pixels)
-
-    restore(Task("jpeg", solve), image, files, encoding, source, restoration, conduct)
+    task = Task("jpeg", partial(_jpeg, max_pixels=files.max_pixels))
+    restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
 @flattened
@@ -113,6 +106,7 @@ def superres(
     encoding: Encoding,
     source: Source,
     restoration: Restoration,
+    engine: Engine,
     conduct: Conduct,
 ) -> None:
     """Enlarge by any factor.
@@ -124,21 +118,12 @@ def superres(
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     sides = None if size is None else sides_of(size)
-
-    def size_out(given: Size) -> Size:
-        from restore.tasks.superres import enlarged
-
-        return enlarged(given, scale, sides, files.max_pixels)
-
-    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
-        from restore.tasks import superres
-
-        limit = files.max_pixels
-        return superres(given.image, scale, model, settings, size=sides, max_pixels=limit)
-
+    limit = files.max_pixels
+    solve = partial(_superres, scale=scale, size=sides, max_pixels=limit)
+    size_out = partial(_enlarged, scale=scale, size=sides, max_pixels=limit)
     own = {"scale": scale, "size": size}
     task = Task("superres", solve, size_out, own=own)
-    restore(task, image, files, encoding, source, restoration, conduct)
+    restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
 Sigma = Annotated[
@@ -160,6 +145,7 @@ def denoise(
     encoding: Encoding,
     source: Source,
     restoration: Restoration,
+    engine: Engine,
     conduct: Conduct,
 ) -> None:
     """Remove noise.
@@ -169,14 +155,9 @@ def denoise(
     from restore.tasks.noise import checked
 
     checked(sigma)
-
-    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
-        from restore.tasks import denoise
-
-        return denoise(given.image, model, settings, sigma=sigma, max_pixels=files.max_pixels)
-
+    solve = partial(_denoise, sigma=sigma, max_pixels=files.max_pixels)
     task = Task("denoise", solve, own={"sigma": sigma})
-    restore(task, image, files, encoding, source, restoration, conduct)
+    restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
 @flattened
@@ -197,6 +178,7 @@ def deblur(
     encoding: Encoding,
     source: Source,
     restoration: Restoration,
+    engine: Engine,
     conduct: Conduct,
 ) -> None:
     """Undo a blur of known kernel.
@@ -208,15 +190,68 @@ def deblur(
 
     checked(sigma)
     samples = kernel_of(kernel)
-
-    def solve(given: Given, model: BCM | None, settings: Settings) -> Result:
-        from restore.tasks import deblur
-
-        limit = files.max_pixels
-        return deblur(given.image, samples, model, settings, sigma=sigma, max_pixels=limit)
-
+    solve = partial(_deblur, kernel=samples, sigma=sigma, max_pixels=files.max_pixels)
     task = Task("deblur", solve, own={"kernel": samples.tolist(), "sigma": sigma})
-    restore(task, image, files, encoding, source, restoration, conduct)
+    restore(task, image, files, encoding, source, restoration, engine, conduct)
+
+
+# What each task does with an image: functions of this module, so that another process finds them.
+
+
+def _inpaint(
+    given: Given, model: BCM | None, settings: Settings, *, invert_mask: bool, dilate: int
+) -> Result:
+    from restore.tasks import inpaint
+
+    return inpaint(given.image, given.mask, model, settings, invert_mask=invert_mask, dilate=dilate)
+
+
+def _jpeg(given: Given, model: BCM | None, settings: Settings, *, max_pixels: int) -> Result:
+    from restore.tasks import jpeg
+
+    return jpeg(given.image, model, settings, max_pixels=max_pixels)
+
+
+def _superres(
+    given: Given,
+    model: BCM | None,
+    settings: Settings,
+    *,
+    scale: float | None,
+    size: Size | None,
+    max_pixels: int,
+) -> Result:
+    from restore.tasks import superres
+
+    return superres(given.image, scale, model, settings, size=size, max_pixels=max_pixels)
+
+
+def _enlarged(given: Size, *, scale: float | None, size: Size | None, max_pixels: int) -> Size:
+    from restore.tasks.superres import enlarged
+
+    return enlarged(given, scale, size, max_pixels)
+
+
+def _denoise(
+    given: Given, model: BCM | None, settings: Settings, *, sigma: float | None, max_pixels: int
+) -> Result:
+    from restore.tasks import denoise
+
+    return denoise(given.image, model, settings, sigma=sigma, max_pixels=max_pixels)
+
+
+def _deblur(
+    given: Given,
+    model: BCM | None,
+    settings: Settings,
+    *,
+    kernel: np.ndarray,
+    sigma: float | None,
+    max_pixels: int,
+) -> Result:
+    from restore.tasks import deblur
+
+    return deblur(given.image, kernel, model, settings, sigma=sigma, max_pixels=max_pixels)
 
 
 def sides_of(size: str) -> Size:

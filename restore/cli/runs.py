@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -20,6 +21,7 @@ from restore.batch import (
     Plan,
     Progress,
     Tally,
+    Witness,
     Work,
     assigned,
     blank,
@@ -40,6 +42,12 @@ IMMATERIAL = ("tile", "reference", "progress")  # settings that no pixel depends
 KINDS = 10  # of failure, in a summary's words
 
 
+class Elsewhere(Protocol):
+    """What does the jobs of a run in place of this process."""
+
+    def __call__(self, *, witness: Witness, manifest: Manifest | None, fail_fast: bool) -> None: ...
+
+
 def encoder(format: str, encoding: Encoding) -> Callable[[Picture], bytes]:
     """What makes the bytes of a picture's file."""
 
@@ -54,7 +62,7 @@ def encoder(format: str, encoding: Encoding) -> Callable[[Picture], bytes]:
 
 
 def decisive(
-    known: dict[str, Any], format: str, encoding: Encoding, settings: Settings | None, **own: Any
+    known: Mapping[str, Any], format: str, encoding: Encoding, settings: Settings | None, **own: Any
 ) -> dict[str, Any]:
     """All that an output depends on beside its inputs, `own` being options of the task's own."""
     found = {name: known.get(name) for name in ("task", "model_sha256", "dtype")}
@@ -86,7 +94,7 @@ def resume(plan: Plan, manifest: Manifest | None, work: Work, conduct: Conduct) 
     return plan
 
 
-def rehearse(plan: Plan, known: dict[str, Any], conduct: Conduct) -> None:
+def rehearse(plan: Plan, known: Mapping[str, Any], conduct: Conduct) -> None:
     """Say what a run would do: the outputs, or records of status skipped."""
     for job in plan.jobs:
         note = "the output exists" if job.done else "dry run: nothing was written"
@@ -109,8 +117,9 @@ def run(
     conduct: Conduct,
     display: Display,
     manifest: Manifest | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> None:
-    """Do every job that is not done and report on each.
+    """Do every job that is not done, here or `elsewhere`, and report on each.
 
     Ends in typer.Exit with the code of the failures where all failed alike, else 3, if any failed;
     ResourceError where the run could not go on.
@@ -124,14 +133,8 @@ def run(
         if manifest:
             manifest.open()
         with account.meter:
-            batch.run(
-                plan,
-                work,
-                account,
-                manifest=manifest,
-                threads=conduct.codecs,
-                fail_fast=conduct.fail_fast,
-            )
+            go = elsewhere or partial(batch.run, plan, work, threads=conduct.codecs)
+            go(witness=account, manifest=manifest, fail_fast=conduct.fail_fast)
     finally:
         if manifest:
             manifest.close()

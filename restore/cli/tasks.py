@@ -2,114 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-from restore.batch import Companion, Job, Plan, Progress, Size, Work, probe
+from restore.batch import Companion, Plan, probe
+from restore.batch.cluster import Cluster
+from restore.batch.dispersal import check_dispersable, disperse
 from restore.cli.announcement import announced, expected
-from restore.cli.charts import Charts, charts_of
+from restore.cli.charts import charts_of
 from restore.cli.displays import Display, display_of
 from restore.cli.jobs import plan
-from restore.cli.options import Conduct, Encoding, Files, Restoration, Source
-from restore.cli.runs import decisive, encoder, manifest_of, rehearse, resume, run
+from restore.cli.options import Conduct, Encoding, Engine, Files, Restoration, Source
+from restore.cli.recipes import Given, Restorer, Task
+from restore.cli.runs import manifest_of, rehearse, resume, run
 from restore.defaults import DEFAULT_NFE
-from restore.errors import ImageError
+from restore.errors import RequestError
 
 if TYPE_CHECKING:
     from restore.bcm import BCM
-    from restore.images import Picture
-    from restore.tasks import Result, Settings
+
+__all__ = ["ALPHA", "Given", "Task", "restore"]
 
 ALPHA = "alpha"
-
-
-@dataclass(frozen=True)
-class Given:
-    """An input and what goes with it; the image of a JPEG file stays bytes where `jpeg` asks."""
-
-    image: Picture | bytes
-    mask: Picture | str | None = None
-    reference: Picture | None = None
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Task:
-    """`solve` restores, `size_out` tells the output's (width, height) from the input's.
-
-    `own` are the options of the task's own that the pixels depend on.
-    """
-
-    name: str
-    solve: Callable[[Given, BCM | None, Settings], Result]
-    size_out: Callable[[Size], Size] = lambda size: size
-    mask: Companion | str | None = None
-    own: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Restorer:
-    """A task with its model, ready for one image after another."""
-
-    task: Task
-    model: BCM | None
-    settings: Settings
-    reference: Companion | None
-    max_pixels: int
-    charts: Charts
-    display: Display
-
-    def read(self, job: Job) -> Given:
-        """The input with its mask and reference; ImageError for what cannot be used."""
-        from restore.images import decode, read_bytes, sniff
-
-        data = read_bytes(job.input.path) if job.data is None else job.data
-        picture = decode(data, max_pixels=self.max_pixels)
-        image = data if self.task.name == "jpeg" and sniff(data) == "JPEG" else picture
-        mask: Picture | str | None = None
-        if isinstance(self.task.mask, Companion):
-            mask = self._picture(self.task.mask.of(job.input), "mask")
-        else:
-            mask = self.task.mask
-        if self.reference is None:
-            return Given(image, mask)
-        try:
-            path = self.reference.of(job.input)
-        except ImageError as error:  # it is for metrics alone
-            return Given(image, mask, warnings=(str(error),))
-        reference = self._picture(path, "reference")
-        size = self.task.size_out(picture.size)
-        if reference.size != size:
-            raise ImageError(
-                f"the reference {path!r} has {reference.size[0]}×{reference.size[1]} pixels, "
-                f"the result will have {size[0]}×{size[1]}"
-            )
-        return Given(image, mask, reference)
-
-    def companions(self, job: Job) -> list[str]:
-        """The file of the mask, where there is one."""
-        mask = self.task.mask
-        return [mask.of(job.input)] if isinstance(mask, Companion) else []
-
-    def make(
-        self, job: Job, given: Given, progress: Progress | None
-    ) -> tuple[Picture, dict[str, Any]]:
-        """The restored picture and its record; the chart of its uncertainty, if any, is written."""
-        settings = replace(self.settings, reference=given.reference, progress=progress)
-        result = self.task.solve(given, self.model, settings)
-        warnings = [*result.report["warnings"], *given.warnings]
-        more = self.charts.write(job, result)
-        self.display.keep(job, result.picture, given.image, given.reference)
-        return result.picture, {**result.report, "warnings": warnings, **more}
-
-    def _picture(self, path: str, kind: str) -> Picture:
-        from restore.images import decode, read_bytes
-
-        try:
-            return decode(read_bytes(path), max_pixels=self.max_pixels)
-        except ImageError as error:
-            raise ImageError(f"the {kind} {path!r}: {error}") from error
 
 
 def restore(
@@ -119,6 +36,7 @@ def restore(
     encoding: Encoding,
     source: Source,
     restoration: Restoration,
+    engine: Engine,
     conduct: Conduct,
 ) -> None:
     """Plan all, load the model and run; what is asked wrongly is refused before the run."""
@@ -140,18 +58,13 @@ def restore(
     encoding.check(planned.format)
     charts, planned = charts_of(planned, restoration, files.policy, aside)
     display = display_of(planned, conduct, files.policy, [*aside, *charts.paths.values()])
+    cluster = engine.cluster(restoration.threads, conduct.codecs)
+    if cluster:
+        check_dispersable(planned)
 
-    import torch
-
-    from restore.checkpoints import choose_device, choose_dtype, load
     from restore.tasks import Settings
-    from restore.tasks.run import DTYPES, label_of
     from restore.tasks.schedule import evaluations_of, mode_of, schedule
 
-    if restoration.threads:
-        torch.set_num_threads(restoration.threads)
-    device = choose_device(restoration.device)
-    dtype = choose_dtype(restoration.dtype, device)
     settings = Settings(
         nfe=restoration.nfe or DEFAULT_NFE[task.name],
         mode=restoration.mode,
@@ -163,70 +76,112 @@ def restore(
         blend=restoration.blend,
     )
     schedule(checkpoint, task.name, settings)
-    known = {
-        "task": task.name,
-        "model": checkpoint.name,
-        "model_sha256": checkpoint.sha256 or None,
-        "method": settings.method,
-        "mode": mode_of(settings),
-        "nfe": evaluations_of(task.name, settings),
-        "seed": settings.seed,
-        "device": str(device),
-        "dtype": DTYPES[dtype],
-    }
-
-    def loaded() -> BCM:
-        model = load(
+    threads = restoration.threads or (cluster.cpus if cluster else None)
+    with cluster.connected() if cluster else nullcontext():
+        device, dtype = _machine(restoration, cluster)
+        known = {
+            "task": task.name,
+            "model": checkpoint.name,
+            "model_sha256": checkpoint.sha256 or None,
+            "method": settings.method,
+            "mode": mode_of(settings),
+            "nfe": evaluations_of(task.name, settings),
+            "seed": settings.seed,
+            "device": device,
+            "dtype": dtype,
+        }
+        recipe = Restorer(
+            task,
+            settings,
+            known,
             checkpoint,
-            str(device),
-            restoration.dtype,
-            allow_unverified=source.allow_unverified,
-            offline=source.offline,
+            source,
+            threads,
+            planned.format,
+            encoding,
+            files.max_pixels,
+            reference,
+            charts,
         )
-        known["model_sha256"] = model.sha256
-        return model
+        _run(recipe, planned, cluster, conduct, display)
 
+
+def _run(
+    recipe: Restorer, planned: Plan, cluster: Cluster | None, conduct: Conduct, display: Display
+) -> None:
+    """Go on where the manifest says, and do the rest, here or on a cluster."""
+    from restore.tasks.run import label_of
+    from restore.tasks.schedule import schedule
+
+    # where a cluster works, the model is looked at here, and held there
+    here = replace(recipe, known={**recipe.known, "device": "cpu", "dtype": "fp32"})
+    here = here if cluster else recipe
     model = None
     manifest = manifest_of(planned, conduct)
-    if not checkpoint.sha256 and manifest and manifest.tells(planned):
-        model = loaded()  # its hash is needed to tell whether it was this one
-    restorer = Restorer(task, model, settings, reference, files.max_pixels, charts, display)
-    work = Work(
-        known,
-        restorer.read,
-        restorer.make,
-        encoder(planned.format, encoding),
-        decisive(known, planned.format, encoding, settings, **task.own),
-        restorer.companions,
-    )
-    planned = resume(planned, manifest, work, conduct)
+    if not recipe.checkpoint.sha256 and manifest and manifest.tells(planned):
+        model = here.load()  # its hash is needed to tell whether it was this one
+        recipe = recipe.of(model)
+    planned = resume(planned, manifest, recipe.work(), conduct)
     if conduct.dry_run:
-        rehearse(planned, known, conduct)
+        rehearse(planned, recipe.work().known, conduct)
         return
     if not all(job.done for job in planned.jobs):
-        probe(planned, [*charts.paths.values(), *display.paths])
-        model = model or loaded()
-        conduct.terminal.detail(f"SHA-256 of {checkpoint.name}: {model.sha256}")
-        label_of(model, settings.label)
-        schedule(model.checkpoint, task.name, settings)
+        probe(planned, [*recipe.charts.paths.values(), *display.paths])
+        model = model or here.load()
+        recipe = recipe.of(model)
+        conduct.terminal.detail(f"SHA-256 of {recipe.checkpoint.name}: {model.sha256}")
+        label_of(model, recipe.settings.label)
+        schedule(model.checkpoint, recipe.task.name, recipe.settings)
         if not conduct.quiet:
-            conduct.terminal.say(_announcement(model, planned, task, settings))
-    restorer = replace(restorer, model=model)
-    settled = decisive(known, planned.format, encoding, settings, **task.own)
-    work = replace(work, make=restorer.make, settings=settled)
-    run(planned, work, conduct, display, manifest)
+            conduct.terminal.say(_announcement(model, planned, recipe, cluster))
+    if cluster is None:
+        run(planned, recipe.work(model, display.keep), conduct, display, manifest)
+        return
+    display.look_by(recipe.pictures)
+    spread = partial(disperse, cluster, planned, recipe, say=conduct.terminal.say)
+    run(planned, recipe.work(), conduct, display, manifest, elsewhere=spread)
 
 
-def _announcement(model: BCM, planned: Plan, task: Task, settings: Settings) -> str:
+def _machine(restoration: Restoration, cluster: Cluster | None) -> tuple[str, str]:
+    """The device and the precision, of this process or of a cluster's workers."""
+    if cluster is None:
+        return chosen(restoration.device, restoration.dtype)
+    device = "cuda" if cluster.gpus else "cpu"
+    if restoration.device not in ("auto", device):
+        give = "it needs --gpus-per-worker" if device == "cpu" else "Ray gives each worker its own"
+        raise RequestError(f"--device {restoration.device} with --engine ray: {give}")
+    if restoration.dtype != "auto":
+        return device, restoration.dtype
+    return cluster.asked(chosen, device, restoration.dtype)
+
+
+def chosen(device: str, dtype: str) -> tuple[str, str]:
+    """The device and the precision that these stand for on this machine, as a record has them."""
+    from restore.checkpoints import choose_device, choose_dtype
+    from restore.tasks.run import DTYPES
+
+    place = choose_device(device)
+    return str(place), DTYPES[choose_dtype(dtype, place)]
+
+
+def _announcement(model: BCM, planned: Plan, recipe: Restorer, cluster: Cluster | None) -> str:
     """One line on what will run."""
     from restore.tasks.schedule import evaluations_of, mode_of
 
+    task, settings = recipe.task, recipe.settings
     todo = [job for job in planned.jobs if not job.done]
     what = f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}"
     nfe = evaluations_of(task.name, settings)
+    how = mode_of(settings) or (settings.method if settings.blend is None else "blend")
+    if cluster:
+        workers = cluster.sized()
+        each = f"{cluster.cpus} CPU{'s' if cluster.cpus > 1 else ''}"
+        each += f" and {cluster.gpus:g} GPU" if cluster.gpus else ""
+        who = f"{workers} worker{'s' if workers > 1 else ''} of Ray with {each}"
+        rest = f"{recipe.known['dtype']}, {recipe.known['model']}, NFE {nfe}, {how}"
+        return f"{what}, {who}, {rest}"
     sizes = [task.size_out(job.outline.size) for job in todo if job.outline]
     seconds = expected(model, sizes, nfe, settings.tile)
     if seconds:
         seconds *= len(todo) / len(sizes)
-    how = mode_of(settings) or (settings.method if settings.blend is None else "blend")
     return announced(model, what, nfe, how, seconds)

@@ -6,6 +6,7 @@ parameter is such a group the group's options.
 
 from restore.cli.options.conduct import Conduct, Json, Manner, Quiet, Verbose
 from restore.cli.options.encoding import Encoding
+from restore.cli.options.engine import Engine
 from restore.cli.options.files import (
     Existing,
     Files,
@@ -26,6 +27,7 @@ __all__ = [
     "Catalog",
     "Conduct",
     "Encoding",
+    "Engine",
     "Existing",
     "Files",
     "Format",
