@@ -29,7 +29,8 @@ class Fragile:
         return self
 
     def work(self, model: object = None) -> Work:
-        return Work({"task": "turn"}, self.read, self.make, settings={"turned": True})
+        known = {"task": "turn", "written_by": os.getpid()}
+        return Work(known, self.read, self.make, settings={"turned": True})
 
     def read(self, job: Job) -> bytes:
         return Path(job.input.path).read_bytes() if job.data is None else job.data
@@ -42,4 +43,4 @@ class Fragile:
         if data == b"broken":
             raise ValueError("it is broken")
         time.sleep(self.seconds)
-        return data[::-1], {"seconds": self.seconds}
+        return data[::-1], {"seconds": self.seconds, "made_by": os.getpid()}

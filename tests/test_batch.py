@@ -125,6 +125,41 @@ def test_the_environment_assigns_shards():
     assert assigned({"RANK": "x", "WORLD_SIZE": "2"}) is None
 
 
+def test_srun_and_kubernetes_assign_shards() -> None:
+    step = {"SLURM_PROCID": "2", "SLURM_STEP_NUM_TASKS": "4"}
+    assert shard_of("auto", step) == Shard(3, 4)
+    assert assigned({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}) is None  # sbatch, before any srun
+    pod = {"JOB_COMPLETION_INDEX": "0", "JOB_COMPLETIONS": "16"}
+    assert shard_of("auto", pod) == Shard(1, 16)
+    with pytest.raises(RequestError, match="set JOB_COMPLETIONS"):
+        shard_of("auto", {"JOB_COMPLETION_INDEX": "3"})
+    with pytest.raises(RequestError, match="expected 1/2 to 2/2"):
+        shard_of("auto", {"JOB_COMPLETION_INDEX": "2", "JOB_COMPLETIONS": "2"})
+
+
+def test_torchrun_under_srun_counts_once() -> None:
+    ranks = {"RANK": "5", "WORLD_SIZE": "8"}
+    assert shard_of("auto", {**ranks, "SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2"}) == Shard(
+        6, 8
+    )
+
+
+def test_processes_of_an_array_or_of_a_pod_share_its_share() -> None:
+    array = {"SLURM_ARRAY_TASK_COUNT": "3"}
+    pods = {"JOB_COMPLETIONS": "3"}
+    steps, ranks = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"), ("RANK", "WORLD_SIZE")
+    for outer, name, inner in (
+        (array, "SLURM_ARRAY_TASK_ID", steps),
+        (pods, "JOB_COMPLETION_INDEX", ranks),
+    ):
+        found = [
+            shard_of("auto", {**outer, name: str(i), inner[0]: str(j), inner[1]: "2"})
+            for i in range(3)
+            for j in range(2)
+        ]
+        assert found == [Shard(i, 6) for i in range(1, 7)]
+
+
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/0", "a/b", "-1/2", "1/2/3", "", "auto"])
 def test_what_is_no_shard_is_refused(text):
     with pytest.raises(RequestError):

@@ -34,7 +34,7 @@ def here(
     monkeypatch.setenv("BCM_RESTORE_MODEL", str(tiny_model))
     monkeypatch.setenv("PYTHONPATH", str(Path(restore.__file__).parents[1]))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    for name in ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "RANK", "WORLD_SIZE"):
+    for name in ("SLURM_ARRAY_TASK_ID", "SLURM_PROCID", "RANK", "JOB_COMPLETION_INDEX"):
         monkeypatch.delenv(name, raising=False)
     Image.fromarray(photograph(width=24, height=16)).save("clean.png")
     return tmp_path

@@ -32,7 +32,9 @@ from restore.batch import dispersal  # noqa: E402
 
 TOP = Path(restore.__file__).parents[1]
 FAST = ("--nfe", "1", "--tile", "0", "--threads", "1", "--dtype", "fp32")
+SLOW = ("--nfe", "40", "--tile", "0", "--threads", "1", "--dtype", "fp32", "-q")
 RAY = ("--engine", "ray")
+MACHINE = {"num_cpus": 1, "num_gpus": 1, "object_store_memory": 200 << 20}  # so says it
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +47,9 @@ def machines() -> Iterator[Any]:
         patch.setenv("PYTHONPATH", str(TOP))
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.delenv("RAY_ADDRESS", raising=False)
-        memory = {"object_store_memory": 200 << 20}
-        head = {"num_cpus": 1, "include_dashboard": False, **memory}
+        head = {**MACHINE, "include_dashboard": False}
         found = Machines(initialize_head=True, head_node_args=head)
-        found.second = found.add_node(num_cpus=1, **memory)
+        found.second = found.add_node(**MACHINE)
         ray.init(found.address, log_to_driver=False, logging_level="CRITICAL")
         yield found
         ray.shutdown()
@@ -213,6 +214,15 @@ def test_a_killed_worker_loses_nothing(machines: Any, capfd: pytest.CaptureFixtu
     assert capfd.readouterr().out == ""  # Ray has nothing to say there
 
 
+def test_where_there_are_gpus_other_processes_write(machines: Any) -> None:
+    witness = turned(Fragile("notes"), "a", "mortal", "broken", "b", gpus=1)
+    assert witness.statuses() == "oofo"
+    assert list(outputs().values()) == [b"a", b"latrom", b"b"]
+    makers = {ended.record["made_by"] for _, ended in witness.ended if not ended.failure}
+    writers = {ended.record["written_by"] for _, ended in witness.ended if not ended.failure}
+    assert makers.isdisjoint(writers)
+
+
 def test_what_kills_every_worker_fails_alone(
     machines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,36 +254,60 @@ def test_a_lost_machine_loses_nothing(machines: Any) -> None:
             patch.setattr(Witness, "ends", ends)
             witness = turned(Fragile("notes", seconds=0.3), *(f"file {i}" for i in range(16)))
     finally:
-        machines.second = machines.add_node(num_cpus=1, object_store_memory=200 << 20)
+        machines.second = machines.add_node(**MACHINE)
     assert lost.is_set()
     assert witness.statuses() == "o" * 16
     assert outputs() == {f"{i}.png": f"file {i}"[::-1].encode() for i in range(16)}
+
+
+def driver(machines: Any, **options: Any) -> subprocess.Popen[bytes]:
+    """A slow run in a process of its own, when it has written two of ten images."""
+    command = [sys.executable, "-m", "restore", "jpeg", "in", "-o", "out", *SLOW, *RAY]
+    child = subprocess.Popen([*command, "--ray-address", machines.address], **options)
+    ending = time.monotonic() + 300
+    while len(outputs()) < 2 and child.poll() is None:
+        assert time.monotonic() < ending
+        time.sleep(0.02)
+    return child
 
 
 def test_after_the_death_of_the_driver_a_run_goes_on(
     machines: Any, photograph: Callable[..., np.ndarray]
 ) -> None:
     photos(photograph, 10)
-    slow = ("--nfe", "40", "--tile", "0", "--threads", "1", "--dtype", "fp32", "-q")
-    command = [sys.executable, "-m", "restore", "jpeg", "in", "-o", "out", *slow, *RAY]
-    child = subprocess.Popen([*command, "--ray-address", machines.address])
-    ending = time.monotonic() + 240
-    while len(outputs()) < 2 and child.poll() is None:
-        assert time.monotonic() < ending
-        time.sleep(0.02)
+    child = driver(machines)
     child.send_signal(signal.SIGKILL)
     child.wait()
     time.sleep(1)  # its workers end with it
     before = {path: os.stat(f"out/{path}").st_mtime_ns for path in outputs()}
     assert 2 <= len(before) < 10
-    run("jpeg", "in", "-o", "whole", *slow)
-    result = run("jpeg", "in", "-o", "out", "--existing", "skip", "--json", *slow)
+    run("jpeg", "in", "-o", "whole", *SLOW)
+    result = run("jpeg", "in", "-o", "out", "--existing", "skip", "--json", *SLOW)
     summary = records(result, "out")[-1]["summary"]
     assert (summary["ok"], summary["skipped"]) == (10 - len(before), len(before))
     assert outputs() == outputs("whole")
-    assert (
-        before.items() <= {path: os.stat(f"out/{path}").st_mtime_ns for path in outputs()}.items()
-    )
+    after = {path: os.stat(f"out/{path}").st_mtime_ns for path in outputs()}
+    assert before.items() <= after.items()  # what was done was not done again
+
+
+def test_an_interrupt_of_the_driver_leaves_soon_and_nothing_half_done(
+    machines: Any, photograph: Callable[..., np.ndarray]
+) -> None:
+    photos(photograph, 10)
+    child = driver(machines, stderr=subprocess.PIPE)
+    child.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    _, said = child.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert child.returncode == 143
+    assert b"interrupted" in said
+    assert b"Traceback" not in said
+    time.sleep(1)  # its workers end with it
+    done = sorted(outputs())
+    assert 2 <= len(done) < 10
+    assert set(done) <= set(Manifest(f"out/{MANIFEST}").made)
+    for name in done:
+        assert Image.open(f"out/{name}").size == (24, 16)
 
 
 # What ends a run
@@ -292,8 +326,17 @@ def test_a_worker_that_cannot_have_the_model_ends_the_run(machines: Any) -> None
     assert outputs() == {}
 
 
+def test_a_folder_that_is_not_on_every_machine_ends_the_run(
+    machines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispersal.os, "getcwd", lambda: "/no/folder/of/theirs")
+    with pytest.raises(ResourceError, match="not on every machine"):
+        turned(Fragile("notes"), "a")
+    assert outputs() == {}
+
+
 def test_more_than_there_is_room_for_is_refused(machines: Any) -> None:
-    for wanted in ({"workers": 3}, {"cpus": 3}, {"gpus": 1}):
+    for wanted in ({"workers": 3}, {"cpus": 2}, {"gpus": 2}):
         with pytest.raises(ResourceError, match="no room for the workers"):
             turned(Fragile("notes"), "a", **wanted)
 

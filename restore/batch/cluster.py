@@ -16,7 +16,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from restore.errors import RequestError, ResourceError
+from restore.errors import RequestError, ResourceError, RestoreError
 
 NOISE = ("ray", "ray.data")  # loggers; what we have to say of a run is said by us
 T = TypeVar("T")
@@ -64,7 +64,8 @@ class Cluster:
         import ray
 
         if ray.is_initialized():
-            yield
+            with _silent():
+                yield
             return
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
         heard = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -80,19 +81,23 @@ class Cluster:
             for number, handler in heard.items():  # Ray takes them over
                 with suppress(ValueError):  # not the main thread
                     signal.signal(number, handler)
-            yield
+            with _silent():
+                yield
         finally:
             ray.shutdown()
 
     def room(self) -> int:
-        """How many workers there is room for."""
+        """How many workers there is room for, each on one machine."""
         import ray
 
-        there = ray.cluster_resources()
-        fit = there.get("CPU", 0) // self.cpus
-        if self.gpus:
-            fit = min(fit, there.get("GPU", 0) / self.gpus + 1e-6)
-        return int(fit)
+        total = 0
+        for machine in ray.nodes():
+            there = machine["Resources"] if machine["Alive"] else {}
+            fit = there.get("CPU", 0) // self.cpus
+            if self.gpus:
+                fit = min(fit, there.get("GPU", 0) / self.gpus + 1e-6)
+            total += int(fit)
+        return total
 
     def sized(self) -> int:
         """How many workers there will be. ResourceError where there is no room for them."""
@@ -112,8 +117,7 @@ class Cluster:
         """What a worker answers. RestoreError that it raises; ResourceError where there is none."""
         import ray
 
-        from restore.errors import RestoreError
-
+        self.sized()
         try:
             ask = ray.remote(**self.network_needs, max_retries=2)(_answer)
             answer: Any = ray.get(ask.remote(version("bcm-restore"), question, *arguments))
@@ -126,8 +130,6 @@ class Cluster:
 
 def _answer(own: str, question: Callable[..., Any], *arguments: Any) -> Any:
     """On a worker: the answer, or what of ours was raised."""
-    from restore.errors import RestoreError
-
     if (found := version("bcm-restore")) != own:
         return ResourceError(f"a worker has bcm-restore {found}, and here is {own}")
     try:
@@ -138,30 +140,42 @@ def _answer(own: str, question: Callable[..., Any], *arguments: Any) -> Any:
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """Within, Ray Data goes on when a process dies, and Ray keeps its own words to itself."""
-    import ray._private.worker as driver  # it prints of dead processes on standard output
+    """Within, Ray Data goes on when a process dies, and has nothing to say."""
     import ray.data
 
     context = ray.data.DataContext.get_current()
-    wanted = [
-        (context, "max_errored_blocks", -1),
-        (context, "enable_progress_bars", False),
-        (context, "print_on_execution_start", False),
-        (driver, "_worker_logs_enabled", False),
-    ]
-    before = [(thing, name, getattr(thing, name)) for thing, name, _ in wanted]
-    levels = {logger: logger.level for logger in map(logging.getLogger, NOISE)}
+    wanted = {
+        "max_errored_blocks": -1,
+        "enable_progress_bars": False,
+        "print_on_execution_start": False,
+    }
+    before = {name: getattr(context, name) for name in wanted}
     try:
-        for thing, name, value in wanted:
-            setattr(thing, name, value)
-        for logger in levels:
-            logger.setLevel(logging.CRITICAL + 1)
+        for name, value in wanted.items():
+            setattr(context, name, value)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Ray 2.64 takes away, and we are bounded by
             yield
     finally:
-        for thing, name, value in before:
-            setattr(thing, name, value)
+        for name, value in before.items():
+            setattr(context, name, value)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Within, Ray's loggers are still, and it prints of no dead process on standard output."""
+    import ray._private.worker as driver
+    import ray.data  # noqa: F401 - sets the level of its logger
+
+    levels = {logger: logger.level for logger in map(logging.getLogger, NOISE)}
+    printing = driver._worker_logs_enabled
+    try:
+        for logger in levels:
+            logger.setLevel(logging.CRITICAL + 1)
+        driver._worker_logs_enabled = False
+        yield
+    finally:
+        driver._worker_logs_enabled = printing
         for logger, level in levels.items():
             logger.setLevel(level)
 

@@ -47,8 +47,8 @@ def shard_of(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
         found = _assigned(environment)
         if found is None:
             raise RequestError(
-                "--shard auto: neither Slurm's SLURM_ARRAY_TASK_ID and _COUNT nor torchrun's RANK "
-                "and WORLD_SIZE are set; give I/N"
+                "--shard auto: nothing says which one: no array or srun of Slurm, no RANK and "
+                "WORLD_SIZE of torchrun, no JOB_COMPLETION_INDEX of Kubernetes; give I/N"
             )
         return found
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
@@ -58,7 +58,7 @@ def shard_of(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
 
 
 def assigned(environment: Mapping[str, str] = os.environ) -> Shard | None:
-    """The shard that Slurm's array or torchrun assigned, if any did."""
+    """The shard that Slurm, torchrun or Kubernetes assigned, if any did."""
     try:
         return _assigned(environment)
     except RequestError:
@@ -66,16 +66,31 @@ def assigned(environment: Mapping[str, str] = os.environ) -> Shard | None:
 
 
 def _assigned(environment: Mapping[str, str]) -> Shard | None:
+    """An array's or an indexed job's share, and of that the process's own."""
+
     def number(name: str, default: int) -> int:
         value = environment.get(name, str(default))
         if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
             raise RequestError(f"{name} is {value!r}, expected a number")
         return int(value)
 
+    outer = inner = None
     if {"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"} <= environment.keys():
         first, step = number("SLURM_ARRAY_TASK_MIN", 0), number("SLURM_ARRAY_TASK_STEP", 1) or 1
         index = (number("SLURM_ARRAY_TASK_ID", 0) - first) // step
-        return Shard(index + 1, number("SLURM_ARRAY_TASK_COUNT", 1))
+        outer = Shard(index + 1, number("SLURM_ARRAY_TASK_COUNT", 1))
+    elif "JOB_COMPLETION_INDEX" in environment:
+        if "JOB_COMPLETIONS" not in environment:
+            raise RequestError(
+                "JOB_COMPLETION_INDEX says which pod of a job this is, but Kubernetes does not say "
+                "of how many: set JOB_COMPLETIONS to the job's completions"
+            )
+        outer = Shard(number("JOB_COMPLETION_INDEX", 0) + 1, number("JOB_COMPLETIONS", 1))
     if {"RANK", "WORLD_SIZE"} <= environment.keys():
-        return Shard(number("RANK", 0) + 1, number("WORLD_SIZE", 1))
-    return None
+        inner = Shard(number("RANK", 0) + 1, number("WORLD_SIZE", 1))
+    elif {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS"} <= environment.keys():  # srun's, not sbatch's
+        inner = Shard(number("SLURM_PROCID", 0) + 1, number("SLURM_STEP_NUM_TASKS", 1))
+    if outer and inner:
+        index = (outer.index - 1) * inner.count + inner.index
+        return Shard(index, outer.count * inner.count)
+    return outer or inner

@@ -150,8 +150,6 @@ def _machine(restoration: Restoration, cluster: Cluster | None) -> tuple[str, st
     if restoration.device not in ("auto", device):
         give = "it needs --gpus-per-worker" if device == "cpu" else "Ray gives each worker its own"
         raise RequestError(f"--device {restoration.device} with --engine ray: {give}")
-    if restoration.dtype != "auto":
-        return device, restoration.dtype
     return cluster.asked(chosen, device, restoration.dtype)
 
 

@@ -90,8 +90,8 @@ class Conduct(Manner):
         _run(
             metavar="I/N|auto",
             show_default=False,
-            help="Do one of N shares of the images, 1/N to N/N; auto asks Slurm's array, or "
-            "torchrun, which one",
+            help="Do one of N shares of the images, 1/N to N/N; auto asks Slurm, torchrun or "
+            "Kubernetes which one",
         ),
     ] = None
     workers: Annotated[
