@@ -6,6 +6,8 @@ biharmonic surface |Δx|² → min, which is what thin holes want (as in scikit-
 `inpaint_biharmonic`). Both work in place, in strips and windows.
 """
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,6 +15,7 @@ from torch import Tensor
 STRIP = 256  # rows
 WINDOW, MARGIN = 256, 32  # pixels kept of a window, and around it
 ITERATIONS = 60
+REACH = 2  # pixels that the bending of one depends on
 
 
 def fill(x: Tensor, known: Tensor) -> Tensor:
@@ -61,43 +64,58 @@ def _bend(x: Tensor, known: Tensor, top: int, left: int) -> None:
     height, width = x.shape[-2:]
     y0, y1 = max(top - MARGIN, 0), min(top + WINDOW + MARGIN, height)
     x0, x1 = max(left - MARGIN, 0), min(left + WINDOW + MARGIN, width)
-    window = x[..., y0:y1, x0:x1]
-    free = (~known[..., y0:y1, x0:x1]).to(x.dtype)
+    hole = ~known[0, 0, y0:y1, x0:x1]
     if y0 > 0:
-        free[..., :2, :] = 0
+        hole[:REACH] = False
     if y1 < height:
-        free[..., -2:, :] = 0
+        hole[-REACH:] = False
     if x0 > 0:
-        free[..., :2] = 0
+        hole[:, :REACH] = False
     if x1 < width:
-        free[..., -2:] = 0
-    guess = window.clone()
-    residual = -_laplacian(_laplacian(guess)) * free
+        hole[:, -REACH:] = False
+    (up, down), (before, after) = _extent(hole.any(dim=1)), _extent(hole.any(dim=0))
+    y0, y1, x0, x1 = y0 + up, y0 + down, x0 + before, x0 + after
+    if y0 == y1:  # it lies in the margin's own margin
+        return
+    at = y0, x0
+    free = hole[up:down, before:after, None].float().expand(-1, -1, 3).contiguous()
+    guess = torch.empty(y1 - y0, x1 - x0, 3).copy_(x[0, :, y0:y1, x0:x1].permute(1, 2, 0))
+    image, once = torch.empty_like(guess), np.empty(guess.shape, np.float32)
+    residual = _bent(guess, once, image).mul_(free).neg()
     direction = residual.clone()
-    energy = residual.square().sum()
+    energy = _product(residual, residual)
     floor = 1e-6 * energy
     for _ in range(ITERATIONS):
         if energy <= floor or energy == 0:
             break
-        image = _laplacian(_laplacian(direction)) * free
-        step = energy / (direction * image).sum()
-        guess += step * direction
-        residual -= step * image
-        before, energy = energy, residual.square().sum()
-        direction = residual + energy / before * direction
-    core = (slice(top - y0, top - y0 + WINDOW), slice(left - x0, left - x0 + WINDOW))
-    place = x[..., top : top + WINDOW, left : left + WINDOW]
-    place.copy_(guess[..., core[0], core[1]].clamp_(-1, 1))
+        _bent(direction, once, image).mul_(free)
+        step = energy / _product(direction, image)
+        guess.add_(direction, alpha=step)
+        residual.sub_(image, alpha=step)
+        last, energy = energy, _product(residual, residual)
+        torch.add(residual, direction, alpha=energy / last, out=direction)
+    y0, y1, x0, x1 = max(y0, top), min(y1, top + WINDOW), max(x0, left), min(x1, left + WINDOW)
+    rows, columns = slice(y0, y1), slice(x0, x1)
+    kept = guess[y0 - at[0] : y1 - at[0], x0 - at[1] : x1 - at[1]]
+    x[0, :, rows, columns] = kept.permute(2, 0, 1).clamp(-1, 1)
 
 
-def _laplacian(x: Tensor) -> Tensor:
-    """Sum of the four neighbours' differences, none across the edge: symmetric, so squared it is
-    the gradient of |Δx|² / 2.
+def _extent(marked: Tensor) -> tuple[int, int]:
+    """Between which places of (n,) bool all marks lie, with all that two Laplacians see of them."""
+    places = marked.nonzero()
+    if not len(places):
+        return 0, 0
+    return max(int(places[0]) - REACH, 0), min(int(places[-1]) + REACH + 1, len(marked))
+
+
+def _bent(x: Tensor, once: np.ndarray, out: Tensor) -> Tensor:
+    """ΔΔx of (h, w, 3) in `out`; `once` is room for Δx. No difference goes across the edge, so that
+    Δ is symmetric, and ΔΔx the gradient of |Δx|² / 2.
     """
-    out = torch.zeros_like(x)
-    down, right = x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
-    out[..., :-1, :] += down
-    out[..., 1:, :] -= down
-    out[..., :-1] += right
-    out[..., 1:] -= right
+    cv2.Laplacian(x.numpy(), cv2.CV_32F, once, ksize=1, borderType=cv2.BORDER_REPLICATE)
+    cv2.Laplacian(once, cv2.CV_32F, out.numpy(), ksize=1, borderType=cv2.BORDER_REPLICATE)
     return out
+
+
+def _product(a: Tensor, b: Tensor) -> float:
+    return float(torch.dot(a.view(-1), b.view(-1)))
