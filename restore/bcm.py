@@ -48,7 +48,7 @@ class BCM(nn.Module):
     def evaluate(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
         """F(c_in(t) x, t, u) in float32, the network run in its own dtype."""
         c_in = (t**2 + self.sigma_data**2).rsqrt()
-        return self.network((_column(c_in) * x).to(self.dtype), t, u, label).float()
+        return self.network(_column(c_in) * x, t, u, label).float()
 
     def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
         """f(x, t, u) with levels (B,) or (1,) as tensors: for training and compilation."""
@@ -84,15 +84,27 @@ class BCM(nn.Module):
 
     @staticmethod
     def _levels(*levels: float | Tensor, like: Tensor) -> tuple[Tensor, ...]:
-        """Levels as float32 (1,) or (B,), all of one length, on the image's device."""
-        tensors = [torch.as_tensor(v, dtype=torch.float32, device=like.device) for v in levels]
-        for v in tensors:
-            if v.ndim > 1 or (v.ndim == 1 and len(v) not in (1, len(like))):
-                raise ValueError(f"levels of shape {tuple(v.shape)} for a batch of {len(like)}")
-            if not bool((v > 0).all()):
-                raise ValueError("noise levels are standard deviations above zero")
+        """Levels as float32 (1,) or (B,), all of one length, on the image's device.
+
+        Nothing here waits for a GPU: a number is filled in there, and a tensor that lies there is
+        not looked at.
+        """
+        tensors = [_level(v, like) for v in levels]
         longest = max(v.numel() for v in tensors)
-        return tuple(v.reshape(-1).expand(longest) for v in tensors)
+        return tuple(v.expand(longest) for v in tensors)
+
+
+def _level(v: float | Tensor, like: Tensor) -> Tensor:
+    """A level as float32 (1,) or (B,) on the device of an image; ValueError for one that is none."""
+    if not isinstance(v, Tensor):
+        if not v > 0:
+            raise ValueError("noise levels are standard deviations above zero")
+        return torch.full((1,), float(v), dtype=torch.float32, device=like.device)
+    if v.ndim > 1 or (v.ndim == 1 and len(v) not in (1, len(like))):
+        raise ValueError(f"levels of shape {tuple(v.shape)} for a batch of {len(like)}")
+    if v.device.type == "cpu" and not bool((v > 0).all()):
+        raise ValueError("noise levels are standard deviations above zero")
+    return v.reshape(-1).to(like.device, torch.float32)
 
 
 def _column(level: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ is counted as three network evaluations, and memory is that of one window, at an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -53,4 +54,4 @@ def pulled_back(model: Windowed, x: Tensor, v: Tensor, t: float) -> Tensor:
         ].contiguous()  # fmt: skip
 
     given = v.clone()
-    return model.over(pulled, v, out=v, evaluations=2)
+    return replace(model, batch=1).over(pulled, v, out=v, evaluations=2)

@@ -17,6 +17,7 @@ from restore.tasks.result import Result
 from restore.tasks.rules import LEVELS
 from restore.tasks.run import Problem, decibels, solve
 from restore.tasks.settings import DEFAULTS, Settings
+from restore.tasks.transfer import sent
 
 
 def denoise(
@@ -58,7 +59,7 @@ def denoise(
         size=source.size,
         severity=seen,
         degradation=lambda preset: Noise(level / LEVELS) if settings.method in PEERS else Free(),
-        observe=lambda device: source.tensor().to(device),
+        observe=lambda device: sent(source, device),
         start=lambda y: y.clone(),
         finish=lambda restored: restored,
         proof=proof,

@@ -24,11 +24,11 @@ Draw = Callable[[Sequence[int]], Tensor]
 """Called with seeds, it gives their images (B, 3, H, W)."""
 
 
-def batch_of(samples: int, size: tuple[int, int], method: str) -> int:
-    """How many draws of a size go through the network at once: as many as one window holds."""
+def batch_of(samples: int, size: tuple[int, int], method: str, pixels: int = WINDOW_PIXELS) -> int:
+    """How many draws of a size go through the network at once, in so many pixels at most."""
     if method not in APART:
         return 1
-    return max(1, min(samples, MOST_AT_ONCE, WINDOW_PIXELS // (size[0] * size[1])))
+    return max(1, min(samples, MOST_AT_ONCE, pixels // (size[0] * size[1])))
 
 
 def mean_and_spread(draw: Draw, seeds: Sequence[int], batch: int) -> tuple[Tensor, Tensor | None]:

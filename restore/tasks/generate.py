@@ -21,6 +21,7 @@ from restore.tasks.record import record
 from restore.tasks.run import counted, label_of
 from restore.tasks.series import Series
 from restore.tasks.settings import DEFAULTS, Settings
+from restore.tasks.transfer import fetched
 from restore.tiling import NoiseField, Windowed, window_count
 
 SIDE = 256  # pixels of a sample, where the network has no size of its own
@@ -53,7 +54,7 @@ def generate(
     pictures = []
     for number in range(count):
         x = journey(windowed, size, legs, noise=NoiseField(settings.seed + number))
-        pictures.append(blank.with_tensor(x))
+        pictures.append(fetched(blank, x))
     columns = columns_of(count)
     report = record(
         "generate",

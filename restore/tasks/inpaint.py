@@ -17,6 +17,7 @@ from restore.tasks.masks import hole_of, thickness
 from restore.tasks.result import Result
 from restore.tasks.run import Problem, decibels, solve
 from restore.tasks.settings import DEFAULTS, Settings
+from restore.tasks.transfer import sent
 
 
 def inpaint(
@@ -64,7 +65,7 @@ def inpaint(
         size=source.size,
         severity=thickness(hole),
         degradation=lambda preset: Mask(known),
-        observe=lambda device: source.tensor().to(device),
+        observe=lambda device: sent(source, device),
         start=lambda y: fill(source.tensor(), known),
         finish=finish,
         proof=proof,

@@ -23,6 +23,7 @@ from restore.tasks.record import record
 from restore.tasks.run import counted, label_of, name_of
 from restore.tasks.series import Series, mosaic
 from restore.tasks.settings import DEFAULTS, Settings
+from restore.tasks.transfer import fetched, sent
 from restore.tiling import NoiseField, Windowed, window_count
 
 
@@ -69,19 +70,19 @@ def interpolate(
     noise = NoiseField(settings.seed)
 
     def up(picture: Picture) -> Any:
-        x = picture.tensor().to(model.device)
+        x = sent(picture, model.device)
         return journeys.invert(windowed, x, levels, noise=noise)
 
     def back(latent: Any, blank: Picture) -> Picture:
-        return blank.with_tensor(journeys.reconstruct(windowed, latent, levels, noise=noise))
+        return fetched(blank, journeys.reconstruct(windowed, latent, levels, noise=noise))
 
     ends = up(first), up(last)
     shares = [number / (frames - 1) for number in range(frames)]
     pictures = [
         back(journeys.interpolate(*ends, share), between(first, last, share)) for share in shares
     ]
-    sent = likeness(pictures[0], first), likeness(pictures[-1], last)
-    metrics = {"round_trip_psnr_db": min((t["round_trip_psnr_db"] for t in sent), key=_decibels)}
+    both = likeness(pictures[0], first), likeness(pictures[-1], last)
+    metrics = {"round_trip_psnr_db": min((t["round_trip_psnr_db"] for t in both), key=_decibels)}
     if frames > 2:
         middle = frames // 2
         fade = between(first, last, shares[middle])

@@ -18,6 +18,7 @@ from restore.tasks.record import record
 from restore.tasks.result import Result
 from restore.tasks.run import counted, decibels, label_of, name_of, rounded, same_kind
 from restore.tasks.settings import DEFAULTS, Settings
+from restore.tasks.transfer import fetched, sent
 from restore.tiling import NoiseField, Windowed, window_count
 
 
@@ -63,7 +64,7 @@ def invert(
     windows = window_count(model, height, width, settings.tile)
     progress = counted(settings.progress, windows * trips * (len(levels) - 1))
     windowed, noise = Windowed(model, settings.tile, label, progress), NoiseField(settings.seed)
-    x = source.tensor().to(model.device)
+    x = sent(source, model.device)
     z = journeys.invert(windowed, x, levels, noise=noise)
     z, back = journeys.refine(windowed, x, z, levels, refine, noise=noise)
     picture, notes = carried(source)
@@ -76,7 +77,7 @@ def invert(
         model.sha256 or "",
         picture,
     )
-    returned = source.with_tensor(back)
+    returned = fetched(source, back)
     report = record(
         "invert",
         model,
@@ -134,7 +135,7 @@ def reconstruct(
         latent.levels,
         noise=NoiseField(latent.seed),
     )
-    picture = latent.picture.with_tensor(x)
+    picture = fetched(latent.picture, x)
     found = {} if reference is None else likeness(picture, reference, "")
     report = record(
         "reconstruct",

@@ -66,7 +66,7 @@ def jpeg(
             Free() if file is None else Jpeg.from_file(file, shrink=preset.shrink or 0.5)
         ),
         observe=lambda device: None if file is None else Jpeg.observe(file, device),
-        start=lambda y: source.tensor(),
+        start=lambda y: source,
         finish=lambda restored: restored,
         proof=proof,
         warnings=warnings if file is None else file.notes,

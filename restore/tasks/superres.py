@@ -19,6 +19,7 @@ from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.tasks.result import Result
 from restore.tasks.run import Problem, decibels, solve
 from restore.tasks.settings import DEFAULTS, Settings
+from restore.tasks.transfer import sent
 
 
 def superres(
@@ -61,7 +62,7 @@ def superres(
         size=size,
         severity=math.sqrt(width * height / (source.size[0] * source.size[1])),
         degradation=lambda preset: resize,
-        observe=lambda device: source.tensor().to(device),
+        observe=lambda device: sent(source, device),
         start=start,
         finish=lambda restored: restored,
         proof=proof,

@@ -7,17 +7,26 @@ the same noise exactly, whatever the network.
 from restore.tiling.noise import NOISE_CELL, NoiseField
 from restore.tiling.spans import Place, Range, Span, spans, up_to
 from restore.tiling.windowed import Windowed
-from restore.tiling.windows import WINDOW_PIXELS, Tile, window_count, window_shape
+from restore.tiling.windows import (
+    WINDOW_PIXELS,
+    Batch,
+    Tile,
+    pixels_at_once,
+    window_count,
+    window_shape,
+)
 
 __all__ = [
     "NOISE_CELL",
     "WINDOW_PIXELS",
+    "Batch",
     "NoiseField",
     "Place",
     "Range",
     "Span",
     "Tile",
     "Windowed",
+    "pixels_at_once",
     "spans",
     "up_to",
     "window_count",

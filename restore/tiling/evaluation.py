@@ -3,13 +3,16 @@
 A network with a bounded receptive field is run on overlapping windows of one shape; only what lies
 at least the field away from a cut is kept, so the result equals the untiled one to rounding. A
 network with global attention is run on windows of its own training size, blended where they
-overlap.
+overlap. Several windows may go through the network together: on a GPU, which one alone would not
+fill.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -18,124 +21,190 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.errors import ImageError, ResourceError
 from restore.tiling.spans import Place, Span
-from restore.tiling.windows import SMALLEST_TILE, Tile, grid, halo_of, side_of, starts
+from restore.tiling.windows import (
+    SMALLEST_TILE,
+    Batch,
+    Tile,
+    grid,
+    halo_of,
+    own_grid,
+    side_of,
+    windows_at_once,
+)
 
 Call = Callable[[Tensor, Sequence[Place]], Tensor]
 """Called with windows (n B, 3, h, w), the B images of each of n places in turn, and the places, it
 gives images of the same shape that depend on the network's receptive field of them."""
+Progress = Callable[[], object]
+Window = tuple[Span, Span]  # of rows, of columns
 
 
 def evaluated(
-    model: BCM, call: Call, x: Tensor, tile: Tile, progress: Callable[[], object]
+    model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
 ) -> Tensor:
     """`call` over x (B, 3, H, W), window by window, in place; returns x.
 
-    A window that runs out of memory is done again in smaller ones, to the same pixels. `progress`
-    is called after each window.
+    Windows that run out of memory are done again fewer at a time, and a single one in smaller ones,
+    to the same pixels. `progress` is called after each window.
     """
-    if model.network.receptive_field is None:
-        return _blended(model, call, x, progress)
-    return _exact(model, call, x, tile, progress)
+    sweep = _blended if model.network.receptive_field is None else _exact
+    with _repeatable(x.device):
+        return sweep(model, call, x, tile, batch, progress)
 
 
-def _exact(model: BCM, call: Call, x: Tensor, tile: Tile, progress: Callable[[], object]) -> Tensor:
+def _repeatable(device: torch.device) -> AbstractContextManager[object]:
+    """On a GPU, convolutions that give the same bits twice, and float32 where it is asked for."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+
+
+def _exact(
+    model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
+) -> Tensor:
     """In place: what is kept of a window waits until no later window reads where it belongs."""
     height, width = x.shape[-2:]
     rows, columns = grid(model, height, width, tile)
+    windows = list(product(rows, columns))
+    ahead = [row.start for row, _ in windows[1:]] + [rows[-1].last]
     waiting: deque[tuple[Tensor, Tensor, int]] = deque()
-    for row in rows:
-        while waiting and waiting[0][2] <= row.start:
+    results = _results(model, call, x, windows, batch)
+    for (row, column), result, first in zip(windows, results, ahead, strict=True):
+        bottom, right = min(row.last, height), min(column.last, width)
+        place = x[:, :, row.first : bottom, column.first : right]
+        kept = result[
+            :, :, row.first - row.start : bottom - row.start,
+            column.first - column.start : right - column.start,
+        ]  # fmt: skip
+        waiting.append((place, kept.clone(), row.last))
+        progress()
+        while waiting and waiting[0][2] <= first:
             place, kept, _ = waiting.popleft()
             place.copy_(kept)
-        for column in columns:
-            result = _result(model, call, _cut(x, row, column), _place(row, column))
-            progress()
-            bottom, right = min(row.last, height), min(column.last, width)
-            place = x[:, :, row.first : bottom, column.first : right]
-            kept = result[
-                :, :, row.first - row.start : bottom - row.start,
-                column.first - column.start : right - column.start,
-            ]  # fmt: skip
-            waiting.append((place, kept.clone(), row.last))
-    for place, kept, _ in waiting:
-        place.copy_(kept)
+    assert not waiting, "the last window reaches the last row"
     return x
 
 
-def _blended(model: BCM, call: Call, x: Tensor, progress: Callable[[], object]) -> Tensor:
+def _blended(
+    model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
+) -> Tensor:
+    """Windows of the network's own size, whatever the tile, weighed down towards their edges."""
     height, width = x.shape[-2:]
     size = side_of(model)
     ramp = torch.hann_window(size + 2, periodic=False, device=x.device)[1:-1] + 1e-3
     weight = ramp[:, None] * ramp
     total = torch.zeros(1, 1, height, width, device=x.device)
     out = torch.zeros_like(x)
-
-    for top in starts(height, size):
-        for left in starts(width, size):
-            row = Span(top, top + size, top, min(top + size, height))
-            column = Span(left, left + size, left, min(left + size, width))
-            result = _finite(model, call, _cut(x, row, column), _place(row, column))
-            progress()
-            h, w = row.last - top, column.last - left
-            place = (slice(None), slice(None), slice(top, row.last), slice(left, column.last))
-            out[place] += result[:, :, :h, :w] * weight[:h, :w]
-            total[place] += weight[:h, :w]
+    windows = list(product(*own_grid(model, height, width)))
+    results = _results(model, call, x, windows, batch)
+    for (row, column), result in zip(windows, results, strict=True):
+        h, w = row.last - row.first, column.last - column.first
+        place = (..., slice(row.first, row.last), slice(column.first, column.last))
+        out[place] += result[..., :h, :w] * weight[:h, :w]
+        total[place] += weight[:h, :w]
+        progress()
     return x.copy_(out.div_(total))
 
 
-def _place(row: Span, column: Span) -> Place:
-    return Place((row.start, row.stop), (column.start, column.stop))
+def _results(
+    model: BCM, call: Call, x: Tensor, windows: Sequence[Window], batch: Batch
+) -> Iterator[Tensor]:
+    """The call's result for each window of x, whose pixels are read as late as they can be.
+
+    `batch` windows go together, and fewer from the first time on that memory does not suffice.
+    """
+    if batch == "auto":
+        row, column = windows[0]
+        window = x[:, :, : row.stop - row.start, : column.stop - column.start]
+        batch = windows_at_once(model, len(x) * window.shape[-2:].numel(), len(windows))
+    first = 0
+    while first < len(windows):
+        some = windows[first : first + batch]
+        result = _tried(model, call, x, some)
+        if result is None and len(some) > 1:
+            batch = len(some) // 2
+            continue
+        if result is None:
+            result = _in_smaller(model, call, _cut(x, some[0]), _place(some[0]))
+        yield from result.chunk(len(some))
+        first += len(some)
 
 
-def _cut(x: Tensor, row: Span, column: Span) -> Tensor:
-    """A window of x, its last pixels repeated where it passes the image's edge."""
-    height, width = x.shape[-2:]
-    window = x[:, :, row.start : row.stop, column.start : column.stop]
-    beyond = (0, max(column.stop - width, 0), 0, max(row.stop - height, 0))
-    return F.pad(window, beyond, mode="replicate") if any(beyond) else window
-
-
-def _result(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
-    """The call's result for a window at its place; in smaller windows where memory runs out."""
+def _tried(model: BCM, call: Call, x: Tensor, windows: Sequence[Window]) -> Tensor | None:
+    """The call's result for windows of x together; None where memory runs out."""
     try:
-        return _finite(model, call, window, place)
+        cut = [_cut(x, window) for window in windows]
+        together = cut[0] if len(cut) == 1 else torch.cat(cut)
+        return _finite(model, call, together, [_place(window) for window in windows])
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        side = max(window.shape[-2:])
-        tile = side // 2 - halo_of(model)
-        if tile < SMALLEST_TILE:
-            raise ResourceError(
-                f"out of memory even in windows of {side} pixels: "
-                "close other programs or use another device"
-            ) from error
-    (top, _), (left, _) = place
-
-    def shifted(windows: Tensor, places: Sequence[Place]) -> Tensor:
-        return call(windows, [inner.shifted(top, left) for inner in places])
-
-    return _exact(model, shifted, window.clone(), tile, lambda: None)
+        return None
 
 
 def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _finite(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
-    """The call's result; where a low precision overflowed, that of float32."""
-    result = call(window, [place])
-    if not bool(torch.isfinite(result).all()):
-        dtype = model.dtype
-        if dtype != torch.float32:
-            model.network.float()
-            try:
-                result = call(window, [place])
-            finally:
-                model.network.to(dtype)
-        if not bool(torch.isfinite(result).all()):
-            (top, bottom), (left, right) = place
-            raise ImageError(
-                f"the network gave no finite result at rows {top} to {bottom}, columns "
-                f"{left} to {right}: the input or the checkpoint is at fault"
-            )
+def _in_smaller(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
+    """The call's result for a window at its place, in smaller windows of it, where there are."""
+    side = max(window.shape[-2:])
+    tile = 0 if model.network.receptive_field is None else side // 2 - halo_of(model)
+    if tile < SMALLEST_TILE:
+        raise ResourceError(
+            f"out of memory even in windows of {side} pixels: "
+            "close other programs or use another device"
+        )
+    (top, _), (left, _) = place
+
+    def shifted(windows: Tensor, places: Sequence[Place]) -> Tensor:
+        return call(windows, [inner.shifted(top, left) for inner in places])
+
+    return _exact(model, shifted, window.clone(), tile, 1, lambda: None)
+
+
+def _cut(x: Tensor, window: Window) -> Tensor:
+    """A window of x, its last pixels repeated where it passes the image's edge."""
+    (height, width), (row, column) = x.shape[-2:], window
+    pixels = x[:, :, row.start : row.stop, column.start : column.stop]
+    beyond = (0, max(column.stop - width, 0), 0, max(row.stop - height, 0))
+    return F.pad(pixels, beyond, mode="replicate") if any(beyond) else pixels
+
+
+def _place(window: Window) -> Place:
+    row, column = window
+    return Place((row.start, row.stop), (column.start, column.stop))
+
+
+def _finite(model: BCM, call: Call, windows: Tensor, places: Sequence[Place]) -> Tensor:
+    """The call's result; of windows where a low precision overflowed, that of float32.
+
+    To look is to wait for the device, so all the windows are looked at together.
+    """
+    result = call(windows, places)
+    if bool(torch.isfinite(result).all()):
+        return result
+    images = len(windows) // len(places)
+    for number, place in enumerate(places):
+        own = slice(number * images, (number + 1) * images)
+        if not bool(torch.isfinite(result[own]).all()):
+            result[own] = _in_float32(model, call, windows[own], place)
     return result
+
+
+def _in_float32(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
+    """The call's result for a window that gave none in a lower precision; ImageError for none."""
+    dtype = model.dtype
+    if dtype != torch.float32:
+        model.network.float()
+        try:
+            result = call(window, [place])
+        finally:
+            model.network.to(dtype)
+        if bool(torch.isfinite(result).all()):
+            return result
+    (top, bottom), (left, right) = place
+    raise ImageError(
+        f"the network gave no finite result at rows {top} to {bottom}, columns {left} to {right}: "
+        "the input or the checkpoint is at fault"
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from restore.bcm import BCM
 from restore.tiling.evaluation import Call, evaluated
-from restore.tiling.windows import Tile
+from restore.tiling.windows import Batch, Tile
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,14 +18,16 @@ class Windowed:
     """A model over images (B, 3, H, W) of any size; each method is one network evaluation.
 
     tile: the side of a window in pixels, "auto" (by memory) or 0 (the whole image). label: (1,),
-    the class of a class-conditional network. progress: called after each window. What comes out is
-    written to `out` when given, which may be x itself: then memory stays near that of x.
+    the class of a class-conditional network. progress: called after each window. batch: how many
+    windows go through the network together, "auto" by device and memory. What comes out is written
+    to `out` when given, which may be x itself: then memory stays near that of x.
     """
 
     model: BCM
     tile: Tile = "auto"
     label: Tensor | None = None
     progress: Callable[[], object] | None = None
+    batch: Batch = "auto"
 
     def denoise(self, x: Tensor, t: float, out: Tensor | None = None) -> Tensor:
         """E[clean image | x at noise level t], as `BCM.denoise`."""
@@ -34,10 +37,14 @@ class Windowed:
         """x of noise level t, carried along the ODE to level u, as `BCM.jump`."""
         return self.over(lambda windows, _: self.model.jump(windows, t, u, self.label), x, out)
 
+    @torch.no_grad()
     def over(
         self, call: Call, x: Tensor, out: Tensor | None = None, *, evaluations: int = 1
     ) -> Tensor:
-        """`call` over x, window by window; progress is told of it `evaluations` times a window."""
+        """`call` over x, window by window; progress is told of it `evaluations` times a window.
+
+        No gradient goes through it.
+        """
         if out is None:
             out = x.clone()
         elif out is not x:
@@ -48,4 +55,4 @@ class Windowed:
                 for _ in range(evaluations):
                     self.progress()
 
-        return evaluated(self.model, call, out, self.tile, progress)
+        return evaluated(self.model, call, out, self.tile, self.batch, progress)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
+
 from restore.bcm import BCM
 from restore.tiling.spans import Span, spans, up_to
 
 Tile = int | Literal["auto"]
+Batch = int | Literal["auto"]
 WINDOW_PIXELS = 2_500_000  # of one window where the tile is "auto": about a gigabyte in float32
 SMALLEST_TILE = 64
+MEMORY_SHARE = 8  # of a GPU's memory, one part for the windows that go through it together
 
 
 def window_shape(model: BCM, height: int, width: int, tile: Tile) -> tuple[int, int]:
@@ -47,10 +51,32 @@ def window_shape(model: BCM, height: int, width: int, tile: Tile) -> tuple[int, 
 def window_count(model: BCM, height: int, width: int, tile: Tile) -> int:
     """How many windows one evaluation of an image takes."""
     if model.network.receptive_field is None:
-        size = side_of(model)
-        return len(starts(height, size)) * len(starts(width, size))
+        rows, columns = own_grid(model, height, width)
+        return len(rows) * len(columns)
     rows, columns = grid(model, height, width, tile)
     return len(rows) * len(columns)
+
+
+def pixels_at_once(model: BCM) -> int:
+    """Of all the images and windows that go through the network together, by memory.
+
+    On a GPU by how much it has, not by what is free of it, so that equal runs are cut alike.
+    """
+    if model.device.type != "cuda":
+        return WINDOW_PIXELS
+    memory = torch.cuda.get_device_properties(model.device).total_memory
+    return max(memory // MEMORY_SHARE // model.network.bytes_per_pixel, WINDOW_PIXELS)
+
+
+def windows_at_once(model: BCM, pixels: int, count: int) -> int:
+    """How many of `count` windows of so many pixels go through the network together.
+
+    One on the CPU, whose caches they would only share; on a GPU as many as fit, in even batches.
+    """
+    if model.device.type != "cuda":
+        return 1
+    most = max(pixels_at_once(model) // pixels, 1)
+    return -(-count // -(-count // most))
 
 
 def halo_of(model: BCM) -> int:
@@ -66,9 +92,15 @@ def side_of(model: BCM) -> int:
     return model.network.window
 
 
-def starts(length: int, size: int) -> list[int]:
-    """Where windows of a fixed size begin so that they overlap by a quarter."""
-    return [*range(0, max(length - size, 0), size * 3 // 4), max(length - size, 0)]
+def own_grid(model: BCM, height: int, width: int) -> tuple[list[Span], list[Span]]:
+    """Rows and columns of windows of the network's own size, which overlap by a quarter."""
+    size = side_of(model)
+
+    def along(length: int) -> list[Span]:
+        starts = [*range(0, max(length - size, 0), size * 3 // 4), max(length - size, 0)]
+        return [Span(start, start + size, start, min(start + size, length)) for start in starts]
+
+    return along(height), along(width)
 
 
 def grid(model: BCM, height: int, width: int, tile: Tile) -> tuple[list[Span], list[Span]]:
