@@ -3,8 +3,10 @@
 from typing import Literal, get_args
 
 Method = Literal[
-    "bcm", "inversion", "cm", "cm4ir", "ddrm", "ddnm", "dps", "pgdm", "diffpir", "repaint"
-]
+    "bcm", "inversion",
+    "cm", "cm4ir", "ddrm", "ddnm", "dps", "pgdm", "diffpir", "repaint",
+    "cm-ccdf", "ddrm-ccdf", "ddnm-ccdf", "dps-ccdf", "pgdm-ccdf", "diffpir-ccdf", "repaint-ccdf",
+]  # fmt: skip
 METHODS: tuple[str, ...] = get_args(Method)
 
 DEFAULT_NFE = {  # network evaluations, by task

@@ -12,8 +12,9 @@ from restore.bcm import BCM
 from restore.degradations import Blur, Free, Mask, Noise, Resize
 from restore.errors import RequestError
 from restore.networks import ADM, Network
-from restore.solvers import PEERS, bcm, gradient
-from restore.solvers.levels import alphas, karras, level_of, quadratic, uniform
+from restore.solvers import CLOSER, PUBLISHED, bcm, gradient
+from restore.solvers.levels import alphas, karras, level_of, quadratic, trailing, uniform
+from restore.solvers.method import lift
 from restore.tiling import NoiseField, Windowed, window_count
 
 GUIDED = ("dps", "pgdm")
@@ -57,13 +58,13 @@ def observed(task: str, height: int = 40, width: int = 56):
 
 def run(name, model, task, nfe, seed=0, tile=0, size=(40, 56), **options):
     degradation, y, start = observed(task, *size)
-    method = PEERS[name]
+    method = PUBLISHED[name]
     preset = method.schedule(nfe, task)
     windowed = Windowed(model, tile, **options)
     return method.solve(windowed, degradation, y, start, preset, NoiseField(seed))
 
 
-EACH = [(name, task) for name, method in PEERS.items() for task in sorted(method.tasks)]
+EACH = [(name, task) for name, method in PUBLISHED.items() for task in sorted(method.tasks)]
 
 
 # Promises
@@ -98,7 +99,7 @@ def test_every_pixel_goes_through_exactly_the_evaluations_that_were_asked_for(
 
     monkeypatch.setattr(model.network, "forward", counted)
     for nfe in (3, 4, 5, 8):
-        assert PEERS[name].schedule(nfe, task).evaluations == nfe
+        assert PUBLISHED[name].schedule(nfe, task).evaluations == nfe
         count = 0
         run(name, model, task, nfe)
         assert count == nfe
@@ -120,19 +121,19 @@ def test_the_way_back_through_the_network_takes_as_much_as_the_way_there():
 @pytest.mark.parametrize("nfe", [1, 2])
 def test_a_method_with_a_gradient_needs_one_level(name, nfe):
     with pytest.raises(RequestError, match="give 3 or more"):
-        PEERS[name].schedule(nfe, "inpaint")
+        PUBLISHED[name].schedule(nfe, "inpaint")
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize("nfe", [3, 6, 20, 41])
 def test_levels_fall_and_lie_within_those_of_the_network(name, nfe):
-    for task in PEERS[name].tasks:
-        levels = PEERS[name].schedule(nfe, task).levels
+    for task in PUBLISHED[name].tasks:
+        levels = PUBLISHED[name].schedule(nfe, task).levels
         assert list(levels) == sorted(levels, reverse=True)
         assert 0.002 <= levels[-1] <= levels[0] <= 80
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_tiles_and_seeds(name, model):
     def one(seed, tile):
         return run(name, model, "inpaint", 6, seed, tile, (136, 120))
@@ -143,7 +144,7 @@ def test_tiles_and_seeds(name, model):
     assert not torch.allclose(one(0, 0), one(1, 0), atol=1e-2)
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize("tile", [0, 24])
 def test_progress_is_told_of_every_window_of_every_evaluation(name, model, tile):
     calls = []
@@ -151,10 +152,10 @@ def test_progress_is_told_of_every_window_of_every_evaluation(name, model, tile)
     assert len(calls) == 7 * window_count(model, 136, 120, tile)
 
 
-@pytest.mark.parametrize("name", [n for n, m in PEERS.items() if "jpeg" in m.tasks])
+@pytest.mark.parametrize("name", [n for n, m in PUBLISHED.items() if "jpeg" in m.tasks])
 def test_of_a_picture_that_nothing_is_known_of_something_is_made(name, model):
-    preset = PEERS[name].schedule(4, "jpeg")
-    x = PEERS[name].solve(Windowed(model), Free(), None, clean(), preset, NoiseField(0))
+    preset = PUBLISHED[name].schedule(4, "jpeg")
+    x = PUBLISHED[name].solve(Windowed(model), Free(), None, clean(), preset, NoiseField(0))
     assert torch.isfinite(x).all()
 
 
@@ -239,10 +240,10 @@ def second_of_pairs_missing(name: str, rho: float, levels: int) -> tuple[float, 
     known = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool)
     known[..., ::2] = True
     degradation = Mask(known)
-    preset = PEERS[name].schedule(levels * PEERS[name].cost, "inpaint")
+    preset = PUBLISHED[name].schedule(levels * PUBLISHED[name].cost, "inpaint")
     start = torch.full_like(x, MEAN)
     y, whole = degradation(x), Windowed(model)
-    found = PEERS[name].solve(whole, degradation, y, start, preset, NoiseField(0))
+    found = PUBLISHED[name].solve(whole, degradation, y, start, preset, NoiseField(0))
     assert torch.equal(degradation(found), degradation(x))
     a, b = (found[..., i::2].flatten() - MEAN for i in (0, 1))
     slope = float((a * b).mean() / a.square().mean())
@@ -265,7 +266,7 @@ EXACT = {
 }
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_the_posterior_of_correlated_pixels(name):
     levels, slope_within, deviation_within = EXACT[name]
     rho = 0.6
@@ -278,7 +279,7 @@ def test_the_posterior_of_correlated_pixels(name):
         assert deviation == pytest.approx(SPREAD * math.sqrt(1 - rho**2), rel=deviation_within)
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_the_posterior_of_independent_pixels(name):
     levels, _, _ = EXACT[name]
     mean, slope, deviation = second_of_pairs_missing(name, 0.0, levels)
@@ -287,7 +288,7 @@ def test_the_posterior_of_independent_pixels(name):
     assert deviation <= 1.03 * SPREAD
 
 
-@pytest.mark.parametrize("name", [n for n, m in PEERS.items() if "superres" in m.tasks])
+@pytest.mark.parametrize("name", [n for n, m in PUBLISHED.items() if "superres" in m.tasks])
 def test_the_posterior_mean_of_a_reduced_image(name):
     """Of independent pixels it is MEAN + A⁺ (y - A MEAN): the mean of many draws comes to it."""
     model, degradation = Gaussian(0.0), Resize((16, 16), (8, 8))
@@ -295,7 +296,7 @@ def test_the_posterior_mean_of_a_reduced_image(name):
     y = degradation(MEAN + SPREAD * z)
     flat = torch.full_like(z, MEAN)
     wanted = degradation.project(flat, y)
-    method = PEERS[name]
+    method = PUBLISHED[name]
     preset = method.schedule(30 * method.cost, "superres")
     draws = [
         method.solve(Windowed(model), degradation, y, flat.clone(), preset, NoiseField(seed))
@@ -304,6 +305,54 @@ def test_the_posterior_mean_of_a_reduced_image(name):
     error = torch.stack(draws).mean(0) - wanted
     assert float(error.square().mean().sqrt()) < 0.25 * SPREAD  # 30 draws: 0.18 at most
     assert float(error.mean().abs()) < 0.005
+
+
+# For few evaluations
+
+
+def test_trailing_levels_begin_at_a_step_and_end_above_the_last() -> None:
+    assert trailing(4, 100) == tuple(map(level_of, (100, 75, 50, 25)))
+    assert trailing(1, 50) == (level_of(50),)
+
+
+@pytest.mark.parametrize("name", CLOSER)
+@pytest.mark.parametrize("nfe", [3, 4, 8, 20])
+def test_begun_closer_a_method_does_the_same_at_lower_levels(name, nfe):
+    closer, published = CLOSER[name], PUBLISHED[name.removesuffix("-ccdf")]
+    assert (closer.solve, closer.tasks) == (published.solve, published.tasks)
+    for task in closer.tasks:
+        preset = closer.schedule(nfe, task)
+        assert preset.evaluations == nfe
+        assert preset.levels[0] < 0.5
+        if name == "repaint-ccdf":  # what makes it RePaint
+            assert len(preset.levels) // len(set(preset.levels)) == max(1, nfe // 4)
+        else:
+            assert list(preset.levels) == sorted(set(preset.levels), reverse=True)
+
+
+@pytest.mark.parametrize("name", CLOSER)
+def test_begun_closer_from_nearby_a_method_stays_nearer(name):
+    model = Gaussian(0.6)
+    z = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(7))
+    x = model.jump(80 * z[:1], 80.0, 0.002).clamp(-1, 1)
+    known = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool)
+    known[..., ::2] = True
+    degradation = Mask(known)
+    start = degradation.project(x + 0.05 * z[1:], degradation(x))
+
+    def error(method):
+        preset = method.schedule(6, "inpaint")
+        y, whole = degradation(x), Windowed(model)
+        found = method.solve(whole, degradation, y, start.clone(), preset, NoiseField(0))
+        return float((found - x).square().mean())
+
+    assert error(CLOSER[name]) < 0.7 * error(PUBLISHED[name.removesuffix("-ccdf")])
+
+
+def test_the_noise_that_an_observation_has_is_not_added_to_it() -> None:
+    assert lift(0.5, Noise(0.3)) == pytest.approx(0.4)
+    assert lift(0.2, Noise(0.3)) == 0
+    assert lift(0.2, Mask(half_known())) == 0.2
 
 
 def test_our_own_denoising_is_the_posterior_mean():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from restore.bench.cells import GROUPS
+from restore.bench.cells import OURS
 from restore.bench.exercises import Exercise
 from restore.bench.plots import Panel, Series
 from restore.bench.summary import Line, by_exercise
+from restore.solvers import PEERS, PUBLISHED
 
 
 def panels(lines: Iterable[Line]) -> list[tuple[Panel, Panel]]:
@@ -43,12 +44,18 @@ def _row(exercise: Exercise, lines: Sequence[Line]) -> tuple[Panel, Panel]:
 
 
 def look(line: Line) -> str:
-    """The classes of a line's marks: a colour for each method, dashes for the perceptual mode."""
+    """The classes of a line's marks: a colour for each method, dashes for the perceptual mode,
+    dots for a published method that has a form for few evaluations.
+    """
     if line.kind == "classical":
         return "classic"
-    number = [*GROUPS["ours"], *GROUPS["peers"]].index(line.method)
-    dashes = " dashed" if line.mode == "perceptual" else ""
-    return f"s{number} {'ours' if line.kind == 'ours' else 'peer'}{dashes}"
+    number = [*OURS, *PUBLISHED].index(line.method.removesuffix("-ccdf"))
+    kind = "ours" if line.kind == "ours" else "peer"
+    if line.mode == "perceptual":
+        kind += " dashed"
+    if f"{line.method}-ccdf" in PEERS:  # not what it can do in so few evaluations
+        kind += " dotted"
+    return f"s{number} {kind}"
 
 
 def tooltip(line: Line) -> str:

@@ -1,7 +1,8 @@
 """Solvers: one file a method, each a function of (model, degradation, y, start, preset, noise).
 
-`bcm` and `inversion` are ours, run with the presets tuned for a model. PEERS are published methods,
-run as published on the same model, for comparison.
+`bcm` and `inversion` are ours, run with the presets tuned for a model. PEERS are published methods
+on the same model, for comparison: PUBLISHED are run as published; those that were for many more
+evaluations have a form for few, `Method.closer`, too.
 """
 
 from restore.solvers.bcm import bcm, spread
@@ -17,7 +18,7 @@ from restore.solvers.method import Guided, Method
 from restore.solvers.pgdm import PGDM
 from restore.solvers.repaint import REPAINT
 
-PEERS = {
+PUBLISHED = {
     "cm": CM,
     "cm4ir": CM4IR,
     "ddrm": DDRM,
@@ -27,10 +28,15 @@ PEERS = {
     "diffpir": DIFFPIR,
     "repaint": REPAINT,
 }
+CLOSER = {f"{name}-ccdf": one.closer() for name, one in PUBLISHED.items() if name != "cm4ir"}
+PEERS = {**PUBLISHED, **CLOSER}
 SOLVERS = {
     "bcm": bcm,
     "inversion": inversion,
     **{name: method.solve for name, method in PEERS.items()},
 }
 
-__all__ = ["ORIENTATIONS", "PEERS", "SOLVERS", "Guided", "Method", "bcm", "inversion", "spread"]
+__all__ = [
+    "CLOSER", "ORIENTATIONS", "PEERS", "PUBLISHED", "SOLVERS", "Guided", "Method", "bcm",
+    "inversion", "spread",
+]  # fmt: skip

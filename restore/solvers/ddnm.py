@@ -24,7 +24,7 @@ from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.ddrm import stepped
 from restore.solvers.levels import uniform
-from restore.solvers.method import Method
+from restore.solvers.method import Method, lift
 from restore.tiling import NoiseField, Windowed
 
 ETA = 0.85
@@ -43,7 +43,7 @@ def ddnm(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    x = add_noise(start, preset.levels[0], noise)
+    x = add_noise(start, lift(preset.levels[0], degradation), noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = model.denoise(x, t)
         epsilon = x.sub_(x0).div_(t)

@@ -30,7 +30,7 @@ from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.levels import uniform
-from restore.solvers.method import Method
+from restore.solvers.method import Method, lift
 from restore.tiling import NoiseField, Windowed
 
 ETA, ETA_B = 0.85, 1.0
@@ -50,7 +50,7 @@ def ddrm(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    x = add_noise(start, preset.levels[0], noise)
+    x = add_noise(start, lift(preset.levels[0], degradation), noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = model.denoise(x, t)
         if u == 0:

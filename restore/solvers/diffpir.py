@@ -24,7 +24,7 @@ from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation, Mask
 from restore.journeys import add_noise
 from restore.solvers.levels import quadratic
-from restore.solvers.method import Method
+from restore.solvers.method import Method, lift
 from restore.tiling import NoiseField, Windowed
 
 LAMBDA, ZETA, HOLE_ZETA = 1.0, 0.1, 1.0
@@ -44,7 +44,7 @@ def diffpir(
     Every pixel goes through `preset.evaluations` network evaluations.
     """
     zeta = HOLE_ZETA if isinstance(degradation, Mask) else ZETA
-    x = add_noise(start, preset.levels[0], noise)
+    x = add_noise(start, lift(preset.levels[0], degradation), noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = model.denoise(x, t)
         if u or degradation.sigma == 0:

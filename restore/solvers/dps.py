@@ -25,7 +25,7 @@ from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.gradient import COST, GRADIENT_TILE, pulled_back
 from restore.solvers.levels import uniform
-from restore.solvers.method import LINEAR, Guided, Method
+from restore.solvers.method import LINEAR, Guided, Method, lift
 from restore.tiling import NoiseField, Windowed
 
 ZETA, PUBLISHED_STEPS, PUBLISHED_SIZE = 1.0, 1000, 3 * 256 * 256
@@ -46,7 +46,7 @@ def dps(
     """
     size = math.sqrt(start.numel() / PUBLISHED_SIZE)
     longest = ZETA * size * PUBLISHED_STEPS / max(preset.gradients, 1)
-    x = add_noise(start, preset.levels[0], noise)
+    x = add_noise(start, lift(preset.levels[0], degradation), noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = model.denoise(x, t)
         onwards = torch.lerp(x0, x, (u / t) ** 2)

@@ -42,6 +42,14 @@ def uniform(n: int, first: int = STEPS) -> tuple[float, ...]:
     return tuple(level_of(first * i // n) for i in reversed(range(n)))
 
 
+def trailing(n: int, first: int) -> tuple[float, ...]:
+    """n levels, falling from that of the step `first`, evenly spaced over the steps, to above 0.
+
+    None is spent on an image that is all but clean (Lin et al. 2024, arXiv 2305.08891, table 2).
+    """
+    return tuple(level_of(first * i // n) for i in reversed(range(1, n + 1)))
+
+
 def quadratic(n: int) -> tuple[float, ...]:
     """n levels, falling, whose steps' squares are evenly spaced: denser where there is noise."""
     steps = [math.isqrt(STEPS**2 * i // max(n - 1, 1)) for i in reversed(range(n))]

@@ -24,7 +24,7 @@ from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.gradient import COST, GRADIENT_TILE, pulled_back
 from restore.solvers.levels import uniform
-from restore.solvers.method import ALL, Guided, Method
+from restore.solvers.method import ALL, Guided, Method, lift
 from restore.tiling import NoiseField, Windowed
 
 ETA = 1.0
@@ -43,7 +43,7 @@ def pgdm(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    x = add_noise(start, preset.levels[0], noise)
+    x = add_noise(start, lift(preset.levels[0], degradation), noise)
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = model.denoise(x, t)
         fresh = ETA * u * math.sqrt(1 - (u / t) ** 2)

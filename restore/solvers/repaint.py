@@ -61,11 +61,9 @@ def repaint(
     return degradation.settle(x, y, out=x)
 
 
-def levels(task: str, n: int) -> tuple[float, ...]:
-    """n levels, evenly spaced over the steps, each as often as comes to a quarter of n at most."""
-    times = min(MOST, max(1, n // 4))
-    spaced = uniform(-(-n // times))
-    return tuple(spaced[i * len(spaced) // n] for i in range(n))
+def times(n: int) -> int:
+    """How often each of n levels comes, a quarter of n at most."""
+    return min(MOST, max(1, n // 4))
 
 
-REPAINT = Method(repaint, levels, ("inpaint",))
+REPAINT = Method(repaint, lambda task, n: uniform(n), ("inpaint",), times=times)
