@@ -47,7 +47,7 @@ def photographs(folder: Path, images: int, megapixels: float, shards: list[int])
     from skimage import data
 
     scene = np.tile(np.concatenate([data.astronaut(), data.astronaut()[::-1]]), (2, 3, 1))
-    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
+    width = round((megapixels * 1e6 * 4 / 3) ** 0.5 / 64) * 64  # whole blocks of JPEG
     taken: Counter[Shard] = Counter()
     made = 0
     for turn in count():
@@ -73,8 +73,12 @@ def run(commands: list[list[str]], out: Path) -> Took:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     began = time.perf_counter()
     children = [
-        subprocess.Popen([sys.executable, "-m", "restore", *c, "-o", str(out)], env=environment)
-        for c in commands
+        subprocess.Popen(
+            [sys.executable, "-m", "restore", *command, "-o", str(out)],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        for command in commands
     ]
     codes = [child.wait() for child in children]
     whole = time.perf_counter() - began

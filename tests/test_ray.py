@@ -329,7 +329,12 @@ def test_a_worker_that_cannot_have_the_model_ends_the_run(machines: Any) -> None
 def test_a_folder_that_is_not_on_every_machine_ends_the_run(
     machines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispersal.os, "getcwd", lambda: "/no/folder/of/theirs")
+    there = dispersal.Shared
+
+    def elsewhere(recipe: Any, folder: str, *more: Any) -> Any:
+        return there(recipe, "/no/folder/of/theirs", *more)
+
+    monkeypatch.setattr(dispersal, "Shared", elsewhere)
     with pytest.raises(ResourceError, match="not on every machine"):
         turned(Fragile("notes"), "a")
     assert outputs() == {}

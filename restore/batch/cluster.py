@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -115,6 +114,8 @@ class Cluster:
 
     def asked(self, question: Callable[..., T], *arguments: Any) -> T:
         """What a worker answers. RestoreError that it raises; ResourceError where there is none."""
+        from importlib.metadata import version
+
         import ray
 
         self.sized()
@@ -130,6 +131,8 @@ class Cluster:
 
 def _answer(own: str, question: Callable[..., Any], *arguments: Any) -> Any:
     """On a worker: the answer, or what of ours was raised."""
+    from importlib.metadata import version
+
     if (found := version("bcm-restore")) != own:
         return ResourceError(f"a worker has bcm-restore {found}, and here is {own}")
     try:

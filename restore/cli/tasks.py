@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from restore.batch import Companion, Plan, probe
 from restore.batch.cluster import Cluster
-from restore.batch.dispersal import check_dispersable, disperse
 from restore.cli.announcement import announced, expected
 from restore.cli.charts import charts_of
 from restore.cli.displays import Display, display_of
@@ -60,6 +59,8 @@ def restore(
     display = display_of(planned, conduct, files.policy, [*aside, *charts.paths.values()])
     cluster = engine.cluster(restoration.threads, conduct.codecs)
     if cluster:
+        from restore.batch.dispersal import check_dispersable
+
         check_dispersable(planned)
 
     from restore.tasks import Settings
@@ -137,6 +138,8 @@ def _run(
     if cluster is None:
         run(planned, recipe.work(model, display.keep), conduct, display, manifest)
         return
+    from restore.batch.dispersal import disperse
+
     display.look_by(recipe.pictures)
     spread = partial(disperse, cluster, planned, recipe, say=conduct.terminal.say)
     run(planned, recipe.work(), conduct, display, manifest, elsewhere=spread)
