@@ -15,8 +15,8 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Literal
 
-HEIGHT = 340
-LEFT, TOP, BOTTOM = 52, 40, 72  # margins
+HEIGHT = 352
+LEFT, TOP, BOTTOM = 52, 40, 84  # margins
 SPAN, NAMES, EDGE = 254, 164, 24  # of the axis; of the names right of it, or of nothing there
 APART = 13  # pixels between two names
 DEPTH, LEAST = 0.5, 2.0  # of the floor under ours: in spans from there to the top, and in dB
@@ -124,7 +124,7 @@ def drawn(panel: Panel) -> str:
         parts += [_name(one, across, up, places[one.name]) for one in above]
         below = [f"{one.name} {_end(one):.1f}" for one in panel.series if _end(one) < up.floor]
         for number, line in enumerate(_wrapped("below: " + ", ".join(below)) if below else ()):
-            parts.append(_text(LEFT, bottom + 52 + 15 * number, line, "below"))
+            parts.append(_text(LEFT, bottom + 51 + 14 * number, line, "below"))
     return "".join(parts)
 
 

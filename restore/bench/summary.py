@@ -107,7 +107,7 @@ def verdicts(lines: Sequence[Line]) -> list[Verdict]:
 
 def notes_on(lines: Sequence[Line]) -> list[str]:
     """What a reader has to know of these figures."""
-    from restore.solvers import PEERS
+    from restore.solvers import CLOSER, PEERS
 
     methods = {line.method for line in lines}
     dear = [name for name, peer in PEERS.items() if peer.cost > 1 and name in methods]
@@ -117,6 +117,11 @@ def notes_on(lines: Sequence[Line]) -> list[str]:
         notes.append(
             f"{', '.join(dear)}: going back through the network for a gradient is counted as what "
             f"it costs, {cost} network evaluations a level; those left over are levels without"
+        )
+    if methods & set(CLOSER):
+        notes.append(
+            "-ccdf: a published method begun at a low level, for few evaluations; without it, at the "
+            "levels that it was published with, for many more"
         )
     if any(line.exercise.task == "inpaint" for line in lines):
         notes.append("PSNR of holes is that inside the hole")
