@@ -422,6 +422,20 @@ def test_another_model_code_or_picture_is_measured_anew(
     assert counted == ["bcm", "telea"]
 
 
+def test_two_processes_share_a_journal_and_a_third_only_reads(
+    planned: Callable[..., bench.Bench], counted: list[str], tmp_path: Path
+) -> None:
+    path = str(tmp_path / "rows.jsonl")
+    halves = [planned([JPEG], ["bcm", "decoded"]), planned([HOLES], ["bcm", "telea"])]
+    journals = [Journal(path), Journal(path)]  # both open at once
+    for half, journal in zip(halves, journals, strict=True):
+        measured(half, journal)
+    counted.clear()
+    whole = planned([JPEG, HOLES], ["bcm", "decoded", "telea"])
+    assert len(measured(whole, Journal(path))) == 8
+    assert counted == []
+
+
 def test_a_comment_is_no_other_code() -> None:
     def same(text: str, other: str) -> bool:
         import ast

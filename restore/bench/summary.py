@@ -120,8 +120,8 @@ def notes_on(lines: Sequence[Line]) -> list[str]:
         )
     if methods & set(CLOSER):
         notes.append(
-            "-ccdf: a published method begun at a low level, for few evaluations; without it, at the "
-            "levels that it was published with, for many more"
+            "-ccdf: a published method begun at a low level, for few evaluations; without it, at "
+            "the levels that it was published with, for many more"
         )
     if any(line.exercise.task == "inpaint" for line in lines):
         notes.append("PSNR of holes is that inside the hole")
