@@ -301,7 +301,7 @@ def test_a_clean_result_is_measured_as_such(photo: np.ndarray) -> None:
     for exercise in bench.usual():
         found = measures.measured(photo, clean, exercise.given(clean, 0))
         assert found["psnr_db"] is None
-        assert (found["sharpness"], found["blur"]) == (1, 0)
+        assert (found["sharpness"], found["blur"], found["texture_error"]) == (1, 0, 0)
         name = measures.CONSISTENCY[exercise.task]
         assert name in found
         if exercise.task == "denoise":
@@ -548,7 +548,7 @@ def test_the_overview_has_a_column_for_each_task_over_its_severities_and_says_wh
     None
 ):
     def at(severity: str, method: str, psnr: float, nfe: int = 4, **more: Any) -> Row:
-        found = {"psnr_db": psnr, "sharpness": 0.8}
+        found = {"psnr_db": psnr, "texture_error": 0.8}
         return row(method, task="jpeg", severity=severity, nfe=nfe, metrics=found, **more)
 
     text = bench.as_markdown(
@@ -567,7 +567,7 @@ def test_the_overview_has_a_column_for_each_task_over_its_severities_and_says_wh
     )  # fmt: skip
     table, explained, judged = text.rstrip().split("\n\n")
     assert table.splitlines() == [
-        "| method | jpeg 10; 20 | sharpness | s |",
+        "| method | jpeg 10; 20 | texture error | s |",
         "| --- | ---: | ---: | ---: |",
         "| bcm fidelity | **31.00** / **31.50** | 0.80 | 2.00 |",
         "| ddrm | 30.25 / – | 0.80 | 2.00 |",

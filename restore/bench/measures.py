@@ -1,7 +1,8 @@
 """Measures: what is said of a restored picture, against the clean one and against what was given.
 
     psnr_db, ssim, masked_psnr_db    to the clean picture, the last inside the hole
-    sharpness, blur                  the result's over, and less, that of the clean picture: texture
+    sharpness, blur                  the result's over, and less, that of the clean picture
+    texture_error                    how far the texture is from the clean picture's, block by block
     lpips                            where that package is installed (Zhang et al. 2018)
     coefficients_kept, consistency_psnr_db, known_max_error, residual_sigma
                                      of the result degraded again, to what was given
@@ -25,7 +26,7 @@ from restore.tasks import blurred, compare
 from restore.tasks.run import decibels, rounded
 
 METRICS = (
-    "psnr_db", "ssim", "masked_psnr_db", "lpips", "sharpness", "blur",
+    "psnr_db", "ssim", "masked_psnr_db", "lpips", "sharpness", "blur", "texture_error",
     "coefficients_kept", "consistency_psnr_db", "known_max_error", "residual_sigma",
 )  # fmt: skip
 CONSISTENCY = {
@@ -64,6 +65,7 @@ def measured(
     sharp = metrics.sharpness(clean.pixels)
     found["sharpness"] = rounded(metrics.sharpness(pixels) / sharp if sharp else 1.0)
     found["blur"] = rounded(metrics.blur(pixels) - metrics.blur(clean.pixels))
+    found["texture_error"] = rounded(metrics.texture_error(pixels, clean.pixels))
     if perception:
         found["lpips"] = rounded(perception(pixels, clean.pixels))
     return found

@@ -40,13 +40,13 @@ def as_markdown(lines: Sequence[Line], facts: Mapping[str, str]) -> str:
             for n, text in zip(nfe, texts, strict=True)
         )
 
-    head = ["method", *(_titled(task, some) for task, some in tasks.items()), "sharpness", "s"]
+    head = ["method", *(_titled(task, some) for task, some in tasks.items()), "texture error", "s"]
     rows = [head, ["---", *["---:"] * (len(head) - 1)]]
     for label, some in methods.items():
         last = [line for line in some if line.nfe == max(one.nfe for one in some)]
-        sharpness = _mean(last, lambda line: line.metrics["sharpness"])
+        texture = _mean(last, lambda line: line.metrics["texture_error"])
         seconds = _mean(last, lambda line: line.seconds)
-        rows.append([label, *(cell(label, task) for task in tasks), sharpness, seconds])
+        rows.append([label, *(cell(label, task) for task in tasks), texture, seconds])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return "\n\n".join([table, _explained(nfe, tasks, facts), *_judged(verdicts(lines))]) + "\n"
 
@@ -75,8 +75,8 @@ def _explained(nfe: Sequence[int], tasks: Iterable[str], facts: Mapping[str, str
     holes = ", of holes inside them" if "inpaint" in tasks else ""
     return (
         f"{at}, mean over {facts['pictures']}, and over each task's severities{holes}; the best "
-        "that a network does in bold. Sharpness is the mean gradient over the clean picture's own, "
-        f"s the seconds a picture ({facts['machine']}), both{last}, over the tasks that there are."
+        "that a network does in bold. Texture error: how far gradients are from the clean picture's, "
+        f"block by block; s: seconds a picture ({facts['machine']}); both{last}, over all tasks."
     )
 
 

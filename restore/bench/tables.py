@@ -16,6 +16,7 @@ NAMES = {
     "lpips": ("LPIPS", "{:.4f}"),
     "sharpness": ("sharpness", "{:.2f}"),
     "blur": ("blur", "{:+.3f}"),
+    "texture_error": ("texture error", "{:.3f}"),
     "coefficients_kept": ("coefficients kept", "{:.5f}"),
     "consistency_psnr_db": ("consistency dB", "{:.1f}"),
     "known_max_error": ("known error", "{:.0f}"),
@@ -51,7 +52,14 @@ def _table(exercise: Exercise, lines: Sequence[Line]) -> Table:
     columns = sorted({line.nfe for line in lines})
     measures = [
         name
-        for name in ("ssim", "lpips", "sharpness", "blur", CONSISTENCY[exercise.task])
+        for name in (
+            "ssim",
+            "lpips",
+            "sharpness",
+            "blur",
+            "texture_error",
+            CONSISTENCY[exercise.task],
+        )
         if any(name in line.metrics for line in lines)
     ]
     methods: dict[str, dict[int, Line]] = {}
