@@ -75,7 +75,7 @@ def _explained(nfe: Sequence[int], tasks: Iterable[str], facts: Mapping[str, str
     holes = ", of holes inside them" if "inpaint" in tasks else ""
     return (
         f"{at}, mean over {facts['pictures']}, and over each task's severities{holes}; the best "
-        "that a network does in bold. Texture error: how far gradients are from the clean picture's, "
+        "that a network does in bold. Texture error: how far gradients are from the clean ones, "
         f"block by block; s: seconds a picture ({facts['machine']}); both{last}, over all tasks."
     )
 
