@@ -95,7 +95,7 @@ class BCM(nn.Module):
 
 
 def _level(v: float | Tensor, like: Tensor) -> Tensor:
-    """A level as float32 (1,) or (B,) on the device of an image; ValueError for one that is none."""
+    """A level as float32 (1,) or (B,) on an image's device; ValueError for one that is none."""
     if not isinstance(v, Tensor):
         if not v > 0:
             raise ValueError("noise levels are standard deviations above zero")

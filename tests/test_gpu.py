@@ -67,7 +67,7 @@ def results(model: BCM, image: np.ndarray, **options) -> dict[str, np.ndarray]:
         "inpaint": restore.inpaint(image, hole, model=model, **options).image,
         "superres": restore.superres(image, 2, model=model, **options).image,
         "jpeg": restore.jpeg(image, model=model, **options).image,
-        "denoise": restore.denoise(image, 20, model=model, **options).image,
+        "denoise": restore.denoise(image, sigma=20, model=model, **options).image,
     }
 
 
@@ -93,7 +93,7 @@ def test_auto_is_bf16_and_loses_little(models, photograph):
     assert model.dtype == torch.bfloat16
     x = Picture(photograph_of(photograph)).tensor().to(CARD)
     low, full = (Windowed(one).denoise(x, 0.3) for one in (model, models["cuda"]))
-    assert decibels(low, full) > 45
+    assert decibels(low, full) > 55  # 68 on a CPU
 
 
 def test_memory_that_runs_out_is_met_with_fewer_and_smaller_windows(models):

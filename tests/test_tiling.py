@@ -264,3 +264,33 @@ def test_on_the_cpu_windows_go_alone_on_a_gpu_as_many_as_its_memory_holds(model,
     assert windows_at_once(model, 10**9, 5) == 1
     card(monkeypatch, 2**30)
     assert pixels_at_once(model) == 2_500_000
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("MPS backend out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=str,
+)
+def test_memory_runs_out_under_many_names(model, error):
+    def call(windows, places):
+        if len(places) > 1:
+            raise error
+        return windows
+
+    x = torch.randn(1, 3, 40, 200)
+    assert torch.equal(Windowed(model, 16, batch=8).over(call, x), x)
+
+
+def test_any_other_error_of_the_network_goes_up(model):
+    def call(windows, places):
+        raise RuntimeError("an illegal instruction")
+
+    with pytest.raises(RuntimeError, match="an illegal instruction"):
+        Windowed(model, 16, batch=8).over(call, torch.zeros(1, 3, 40, 200))

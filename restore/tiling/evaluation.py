@@ -38,6 +38,9 @@ gives images of the same shape that depend on the network's receptive field of t
 Progress = Callable[[], object]
 Window = tuple[Span, Span]  # of rows, of columns
 
+# As the CPU's allocator, CUDA and MPS, and cuDNN and cuBLAS say it.
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+
 
 def evaluated(
     model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
@@ -143,7 +146,8 @@ def _tried(model: BCM, call: Call, x: Tensor, windows: Sequence[Window]) -> Tens
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    said = any(words in str(error) for words in OUT_OF_MEMORY)
+    return said or isinstance(error, torch.OutOfMemoryError)
 
 
 def _in_smaller(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:

@@ -1,0 +1,165 @@
+"""One GPU: megapixels a second, the share of the card's own convolution ceiling, and agreement.
+
+    python examples/gpu.py                            # 12 megapixels, bf16, 1 and 4 evaluations
+    python examples/gpu.py --megapixels 48 --dtype fp32
+
+Three tables. The network alone, its pixels on the card already, by how many windows go through it
+together; whole tasks, from a picture in memory to a picture in memory, so that the way to the card
+and back, the projections and the proof count too; and how near the card comes to the CPU in
+float32, in dB below the square of the range.
+
+The ceiling is the best rate of a 3×3 convolution in the same dtype, channels last, over a few
+widths and sizes. The network's rate counts only the FLOP that an untiled run would need, so that
+the overlap of windows counts as loss. Times are the card's own, by events, the best of five after
+two to warm up; those of tasks are the clock's. Without a card the same runs on the CPU on a picture
+of a hundredth of a megapixel, which tests this script and measures nothing.
+"""
+
+import argparse
+import io
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from speed import photograph
+from torch import nn
+
+import restore
+from restore.images import Picture
+from restore.tiling import Windowed, window_count, window_shape
+
+LEVELS = (0.4, 0.2, 0.1, 0.05)
+WARM, REPEATS = 2, 5
+
+
+def seconds(call: Callable[[], object], device: torch.device) -> float:
+    """The best of several runs after a few to warm up, by the device's own clock."""
+    if device.type != "cuda":
+        began = time.perf_counter()
+        call()
+        return time.perf_counter() - began
+    for _ in range(WARM):
+        call()
+    return min(_on_card(call, device) for _ in range(REPEATS))
+
+
+def _on_card(call: Callable[[], object], device: torch.device) -> float:
+    began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize(device)
+    began.record()
+    call()
+    ended.record()
+    ended.synchronize()
+    return began.elapsed_time(ended) / 1e3
+
+
+def ceiling(device: torch.device, dtype: torch.dtype, sides: Sequence[int]) -> float:
+    """FLOP/s of the fastest convolution of a few."""
+    best = 0.0
+    for channels in (64, 128, 256):
+        layer = nn.Conv2d(channels, channels, 3, padding=1, device=device, dtype=dtype)
+        layer = layer.to(memory_format=torch.channels_last).requires_grad_(False)
+        for side in sides:
+            x = torch.randn(4, channels, side, side, device=device, dtype=dtype)
+            x = x.contiguous(memory_format=torch.channels_last)
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                taken = seconds(lambda f=layer, x=x: [f(x) for _ in range(10)], device)
+            best = max(best, 10 * 2 * 9 * channels**2 * x.shape[0] * side**2 / taken)
+    return best
+
+
+def network(model: restore.BCM, pixels: np.ndarray, top: float, batches: Sequence[int]) -> None:
+    """Evaluations in a row, by the windows that go together."""
+    x = Picture(pixels).tensor().to(model.device)
+    height, width = x.shape[-2:]
+    windows = window_count(model, height, width, "auto")
+    side = "×".join(map(str, window_shape(model, height, width, "auto")[::-1]))
+    print(f"\n{windows} windows of {side} an evaluation\n")
+    print("| evaluations | windows together | megapixels a second | of the ceiling |")
+    print("| ---: | ---: | ---: | ---: |")
+    for nfe in (1, 4):
+        for batch in [*[b for b in batches if b <= windows], "auto"]:
+            windowed = Windowed(model, batch=batch)
+
+            def run(windowed: Windowed = windowed, nfe: int = nfe) -> None:
+                for t in LEVELS[:nfe]:
+                    windowed.denoise(x, t)
+
+            taken = seconds(run, model.device)
+            rate = height * width / taken
+            share = nfe * rate * model.network.flops_per_pixel / top
+            print(f"| {nfe} | {batch} | {rate / 1e6:.3g} | {share:.1%} |", flush=True)
+
+
+def tasks(model: restore.BCM, pixels: np.ndarray) -> None:
+    """From a picture to a picture; JPEG from its bytes."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=30)
+    hole = np.zeros(pixels.shape[:2], bool)
+    hole[::40] = hole[1::40] = hole[2::40] = True
+    calls: dict[str, Callable[[int], restore.Result]] = {
+        "jpeg": lambda nfe: restore.jpeg(stream.getvalue(), model=model, nfe=nfe),
+        "denoise": lambda nfe: restore.denoise(pixels, sigma=25, model=model, nfe=nfe),
+        "inpaint": lambda nfe: restore.inpaint(pixels, hole, model=model, nfe=nfe),
+        "inpaint, perceptual": lambda nfe: restore.inpaint(
+            pixels, hole, model=model, nfe=nfe, mode="perceptual"
+        ),
+    }
+    print("\n| task | evaluations | seconds | megapixels a second |")
+    print("| --- | ---: | ---: | ---: |")
+    for name, call in calls.items():
+        for nfe in (1, 4):
+            call(nfe)
+            began = time.perf_counter()
+            call(nfe)
+            taken = time.perf_counter() - began
+            rate = pixels.shape[0] * pixels.shape[1] / taken / 1e6
+            print(f"| {name} | {nfe} | {taken:.3g} | {rate:.3g} |", flush=True)
+
+
+def agreement(device: torch.device, pixels: np.ndarray) -> None:
+    """Of an evaluation on the device with that of the CPU in float32; 60 dB is what we promise."""
+    x = Picture(pixels).tensor()
+    wanted = Windowed(restore.load("default", device="cpu", dtype="fp32")).denoise(x, 0.1)
+    print("\n| dtype | windows together | to the CPU in float32, dB |")
+    print("| --- | ---: | ---: |")
+    for dtype in ("fp32", "bf16"):
+        model = restore.load("default", device=str(device), dtype=dtype)
+        for batch in (1, "auto"):
+            found = Windowed(model, 256, batch=batch).denoise(x.to(device), 0.1).cpu()
+            error = float((found - wanted).double().square().mean())
+            decibels = 10 * math.log10(4 / error) if error else math.inf
+            print(f"| {dtype} | {batch} | {decibels:.1f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megapixels", type=float, help="12 on a card")
+    parser.add_argument("--dtype", default="bf16", choices=("bf16", "fp16", "fp32"))
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 2, 4, 8, 16])
+    options = parser.parse_args()
+    card = torch.cuda.is_available()
+    device = torch.device("cuda" if card else "cpu")
+    if card:
+        about = torch.cuda.get_device_properties(device)
+        print(f"{about.name}, {about.total_memory / 2**30:.0f} GiB, torch {torch.__version__}")
+    else:
+        print(f"no card here: the CPU in its place, which measures nothing; {torch.__version__}")
+    pixels = photograph(options.megapixels or (12 if card else 0.01))
+    model = restore.load("default", device=str(device), dtype=options.dtype)
+    top = ceiling(device, model.dtype, (128, 256, 512) if card else (32,))
+    print(
+        f"{options.dtype}: ceiling of convolutions {top / 1e12:.3g} TFLOP/s; "
+        f"{pixels.shape[1]}×{pixels.shape[0]} pixels at "
+        f"{model.network.flops_per_pixel / 1e6:.3g} MFLOP each"
+    )
+    network(model, pixels, top, options.batches)
+    tasks(model, pixels)
+    agreement(device, photograph(min(options.megapixels or 1, 1 if card else 0.01)))
+
+
+if __name__ == "__main__":
+    main()
