@@ -1,0 +1,301 @@
+"""Where the time of a picture goes, and what each optimisation is worth, on this machine.
+
+    python examples/stages.py                                # 12 megapixels, about five minutes
+    python examples/stages.py --megapixels 2 --nfe 1         # quicker
+    python examples/stages.py --clock cpu --threads 1        # beside other work: seconds of a core
+    python examples/stages.py --compile                      # torch.compile too: minutes
+
+The first table switches each choice off and on, on the same input. The second takes a photograph
+from bytes to bytes through every task and says what share of the time each stage has, and how near
+the network comes to the machine's own convolution (64 channels, 3×3, channels last, same dtype); it
+counts the FLOP of an untiled run alone, so that the overlap of windows counts as loss.
+"""
+
+import argparse
+import hashlib
+import importlib
+import io
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from skimage import data as samples
+from torch import nn
+
+import restore
+from restore import tasks
+from restore.checkpoints import locate, read_catalogue
+from restore.images import encode
+from restore.tasks.run import Problem, solve
+from restore.tiling import Windowed
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+TASKS = ("jpeg", "superres", "inpaint", "denoise", "deblur")
+TABLES = ("choices", "stages")
+STAGES = ("network", "decode", "start", "projection", "rest", "proof", "encode")
+Clock = Callable[[], float]
+
+
+@dataclass
+class Stages:
+    """Seconds of each stage; what is nested in another is not counted twice."""
+
+    clock: Clock
+    seconds: Counter[str] = field(default_factory=Counter)
+    inside: list[str] = field(default_factory=list)
+    since: float = 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self._settle()
+        self.inside.append(name)
+        yield
+        self._settle()
+        self.inside.pop()
+
+    def timed(self, name: str, call: Callable) -> Callable:
+        def within(*arguments: object, **named: object) -> object:
+            with self.stage(name):
+                return call(*arguments, **named)
+
+        return within
+
+    def _settle(self) -> None:
+        now = self.clock()
+        if self.inside:
+            self.seconds[self.inside[-1]] += now - self.since
+        self.since = now
+
+
+def watched(problem: Problem, stages: Stages) -> Problem:
+    """The problem, whose parts are timed when they are called."""
+
+    def degradation(preset: object) -> object:
+        found = problem.degradation(preset)
+        for name in ("approach", "settle"):
+            if name not in vars(found):
+                setattr(found, name, stages.timed("projection", getattr(found, name)))
+        return found
+
+    return replace(
+        problem,
+        degradation=degradation,
+        observe=stages.timed("start", problem.observe),
+        start=stages.timed("start", problem.start),
+        proof=stages.timed("proof", problem.proof),
+    )
+
+
+def photograph(megapixels: float) -> np.ndarray:
+    """A photograph, 4 by 3: real ones side by side, enlarged or reduced."""
+    tiles = [samples.astronaut(), samples.coffee()[:, :512], samples.chelsea()[:, :400]]
+    tiles = [np.asarray(Image.fromarray(tile).resize((512, 512))) for tile in tiles]
+    tiles.append(tiles[0][:, ::-1])
+    rows = [np.concatenate(tiles[i : i + 2], axis=1) for i in (0, 2)]
+    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
+    whole = Image.fromarray(np.concatenate(rows, axis=0)[:768])
+    return np.asarray(whole.resize((width, round(width * 3 / 4)), Image.Resampling.LANCZOS))
+
+
+def given(task: str, megapixels: float) -> bytes:
+    """The bytes of a file for a task, so that the result has so many megapixels."""
+    pixels = photograph(megapixels / 4 if task == "superres" else megapixels)
+    stream = io.BytesIO()
+    form = "JPEG" if task == "jpeg" else "PNG"
+    Image.fromarray(pixels).save(stream, form, quality=50, compress_level=1)
+    return stream.getvalue()
+
+
+def restored(
+    task: str, data: bytes, megapixels: float, model: restore.BCM, nfe: int, stages: Stages
+):
+    """The result, from bytes to bytes, with every stage timed."""
+    module = importlib.import_module(f"restore.tasks.{task}")
+    hole = None
+    if task == "inpaint":
+        hole = np.zeros(photograph(megapixels).shape[:2], bool)
+        hole[::40] = hole[1::40] = hole[2::40] = True
+    ways = {
+        "jpeg": lambda: restore.jpeg(data, model=model, nfe=nfe),
+        "superres": lambda: restore.superres(data, 2, model=model, nfe=nfe),
+        "inpaint": lambda: restore.inpaint(data, hole, model=model, nfe=nfe),
+        "denoise": lambda: restore.denoise(data, sigma=10, model=model, nfe=nfe),
+        "deblur": lambda: restore.deblur(data, "gaussian:2", sigma=3, model=model, nfe=nfe),
+    }
+    evaluate = model.evaluate
+    model.evaluate = stages.timed("network", evaluate)
+
+    def solved(problem: Problem, *more: object) -> tasks.Result:
+        return solve(watched(problem, stages), *more)
+
+    module.solve = stages.timed("rest", solved)
+    try:
+        with stages.stage("decode"):  # all before the problem is stated
+            result = ways[task]()
+    finally:
+        model.evaluate, module.solve = evaluate, solve
+    with stages.stage("encode"):
+        encode(result.picture, "PNG")
+    return result
+
+
+def best(clock: Clock, call: Callable[[], object], repeats: int = 2) -> float:
+    """Seconds of the fastest call after one to warm up."""
+    call()
+    times = []
+    for _ in range(repeats):
+        began = clock()
+        call()
+        times.append(clock() - began)
+    return min(times)
+
+
+def ceiling(clock: Clock, dtype: torch.dtype, threads: int) -> float:
+    """FLOP a second of the convolution; by the clock of cores, those of one core."""
+    rate = 0.0
+    for side in (128, 256, 512):
+        layer = nn.Conv2d(64, 64, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)
+        x = torch.randn(1, 64, side, side, dtype=dtype).to(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            taken = best(clock, lambda f=layer, x=x: [f(x) for _ in range(8)])
+        rate = max(rate, 8 * 2 * 64 * 64 * 9 * side * side / taken)
+    return rate
+
+
+def row(what: str, off: float, on: float, unit: str = "s") -> None:
+    print(f"| {what} | {off:.3g} {unit} | {on:.3g} {unit} | {off / on:.2f} |", flush=True)
+
+
+@torch.inference_mode()
+def network_choices(clock: Clock, model: restore.BCM, slow: restore.BCM, compiled: bool) -> None:
+    x, levels = torch.rand(1, 3, 512, 512) - 0.5, torch.tensor([0.1])
+    fast = best(clock, lambda: model.denoise(x, 0.1))
+    row("float32 → bf16, an evaluation", best(clock, lambda: slow.denoise(x, 0.1)), fast)
+    features = model.network.embedding(levels, levels)
+    h = torch.rand(1, 64, 256, 256).to(model.dtype)
+    last = h.to(memory_format=torch.channels_last)
+    blocks = model.network.encoder[0]
+    planes = blocks.to(memory_format=torch.contiguous_format)
+    off = best(clock, lambda: planes(h, features))
+    blocks.to(memory_format=torch.channels_last)
+    row("planes → channels last, blocks", off, best(clock, lambda: blocks(last, features)))
+    two = torch.cat([x, x])
+    each = best(clock, lambda: model.denoise(two, torch.tensor([0.1, 0.2])))
+    row("levels added → folded", each, best(clock, lambda: model.denoise(two, 0.1)))
+    patches = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+    plain = patches.to(model.dtype)
+    terms = best(clock, lambda: model.network.stemmed(patches))
+    single = fast - terms + best(clock, lambda: model.network.stem(plain))
+    row("pixels rounded → whole (dearer, for 0.02 dB)", single, fast)
+    with torch.inference_mode(False), torch.no_grad():
+        free = torch.rand(1, 3, 512, 512) - 0.5
+        row("no_grad → inference_mode", best(clock, lambda: model.denoise(free, 0.1)), fast)
+    image = torch.rand(1, 3, 1024, 1024) - 0.5
+    auto = best(clock, lambda: Windowed(model).denoise(image, 0.1), 1)
+    for tile in (128, 512):
+        off = best(clock, lambda tile=tile: Windowed(model, tile).denoise(image, 0.1), 1)
+        row(f"tile {tile} → auto, 1 megapixel", off, auto)
+    if compiled:
+        began, network = time.perf_counter(), torch.compile(model.network)
+        network(x, levels, levels)
+        print(f"torch.compile took {time.perf_counter() - began:.0f} s of the clock for one shape")
+        on = best(clock, lambda: network(x, levels, levels))
+        row("eager → compiled", best(clock, lambda: model.network(x, levels, levels)), on)
+
+
+def other_choices(clock: Clock, picture: tasks.Result) -> None:
+    window = torch.rand(320, 320, 3)
+
+    def sliced() -> torch.Tensor:
+        out = torch.zeros_like(window)
+        down, right = window[1:] - window[:-1], window[:, 1:] - window[:, :-1]
+        out[:-1] += down
+        out[1:] -= down
+        out[:, :-1] += right
+        return out[:, 1:].sub_(right)
+
+    on = best(clock, lambda: cv2.Laplacian(window.numpy(), cv2.CV_32F, ksize=1), 9)
+    row("fill: Laplacian by slices → OpenCV", 1e3 * best(clock, sliced, 9), 1e3 * on, "ms")
+    image, sizes = Image.fromarray(picture.image), {}
+
+    def saved(level: int) -> None:
+        stream = io.BytesIO()
+        image.save(stream, "PNG", compress_level=level)
+        sizes[level] = len(stream.getvalue()) / 1e6
+
+    taken = {level: best(clock, lambda level=level: saved(level), 1) for level in (1, 4, 6, 9)}
+    for level in (1, 6, 9):
+        what = f"PNG level {level} ({sizes[level]:.1f} MB) → 4 ({sizes[4]:.1f} MB)"
+        row(what, taken[level], taken[4])
+
+
+def start_up() -> None:
+    """Of the clock, since these are processes of their own."""
+    path = locate(read_catalogue()["default"])
+    codes = {
+        "import restore": "import restore",
+        "and torch": "import restore, torch",
+        "and the tasks": "import restore, restore.tasks",
+        "and the model loaded": "import restore.tasks; restore.load('default')",
+    }
+    parts = []
+    for what, code in codes.items():
+        run = [sys.executable, "-c", code]
+        taken = best(time.perf_counter, lambda run=run: subprocess.run(run, check=True), 2)
+        parts.append(f"{what} {taken:.2f} s")
+    hashed = best(time.perf_counter, lambda: hashlib.sha256(path.read_bytes()).hexdigest())
+    print(f"\nStart-up: {', '.join(parts)}; of that hashing the checkpoint {hashed:.3f} s.\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megapixels", type=float, default=12)
+    parser.add_argument("--nfe", type=int, default=2)
+    parser.add_argument("--tasks", nargs="*", default=TASKS, choices=TASKS)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
+    parser.add_argument("--compile", action="store_true")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+        cv2.setNumThreads(options.threads)
+    clock, threads = CLOCKS[options.clock], torch.get_num_threads()
+    model = restore.load("default", "cpu", options.dtype)
+    dtype = str(model.dtype).removeprefix("torch.")
+    print(f"{threads} threads, {options.clock} clock, {dtype}, torch {torch.__version__}\n")
+    if "choices" in options.tables:
+        print("| choice | off | on | off / on |\n| --- | --- | --- | --- |")
+        other_choices(clock, restore.superres(photograph(0.25), 2, model=model, nfe=1))
+        network_choices(clock, model, restore.load("default", "cpu", "fp32"), options.compile)
+        start_up()
+    if "stages" not in options.tables:
+        return
+    top = ceiling(clock, model.dtype, threads)
+    print(f"Convolution ceiling {top / 1e9:.0f} GFLOP/s; {options.megapixels:g} megapixels:\n")
+    print(f"| task, NFE {options.nfe} | seconds | {' | '.join(STAGES)} | of the ceiling |")
+    print("| --- | --- |" + " --- |" * (len(STAGES) + 1))
+    for task in options.tasks:
+        stages = Stages(clock)
+        data = given(task, options.megapixels)
+        result = restored(task, data, options.megapixels, model, options.nfe, stages)
+        total = sum(stages.seconds.values())
+        shares = " | ".join(f"{100 * stages.seconds[name] / total:.1f} %" for name in STAGES)
+        width, height = result.report["size_out"]
+        flop = model.network.flops_per_pixel * width * height * options.nfe
+        reached = flop / stages.seconds["network"] / top
+        print(f"| {task} | {total:.1f} | {shares} | {100 * reached:.0f} % |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
