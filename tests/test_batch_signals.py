@@ -19,7 +19,7 @@ from restore.cli import app
 
 TOP = Path(restore.__file__).parents[1]
 IMAGES = 20
-COMMAND = [sys.executable, "-m", "restore", "jpeg", "in", "-o", "out"]
+COMMAND = [sys.executable, "-m", "restore", "jpeg", "in", "-o", "out", "--dtype", "fp32"]
 
 
 @pytest.fixture(autouse=True)

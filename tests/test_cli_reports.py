@@ -200,17 +200,17 @@ def test_a_page_that_cannot_be_written_costs_no_picture(run, monkeypatch):
 
 
 def test_an_interrupt_leaves_a_page_of_what_was_done(run, monkeypatch):
-    from restore.cli.tasks import Restorer
+    from restore.cli.recipes import Restorer
 
     os.mkdir("many")
     for number in range(4):
         Path("many", f"{number}.jpg").write_bytes(Path("photo.jpg").read_bytes())
     make = Restorer.make
 
-    def interrupted(self, job, given, progress):
+    def interrupted(self, model, show, job, given, progress):
         if job.input.path.endswith("2.jpg"):
             raise KeyboardInterrupt
-        return make(self, job, given, progress)
+        return make(self, model, show, job, given, progress)
 
     monkeypatch.setattr(Restorer, "make", interrupted)
     assert run("jpeg", "many", "-o", "out", *BOTH).exit_code == 130

@@ -106,7 +106,7 @@ class Restorer:
         return Work(
             self.known,
             self.read,
-            partial(self._make, model, show),
+            partial(self.make, model, show),
             encoder(self.format, self.encoding),
             decisive(self.known, self.format, self.encoding, self.settings, **self.task.own),
             self.companions,
@@ -139,20 +139,7 @@ class Restorer:
             )
         return Given(image, mask, reference)
 
-    def pictures(self, job: Job) -> tuple[Picture, Picture | bytes, Picture | None]:
-        """What there is to see of a job that is done: what came out, what went in, the reference.
-
-        ImageError where a file of it cannot be read.
-        """
-        given = self.read(job)
-        return self._picture(job.output, "result"), given.image, given.reference
-
-    def companions(self, job: Job) -> list[str]:
-        """The file of the mask, where there is one."""
-        mask = self.task.mask
-        return [mask.of(job.input)] if isinstance(mask, Companion) else []
-
-    def _make(
+    def make(
         self,
         model: BCM | None,
         show: Show | None,
@@ -168,6 +155,19 @@ class Restorer:
         if show:
             show(job, result.picture, given.image, given.reference)
         return result.picture, {**result.report, "warnings": warnings, **more}
+
+    def pictures(self, job: Job) -> tuple[Picture, Picture | bytes, Picture | None]:
+        """What there is to see of a job that is done: what came out, what went in, the reference.
+
+        ImageError where a file of it cannot be read.
+        """
+        given = self.read(job)
+        return self._picture(job.output, "result"), given.image, given.reference
+
+    def companions(self, job: Job) -> list[str]:
+        """The file of the mask, where there is one."""
+        mask = self.task.mask
+        return [mask.of(job.input)] if isinstance(mask, Companion) else []
 
     def _picture(self, path: str, kind: str) -> Picture:
         from restore.images import decode, read_bytes
