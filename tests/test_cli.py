@@ -36,7 +36,8 @@ RECORD = [
     "warnings", "error",
 ]  # fmt: skip
 COMMANDS = (
-    "inpaint", "jpeg", "superres", "denoise", "deblur", "degrade", "compare", "bench", "models", "env",
+    "inpaint", "jpeg", "superres", "denoise", "deblur", "degrade", "compare", "bench",
+    "models", "env",
 )  # fmt: skip
 MODELS = ("list", "info", "download", "verify", "path", "rm", "convert", "card")
 HOLE = ("inpaint", "clean.png", "--mask", "mask.png")
