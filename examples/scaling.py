@@ -3,10 +3,10 @@
     python examples/scaling.py                          # shards, and workers of Ray, one and two
     python examples/scaling.py --workers 1 2 4 --count 64 --skip-ray
 
-A folder of JPEGs is restored by one process of one thread; by N processes at once, each with
-`--shard I/N --threads 1`; and by N workers of Ray with one CPU each. Names are chosen such that
-shards are of one size: the hash evens out by itself where there are many images, within 4 % of a
-thousand.
+A folder of JPEGs is restored by one process of one thread, its files read and written in turn with
+the network (`--threads 1 --workers 0`); by N such processes at once, each with `--shard I/N`; and by
+N workers of Ray with one CPU each. Names are chosen such that shards are of one size: the hash
+evens out by itself where there are many images, within 4 % of a thousand.
 
 Two ratios to ideal are printed, N times the speed of one process being 1. `working` counts from
 the beginning of the first image to the end of the last, as the manifest has it; `whole` is the
@@ -113,10 +113,11 @@ def main() -> None:
         given.mkdir()
         photographs(given, options.count, options.megapixels, several)
         task = ["jpeg", str(given), "--nfe", str(options.nfe), "-m", options.model, *ONE]
-        ways = {"one process": (1, [task])}
+        in_turn = [*task, "--workers", "0"]
+        ways = {"one process": (1, [in_turn])}
         if not options.skip_shards:
             for n in several:
-                shards = [[*task, "--shard", f"{i}/{n}"] for i in range(1, n + 1)]
+                shards = [[*in_turn, "--shard", f"{i}/{n}"] for i in range(1, n + 1)]
                 ways[f"{n} shards"] = (n, shards)
         if not options.skip_ray:
             for n in options.workers:

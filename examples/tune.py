@@ -42,6 +42,7 @@ SEVERITIES = {
     "inpaint": ("half", "scratches", "block"),
 }
 FACTORS = (0.7, 1.4)
+FINER = (0.8, 1.25)  # from a preset that was found before
 GOOD_ENOUGH = 0.01  # dB
 CHROMA = 0.3  # of the noise in perceptual presets
 
@@ -148,11 +149,13 @@ class Point:
                       shrink, float(f"{severity:.3g}"), start, chroma=self.chroma)  # fmt: skip
 
 
-def neighbours(p: Point, task: str, nfe: int) -> Iterator[tuple[str, list[Point]]]:
+def neighbours(
+    p: Point, task: str, nfe: int, factors: tuple[float, ...]
+) -> Iterator[tuple[str, list[Point]]]:
     """Along one coordinate at a time."""
-    yield "high", [replace(p, high=p.high * f, low=min(p.low, p.high * f)) for f in FACTORS]
+    yield "high", [replace(p, high=p.high * f, low=min(p.low, p.high * f)) for f in factors]
     if nfe > p.flips:
-        yield "low", [replace(p, low=p.low * f) for f in FACTORS if p.low * f <= p.high]
+        yield "low", [replace(p, low=p.low * f) for f in factors if p.low * f <= p.high]
     if p.estimator == "jump":
         yield "noise", [replace(p, noise=n) for n in (0.3, 0.6, 0.8, 1.0) if n != p.noise]
         yield "delta", [replace(p, delta=d) for d in (-0.3, -0.15, 0.0, 0.15) if d != p.delta]
@@ -185,6 +188,7 @@ def search(
     first: Point,
     fidelity: Score | None,
     rounds: int,
+    factors: tuple[float, ...],
 ) -> tuple[Point, Score]:
     def worth(s: Score) -> float:
         if fidelity is None:
@@ -195,7 +199,7 @@ def search(
     best, found = first, score(model, c, first.preset(nfe, c.severity))
     for _ in range(rounds):
         before = best
-        for _name, points in neighbours(best, task, nfe):
+        for _name, points in neighbours(best, task, nfe, factors):
             for point in points:
                 s = score(model, c, point.preset(nfe, c.severity))
                 if worth(s) > worth(found) + GOOD_ENOUGH:
@@ -272,6 +276,7 @@ def main() -> None:
     side = (256 - options.size) // 2
     pictures = [np.ascontiguousarray(p[side : 256 - side, side : 256 - side])
                 for p in public13().values()]  # fmt: skip
+    factors = FINER if options.present else FACTORS
     found: dict[tuple[str, str, int, str], Preset] = {}
     for task in options.tasks:
         for severity in SEVERITIES[task]:
@@ -291,7 +296,7 @@ def main() -> None:
                     rounds = options.rounds if mode in options.modes else 0
                     bound = scores[nfe] if mode == "perceptual" else None
                     seen = c if bound is None else replace(c, blur=blur(as_bytes(c.clean)))
-                    point, s = search(model, task, seen, nfe, point, bound, rounds)
+                    point, s = search(model, task, seen, nfe, point, bound, rounds, factors)
                     scores.setdefault(nfe, s)
                     found[task, mode, nfe, str(severity)] = point.preset(nfe, c.severity)
                     print(f"{task} {severity} {mode} {nfe}: {s} {point}", flush=True)

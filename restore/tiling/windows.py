@@ -15,7 +15,7 @@ from restore.tiling.spans import Span, spans, up_to
 
 Tile = int | Literal["auto"]
 Batch = int | Literal["auto"]
-WINDOW_PIXELS = 2_500_000  # of one window where the tile is "auto": about a gigabyte in float32
+WINDOW_PIXELS = 2_500_000  # of one window where the tile is "auto", in float32: about a gigabyte
 SMALLEST_TILE = 64
 MEMORY_SHARE = 8  # of a GPU's memory, one part for the windows that go through it together
 
@@ -38,10 +38,11 @@ def window_shape(model: BCM, height: int, width: int, tile: Tile) -> tuple[int, 
 
     def work(parts: tuple[int, int]) -> tuple[int, int]:  # pixels executed, windows
         h, w = part(parts[0], whole[0]), part(parts[1], whole[1])
-        if h * w > WINDOW_PIXELS:
+        if h * w > most_pixels:
             return (2**62, h * w)
         return (parts[0] * h * parts[1] * w, parts[0] * parts[1])
 
+    most_pixels = pixels_of_window(model)
     most = [-(-length // SMALLEST_TILE) for length in whole]
     choices = [(i, j) for i in range(1, most[0] + 1) for j in range(1, most[1] + 1)]
     best = min(choices, key=work)
@@ -57,15 +58,20 @@ def window_count(model: BCM, height: int, width: int, tile: Tile) -> int:
     return len(rows) * len(columns)
 
 
+def pixels_of_window(model: BCM) -> int:
+    """At most, where the tile is "auto": twice as many in 16 bits as in float32."""
+    return WINDOW_PIXELS * torch.float32.itemsize // model.dtype.itemsize
+
+
 def pixels_at_once(model: BCM) -> int:
     """Of all the images and windows that go through the network together, by memory.
 
     On a GPU by how much it has, not by what is free of it, so that equal runs are cut alike.
     """
     if model.device.type != "cuda":
-        return WINDOW_PIXELS
+        return pixels_of_window(model)
     memory = torch.cuda.get_device_properties(model.device).total_memory
-    return max(memory // MEMORY_SHARE // model.network.bytes_per_pixel, WINDOW_PIXELS)
+    return max(memory // MEMORY_SHARE // model.network.bytes_per_pixel, pixels_of_window(model))
 
 
 def windows_at_once(model: BCM, pixels: int, count: int) -> int:
