@@ -4,8 +4,8 @@
     python examples/scaling.py --workers 1 2 4 --count 64 --skip-ray
 
 A folder of JPEGs is restored by one process of one thread, its files read and written in turn with
-the network (`--threads 1 --workers 0`); by N such processes at once, each with `--shard I/N`; and by
-N workers of Ray with one CPU each. Names are chosen such that shards are of one size: the hash
+the network (`--threads 1 --workers 0`); by N such processes at once, each with `--shard I/N`; and
+by N workers of Ray with one CPU each. Names are chosen such that shards are of one size: the hash
 evens out by itself where there are many images, within 4 % of a thousand.
 
 Two ratios to ideal are printed, N times the speed of one process being 1. `working` counts from

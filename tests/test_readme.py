@@ -27,7 +27,7 @@ def test_the_files_it_names_are_there():
 
 @pytest.mark.parametrize("line", [c for c in COMMANDS if "bcm-restore" in c])
 def test_every_option_it_shows_exists(line):
-    command = shlex.split(line.split("bcm-restore", 1)[1].split("|")[0])
+    command = shlex.split(line.split("bcm-restore", 1)[1].split("|")[0].replace("'", ""))
     words = [word for word in command if re.fullmatch(r"[a-z]+", word)][:2]
     help_ = None
     for depth in (2, 1):
