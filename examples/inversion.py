@@ -24,9 +24,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from public13 import public13
-from tune import Case, case, gradient
+from tune import Case, as_bytes, case
 
 import restore
+from restore import metrics
 from restore.checkpoints import Preset
 from restore.images import Picture
 from restore.jpegfile import coefficients_kept
@@ -107,7 +108,8 @@ def measured(model: restore.BCM, c: Case, method: str, preset: Preset, seeds: in
         if c.hole is not None:
             square = square[..., c.hole]
         psnr += (10 * (4 / square.flatten(1).mean(dim=1)).log10()).tolist()
-        sharpness += (gradient(x) / gradient(c.clean)).tolist()
+        pairs = zip(pixels, as_bytes(c.clean), strict=True)
+        sharpness += [metrics.sharpness(a) / metrics.sharpness(b) for a, b in pairs]
     worst = max if c.hole is not None else min
     return Found(psnr, sharpness, worst(proof))
 
