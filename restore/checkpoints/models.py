@@ -39,7 +39,7 @@ def load(
 
     `device` is "auto" (CUDA, else MPS, else CPU) or one of them, used or refused. `dtype` is "auto"
     (bf16 where the GPU or the CPU computes in it, else fp32), "fp32", "bf16" or "fp16"; `exact`
-    makes fp32 of auto, for ways to the noise and back, from which bf16 brings back less. The model
+    makes fp32 of auto, for ways to the noise and back, which bf16 changes most. The model
     carries `checkpoint` and `sha256`. RequestError (asked wrongly), CheckpointError (not to be had,
     not verified, not fitting) or ResourceError (no space, memory or permission).
     """
