@@ -2,7 +2,7 @@
 
 Before the table come the denoiser alone and the way to a noise level and back.
 
-    python examples/quality.py                    # the whole table, about a quarter of an hour
+    python examples/quality.py                    # the whole table
     python examples/quality.py --tasks jpeg-10 scratches --modes fidelity --nfe 4
     python examples/quality.py --json quality.json --summary quality.md
     python examples/quality.py --figures restore/checkpoints/bcm_photo.json   # for the model card

@@ -18,7 +18,7 @@ from test_patch import seeded
 import restore
 from restore import metrics
 from restore.bcm import BCM
-from restore.checkpoints import Checkpoint, Preset
+from restore.checkpoints import Checkpoint, Preset, read_catalogue
 from restore.degradations import Jpeg, Resize
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture, decode, encode
@@ -44,6 +44,7 @@ from restore.tasks.fill import fill
 from restore.tasks.jpeg import quality_of
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.superres import bicubic
+from restore.tiling import NoiseField
 
 filling = importlib.import_module("restore.tasks.fill")  # the function has the module's name
 
@@ -351,6 +352,33 @@ def test_the_seed_alone_decides_the_picture(task, run, clean, own_presets):
         assert np.array_equal(pixels(seed), pixels(seed))
     assert not np.array_equal(pixels(1), pixels(2))
     assert np.array_equal(pixels(1, "fidelity"), pixels(2, "fidelity"))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_preset_without_chroma_draws_grey_noise(task, run, clean, own_presets, monkeypatch):
+    rows = own_presets.checkpoint.presets[task]["perceptual"]
+    drawn: list[torch.Tensor] = []
+    called = NoiseField.__call__
+
+    def kept(self: NoiseField, *where: Any) -> torch.Tensor:
+        drawn.append(called(self, *where))
+        return drawn[-1]
+
+    monkeypatch.setattr(NoiseField, "__call__", kept)
+    for chroma in (1.0, 0.0):
+        monkeypatch.setitem(rows, 2, (Preset((0.5, 0.2), noise=0.5, chroma=chroma),))
+        drawn.clear()
+        run(task, clean, Settings(nfe=2, mode="perceptual"), own_presets)
+        assert drawn
+        for z in drawn:
+            assert torch.allclose(z[:, :1], z[:, 1:2], atol=1e-5) == (chroma == 0)
+
+
+def test_samples_of_the_embedded_network_are_drawn_in_nearly_grey_noise():
+    for modes in read_catalogue()["default"].presets.values():
+        for mode, nearly_grey in (("fidelity", False), ("perceptual", True)):
+            for preset in sum(modes[mode].values(), ()):
+                assert (preset.chroma < 0.5) == nearly_grey
 
 
 def test_a_generator_draws_the_seed(model, clean):

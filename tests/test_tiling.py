@@ -62,6 +62,15 @@ def test_windows_of_an_automatic_tile_stay_within_memory(model, monkeypatch):
         assert window_count(model, *size, "auto") >= 1
 
 
+def test_windows_of_half_the_precision_hold_more_pixels_in_the_same_memory(monkeypatch):
+    monkeypatch.setattr("restore.tiling.windows.WINDOW_PIXELS", 200 * 200)
+    whole, half = BCM(seeded()), BCM(seeded().bfloat16())
+    assert pixels_at_once(half) == 2 * pixels_at_once(whole)
+    h, w = window_shape(half, 999, 1501, "auto")
+    assert 200 * 200 < h * w <= 2 * 200 * 200
+    assert window_count(half, 999, 1501, "auto") < window_count(whole, 999, 1501, "auto")
+
+
 def test_every_window_is_called_once(model):
     calls = []
     x = torch.zeros(1, 3, 100, 150)

@@ -140,7 +140,7 @@ def _portable(value: Any) -> Any:
         error.add_note("".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # an exception of any library, whose own __reduce__ may raise anything
         return replace(value, error=RuntimeError(f"{type(error).__name__}: {error}"))
     return value
 
