@@ -29,7 +29,7 @@ from torch import nn
 
 import restore
 from restore.images import Picture
-from restore.tiling import Windowed, window_count, window_shape
+from restore.tiling import TiledBCM, window_count, window_shape
 
 LEVELS = (0.4, 0.2, 0.1, 0.05)
 WARM, REPEATS = 2, 5
@@ -82,9 +82,9 @@ def network(model: restore.BCM, pixels: np.ndarray, top: float, batches: Sequenc
     print("| ---: | ---: | ---: | ---: |")
     for nfe in (1, 4):
         for batch in [*[b for b in batches if b <= windows], "auto"]:
-            windowed = Windowed(model, batch=batch)
+            windowed = TiledBCM(model, batch=batch)
 
-            def run(windowed: Windowed = windowed, nfe: int = nfe) -> None:
+            def run(windowed: TiledBCM = windowed, nfe: int = nfe) -> None:
                 for t in LEVELS[:nfe]:
                     windowed.denoise(x, t)
 
@@ -123,13 +123,13 @@ def tasks(model: restore.BCM, pixels: np.ndarray) -> None:
 def agreement(device: torch.device, pixels: np.ndarray) -> None:
     """Of an evaluation on the device with that of the CPU in float32; 60 dB is what we promise."""
     x = Picture(pixels).tensor()
-    wanted = Windowed(restore.load("default", device="cpu", dtype="fp32")).denoise(x, 0.1)
+    wanted = TiledBCM(restore.load("default", device="cpu", dtype="fp32")).denoise(x, 0.1)
     print("\n| dtype | windows together | to the CPU in float32, dB |")
     print("| --- | ---: | ---: |")
     for dtype in ("fp32", "bf16"):
         model = restore.load("default", device=str(device), dtype=dtype)
         for batch in (1, "auto"):
-            found = Windowed(model, 256, batch=batch).denoise(x.to(device), 0.1).cpu()
+            found = TiledBCM(model, 256, batch=batch).denoise(x.to(device), 0.1).cpu()
             error = float((found - wanted).double().square().mean())
             decibels = 10 * math.log10(4 / error) if error else math.inf
             print(f"| {dtype} | {batch} | {decibels:.1f} |", flush=True)

@@ -33,7 +33,7 @@ from restore.images import Picture
 from restore.jpegfile import coefficients_kept
 from restore.solvers import SOLVERS
 from restore.tasks.schedule import START
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 TASKS: dict[str, tuple[str, object]] = {
     "JPEG quality 10": ("jpeg", 10),
@@ -76,7 +76,7 @@ def restored(model: restore.BCM, c: Case, method: str, preset: Preset, seed: int
     device = model.device
     y = tuple(k.to(device) for k in c.y) if c.files else c.y.to(device)
     start = c.start.clone().to(device)
-    solve, whole = SOLVERS[method], Windowed(model, tile=0)
+    solve, whole = SOLVERS[method], TiledBCM(model, tile=0)
     x = solve(whole, c.degradation(preset), y, start, preset, NoiseField(seed))
     blank = Picture(np.zeros((*x.shape[-2:], 3), np.uint8))
     return np.stack([blank.with_tensor(one[None].cpu()).pixels for one in x])

@@ -23,7 +23,7 @@ from PIL import Image
 from torch import nn
 
 import restore
-from restore.tiling import Windowed, window_shape
+from restore.tiling import TiledBCM, window_shape
 
 
 def seconds(call: Callable[[], object], repeats: int = 3) -> float:
@@ -73,7 +73,7 @@ def network_rate(megapixels: float, device: str, dtype: str) -> None:
 
     def run() -> None:
         with torch.inference_mode():
-            Windowed(model).denoise(x, 0.1, out=x)
+            TiledBCM(model).denoise(x, 0.1, out=x)
 
     taken = seconds(run, repeats=2)
     rate = model.network.flops_per_pixel * width * height / taken / 1e9

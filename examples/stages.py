@@ -36,7 +36,7 @@ from restore import tasks
 from restore.checkpoints import locate, read_catalogue
 from restore.images import encode
 from restore.tasks.run import Problem, solve
-from restore.tiling import Windowed
+from restore.tiling import TiledBCM
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 TASKS = ("jpeg", "superres", "inpaint", "denoise", "deblur")
@@ -81,7 +81,7 @@ def watched(problem: Problem, stages: Stages) -> Problem:
 
     def degradation(preset: object) -> object:
         found = problem.degradation(preset)
-        for name in ("approach", "settle"):
+        for name in ("posterior_mean", "project_into_range"):
             if name not in vars(found):
                 setattr(found, name, stages.timed("projection", getattr(found, name)))
         return found
@@ -200,9 +200,9 @@ def network_choices(clock: Clock, model: restore.BCM, slow: restore.BCM, compile
         free = torch.rand(1, 3, 512, 512) - 0.5
         row("no_grad → inference_mode", best(clock, lambda: model.denoise(free, 0.1)), fast)
     image = torch.rand(1, 3, 1024, 1024) - 0.5
-    auto = best(clock, lambda: Windowed(model).denoise(image, 0.1), 1)
+    auto = best(clock, lambda: TiledBCM(model).denoise(image, 0.1), 1)
     for tile in (128, 512):
-        off = best(clock, lambda tile=tile: Windowed(model, tile).denoise(image, 0.1), 1)
+        off = best(clock, lambda tile=tile: TiledBCM(model, tile).denoise(image, 0.1), 1)
         row(f"tile {tile} → auto, 1 megapixel", off, auto)
     if compiled:
         began, network = time.perf_counter(), torch.compile(model.network)

@@ -34,7 +34,7 @@ from restore.solvers import bcm, spread
 from restore.tasks import compressed, random_mask
 from restore.tasks.fill import fill
 from restore.tasks.masks import thickness
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 SEVERITIES = {
     "jpeg": (10, 20, 40, 80),
@@ -96,7 +96,7 @@ class Score:
 
 
 def score(model: restore.BCM, c: Case, preset: Preset) -> Score:
-    whole, noise = Windowed(model, tile=0), NoiseField(0, chroma=preset.chroma)
+    whole, noise = TiledBCM(model, tile=0), NoiseField(0, chroma=preset.chroma)
     x = bcm(whole, c.degradation(preset), c.y, c.start.clone(), preset, noise)
     x = ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     square = (x - c.clean).square()

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MAX, SIGMA_MIN
-from restore.tiling import NOISE_CELL, NoiseField, Windowed
+from restore.tiling import NOISE_CELL, NoiseField, TiledBCM
 
 Leg = Sequence[float]
 
@@ -39,7 +39,7 @@ def nfe_of(legs: Sequence[Leg]) -> int:
 
 
 @torch.no_grad()
-def travel(model: Windowed, x: Tensor, *legs: Leg, noise: NoiseField, level: float = 0.0) -> Tensor:
+def travel(model: TiledBCM, x: Tensor, *legs: Leg, noise: NoiseField, level: float = 0.0) -> Tensor:
     """The image x (1, 3, H, W) of noise level `level` at the end of the legs; x is overwritten.
 
     Leg i takes its fresh noise from step i of `noise`. ValueError for a leg that begins below the
@@ -68,7 +68,7 @@ def add_noise(x: Tensor, amount: float, noise: NoiseField, step: int = 0) -> Ten
 
 
 def generate(
-    model: Windowed,
+    model: TiledBCM,
     size: tuple[int, int],
     legs: Sequence[Leg] = RECIPES["ancestral"],
     *,
@@ -93,12 +93,12 @@ def ladder(start: float, level: float, nfe: int) -> Leg:
     return (start, *inner, level)
 
 
-def invert(model: Windowed, x: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
+def invert(model: TiledBCM, x: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
     """The latent (1, 3, H, W) of an image x at the last of the rising levels."""
     return travel(model, x.clone(), levels, noise=noise)
 
 
-def reconstruct(model: Windowed, latent: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
+def reconstruct(model: TiledBCM, latent: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
     """The image (1, 3, H, W) of a latent: down the levels it went up, less the noise of the start.
 
     The noise is known, being that of the seed; taking it away loses less than a last jump below
@@ -111,7 +111,7 @@ def reconstruct(model: Windowed, latent: Tensor, levels: Leg, *, noise: NoiseFie
 
 @torch.no_grad()
 def refine(
-    model: Windowed, x: Tensor, latent: Tensor, levels: Leg, times: int, *, noise: NoiseField
+    model: TiledBCM, x: Tensor, latent: Tensor, levels: Leg, times: int, *, noise: NoiseField
 ) -> tuple[Tensor, Tensor]:
     """A latent that comes back nearer to x than its own `latent` does, and what it comes back to.
 

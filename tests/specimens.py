@@ -25,7 +25,7 @@ from restore.batch.manifest import Entry, Manifest, Print
 from restore.batch.records import blank
 from restore.checkpoints import catalogue, files
 from restore.checkpoints.catalogue import Checkpoint
-from restore.images import Picture, decode, encode, outline
+from restore.images import Picture, decode, encode, read_header
 from restore.jpegfile import read_jpeg
 from restore.networks import build
 from restore.tasks import inpaint  # noqa: F401 - the rooms that fuzzing reaches are loaded before
@@ -163,7 +163,7 @@ def interlaced() -> bytes:
 
 def read_image(data: bytes, folder: Path) -> None:
     picture = decode(data, max_pixels=MAX_PIXELS)
-    planned = outline(data)
+    planned = read_header(data)
     found = picture.size, picture.depth, picture.alpha is not None
     assert (planned.size, planned.depth, planned.alpha) == found, f"{planned} but {found}"
     again = decode(encode(picture, "PNG"), max_pixels=MAX_PIXELS)

@@ -18,8 +18,8 @@ from restore.degradations import (
     Noise,
     Resize,
     jpeg,
+    pad_periodic,
     resize,
-    surrounded,
 )
 from restore.errors import RequestError
 from restore.jpegfile import coefficients_kept, read_jpeg, write_jpeg
@@ -174,9 +174,9 @@ def test_the_approach_is_the_mean_of_what_the_observation_leaves(name):
     x, y = image(1, 1, 6, 7, seed=1), degradation(image(1, 1, 6, 7, seed=2))
     misfit = y.flatten() - a @ x.flatten().double()
     weight = t**2 * a.T @ torch.linalg.pinv(t**2 * a @ a.T + sigma**2 * torch.eye(len(a)))
-    found = degradation.approach(x, y, t)
+    found = degradation.posterior_mean(x, y, t)
     assert torch.allclose(found.flatten().double(), x.flatten() + weight @ misfit, atol=1e-5)
-    assert degradation.approach(x, y, t, out=x) is x
+    assert degradation.posterior_mean(x, y, t, out=x) is x
     assert torch.equal(x, found)
 
 
@@ -192,13 +192,15 @@ def test_a_filter_acts_on_singular_vectors_by_the_noise_left_in_them(name):
 
     x = image(1, 1, 6, 7, seed=1)
     wanted = v.T @ (gain(tau) * (v @ x.flatten().double()))
-    assert torch.allclose(degradation.filtered(x, gain).flatten().double(), wanted, atol=1e-5)
+    assert torch.allclose(
+        degradation.spectral_filter(x, gain).flatten().double(), wanted, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("kind", [Blur(kernel(3, 3), (8, 8), sigma=0.1), Noise(0.1)])
 def test_an_observation_with_noise_is_not_met(kind):
     x, y = 2 * image(1, 3, 8, 8, seed=1), image(1, 3, 8, 8, seed=2)
-    assert torch.equal(kind.settle(x, y), x.clamp(-1, 1))
+    assert torch.equal(kind.project_into_range(x, y), x.clamp(-1, 1))
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (4, 7), (1, 9)])
@@ -221,7 +223,7 @@ def test_frequencies_that_a_kernel_all_but_erases_count_as_erased():
 @pytest.mark.parametrize("size", [(50, 40), (1, 1), (3, 90), (64, 32)])
 def test_a_picture_is_surrounded_without_a_jump(size):
     x = torch.linspace(-1, 1, size[0] * size[1]).view(1, 1, *size)
-    torus = surrounded(x, (9, 5))
+    torus = pad_periodic(x, (9, 5))
     assert torch.equal(torus[:, :, : size[0], : size[1]], x)
     assert torus.shape[2] >= size[0] + 18
     assert torus.shape[3] >= size[1] + 10
@@ -374,10 +376,10 @@ def test_what_has_settled_lies_in_the_range_and_degrades_to_y(name):
     degradation = LAWFUL[name]
     start = 1.2 * image(1, 3, *sides(degradation), seed=1)
     y = degradation(0.8 * image(1, 3, *sides(degradation), seed=2))
-    x = degradation.settle(start, y, rounds=30)
+    x = degradation.project_into_range(start, y, rounds=30)
     assert x.abs().max() <= 1
     assert distance(degradation(x), y) < (1.5 if isinstance(degradation, Jpeg) else 0.01)
-    assert degradation.settle(start, y, rounds=30, out=start) is start
+    assert degradation.project_into_range(start, y, rounds=30, out=start) is start
     assert torch.equal(start, x)
 
 
@@ -399,7 +401,7 @@ def test_coefficients_outlast_a_strong_smoother_and_8_bits(name, quality):
     x = torch.from_numpy(decoded).permute(2, 0, 1)[None] / 127.5 - 1
     x = F.avg_pool2d(F.pad(x, (3, 3, 3, 3), mode="reflect"), 7, 1)
     smooth = x.clone()
-    x = degradation.settle(x, y)
+    x = degradation.project_into_range(x, y)
     assert x.abs().max() <= 1
 
     def stored(x):

@@ -22,7 +22,7 @@ from restore.batch.manifest import MANIFEST
 from restore.checkpoints import describe, write
 from restore.cli import app
 from restore.errors import ImageError, ResourceError
-from restore.images import as_picture, decode, encode, outline
+from restore.images import as_picture, decode, encode, read_header
 from restore.networks import build
 from tests import specimens
 from tests.conftest import TINY
@@ -244,7 +244,7 @@ def test_what_is_planned_of_a_turned_file_is_what_is_read(format: str, orientati
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = photo(format, exif=exif.tobytes())
-    assert outline(data).size == decode(data).size
+    assert read_header(data).size == decode(data).size
 
 
 def test_a_turn_that_a_png_tells_of_behind_its_pixels_is_planned_for() -> None:
@@ -252,7 +252,7 @@ def test_a_turn_that_a_png_tells_of_behind_its_pixels_is_planned_for() -> None:
     exif[0x0112] = 6
     data = photo("PNG")
     late = data[:-12] + chunk(b"eXIf", exif.tobytes()[6:]) + data[-12:]
-    assert outline(late).size == decode(late).size == (32, 40)
+    assert read_header(late).size == decode(late).size == (32, 40)
 
 
 def test_a_tiff_whose_bits_are_letters_is_damaged() -> None:
@@ -385,4 +385,4 @@ def test_decoders_that_say_nothing_are_quoted_by_the_kind_of_their_error(
     with pytest.raises(ImageError, match="damaged WEBP: AssertionError"):
         decode(photo("WEBP"))
     with pytest.raises(ImageError, match="no readable image: AssertionError"):
-        outline(photo("WEBP"))
+        read_header(photo("WEBP"))

@@ -20,7 +20,7 @@ from restore.bcm import BCM
 from restore.images import Picture
 from restore.solvers import PEERS
 from restore.tasks.transfer import fetched, sent
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 pytestmark = [
     pytest.mark.gpu,
@@ -49,15 +49,15 @@ def test_an_evaluation_agrees_with_the_cpus_to_60_db(models, photograph, tile):
     x = Picture(photograph_of(photograph)).tensor()
     x = x + 0.3 * NoiseField(0)(0, (0, 240), (0, 320))
     for t in (0.05, 0.3, 2.0):
-        found = Windowed(models["cuda"], tile).denoise(x.to(CARD), t)
-        assert decibels(found, Windowed(models["cpu"]).denoise(x, t)) > 60
+        found = TiledBCM(models["cuda"], tile).denoise(x.to(CARD), t)
+        assert decibels(found, TiledBCM(models["cpu"]).denoise(x, t)) > 60
 
 
 def test_windows_together_agree_with_windows_alone_to_60_db(models, photograph):
     x = Picture(photograph_of(photograph)).tensor().to(CARD)
-    alone = Windowed(models["cuda"], 64, batch=1).denoise(x, 0.3)
+    alone = TiledBCM(models["cuda"], 64, batch=1).denoise(x, 0.3)
     for batch in (2, 5, "auto"):
-        assert decibels(Windowed(models["cuda"], 64, batch=batch).denoise(x, 0.3), alone) > 60
+        assert decibels(TiledBCM(models["cuda"], 64, batch=batch).denoise(x, 0.3), alone) > 60
 
 
 def results(model: BCM, image: np.ndarray, **options) -> dict[str, np.ndarray]:
@@ -92,7 +92,7 @@ def test_auto_is_bf16_and_loses_little(models, photograph):
     model = checkpoints.load("default", "cuda")
     assert model.dtype == torch.bfloat16
     x = Picture(photograph_of(photograph)).tensor().to(CARD)
-    low, full = (Windowed(one).denoise(x, 0.3) for one in (model, models["cuda"]))
+    low, full = (TiledBCM(one).denoise(x, 0.3) for one in (model, models["cuda"]))
     assert decibels(low, full) > 55  # 68 on a CPU
 
 
@@ -100,15 +100,15 @@ def test_memory_that_runs_out_is_met_with_fewer_and_smaller_windows(models):
     """Of a card that is nearly full, on which one window of the whole does not fit."""
     model = models["cuda"]
     x = torch.randn(1, 3, 1024, 1024, generator=torch.Generator().manual_seed(0)).to(CARD)
-    wanted = Windowed(model).denoise(x, 0.4)
+    wanted = TiledBCM(model).denoise(x, 0.4)
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(CARD).total_memory
     held = torch.cuda.memory_allocated()
     torch.cuda.set_per_process_memory_fraction((held + 200 * 2**20) / total)
     try:
-        found = Windowed(model, 256, batch=16).denoise(x, 0.4)
+        found = TiledBCM(model, 256, batch=16).denoise(x, 0.4)
         assert decibels(found, wanted) > 60
-        found = Windowed(model, 0).denoise(x, 0.4)
+        found = TiledBCM(model, 0).denoise(x, 0.4)
         assert decibels(found, wanted) > 60
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)

@@ -25,7 +25,7 @@ from restore.networks import Network, build
 from restore.tasks import Settings, read_latent
 from restore.tasks.interpolate import between
 from restore.tasks.series import Series, mosaic
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 LEVELS = (0.07, 1.0, 15.0, 80.0)
 Photograph = Callable[..., np.ndarray]
@@ -88,7 +88,7 @@ def calls_of(model: BCM, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, f
 )
 def test_a_recipe_makes_exactly_the_published_calls(exact, monkeypatch, recipe, published):
     calls = calls_of(exact, monkeypatch)
-    journeys.generate(Windowed(exact), (8, 8), RECIPES[recipe], noise=NoiseField(0))
+    journeys.generate(TiledBCM(exact), (8, 8), RECIPES[recipe], noise=NoiseField(0))
     assert calls == published
     assert nfe_of(RECIPES[recipe]) == len(published)
 
@@ -97,31 +97,31 @@ def test_a_recipe_makes_exactly_the_published_calls(exact, monkeypatch, recipe, 
 def test_inversion_makes_exactly_the_published_calls(exact, monkeypatch, x, nfe, published):
     calls = calls_of(exact, monkeypatch)
     levels = INVERSIONS[nfe]
-    journeys.invert(Windowed(exact), x, levels, noise=NoiseField(0))
+    journeys.invert(TiledBCM(exact), x, levels, noise=NoiseField(0))
     assert calls == published
     calls.clear()
-    journeys.reconstruct(Windowed(exact), x, levels, noise=NoiseField(0))
+    journeys.reconstruct(TiledBCM(exact), x, levels, noise=NoiseField(0))
     assert calls == [(u, t) for t, u in reversed(published)]
 
 
 def test_a_leg_first_adds_the_noise_that_is_missing_up_to_its_level(exact):
-    z = travel(Windowed(exact), torch.zeros(1, 3, 128, 128), (0.5,), (2.0,), noise=NoiseField(3))
+    z = travel(TiledBCM(exact), torch.zeros(1, 3, 128, 128), (0.5,), (2.0,), noise=NoiseField(3))
     assert float(z.std()) == pytest.approx(2, rel=0.01)
-    again = travel(Windowed(exact), z.clone(), (2.0,), noise=NoiseField(4), level=2.0)
+    again = travel(TiledBCM(exact), z.clone(), (2.0,), noise=NoiseField(4), level=2.0)
     assert torch.equal(again, z)
 
 
 def test_generation_starts_from_pure_noise_of_80(exact, monkeypatch):
     calls_of(exact, monkeypatch)
     noise = NoiseField(5)
-    x = journeys.generate(Windowed(exact), (40, 24), RECIPES["one-step"], noise=noise)
+    x = journeys.generate(TiledBCM(exact), (40, 24), RECIPES["one-step"], noise=noise)
     assert torch.equal(x, 80 * noise(0, (0, 24), (0, 40)))
 
 
 def test_every_leg_has_noise_of_its_own(exact, monkeypatch):
     calls_of(exact, monkeypatch)
     x = journeys.generate(
-        Windowed(exact), (64, 64), ((1.0, 0.002), (1.0, 0.002)), noise=NoiseField(5)
+        TiledBCM(exact), (64, 64), ((1.0, 0.002), (1.0, 0.002)), noise=NoiseField(5)
     )
     first = NoiseField(5)(0, (0, 64), (0, 64))
     correlation = torch.corrcoef(torch.stack([(x - first).flatten(), first.flatten()]))
@@ -133,12 +133,12 @@ def test_every_leg_has_noise_of_its_own(exact, monkeypatch):
 )
 def test_legs_that_cannot_be_gone_are_refused(exact, legs):
     with pytest.raises(ValueError, match="leg"):
-        travel(Windowed(exact), torch.zeros(1, 3, 8, 8), *legs, noise=NoiseField(0))
+        travel(TiledBCM(exact), torch.zeros(1, 3, 8, 8), *legs, noise=NoiseField(0))
 
 
 def test_generation_of_a_known_distribution_has_its_spread(exact):
     for legs in RECIPES.values():
-        x = journeys.generate(Windowed(exact), (128, 128), legs, noise=NoiseField(1))
+        x = journeys.generate(TiledBCM(exact), (128, 128), legs, noise=NoiseField(1))
         assert float(x.std()) == pytest.approx(0.5, rel=0.02)
 
 
@@ -146,19 +146,19 @@ def test_generation_of_a_known_distribution_has_its_spread(exact):
 @pytest.mark.parametrize("nfe", [1, 2, 3])
 def test_a_round_trip_along_a_known_ode_is_exact(exact, x, level, nfe):
     levels = ladder(0.07, level, nfe)
-    z = journeys.invert(Windowed(exact), x, levels, noise=NoiseField(2))
+    z = journeys.invert(TiledBCM(exact), x, levels, noise=NoiseField(2))
     gain = math.sqrt((level**2 + 0.25) / (0.07**2 + 0.25))
     start = x + 0.07 * NoiseField(2)(0, (0, 24), (0, 40))
     assert torch.allclose(z, gain * start, rtol=1e-4, atol=1e-4 * gain)
-    back = journeys.reconstruct(Windowed(exact), z, levels, noise=NoiseField(2))
+    back = journeys.reconstruct(TiledBCM(exact), z, levels, noise=NoiseField(2))
     assert torch.allclose(back, x, atol=1e-4)
 
 
 @pytest.mark.parametrize("start", [SIGMA_MIN, 0.07, 1.0])
 def test_a_round_trip_to_its_own_start_is_exact_to_rounding_for_any_network(model, x, start):
     levels = ladder(start, start, 2)
-    z = journeys.invert(Windowed(model), x, levels, noise=NoiseField(2))
-    back = journeys.reconstruct(Windowed(model), z, levels, noise=NoiseField(2))
+    z = journeys.invert(TiledBCM(model), x, levels, noise=NoiseField(2))
+    back = journeys.reconstruct(TiledBCM(model), z, levels, noise=NoiseField(2))
     assert torch.allclose(back, x, atol=1e-5)
 
 
@@ -192,18 +192,18 @@ def test_more_evaluations_bring_the_embedded_network_steadily_nearer(photograph,
 @pytest.mark.parametrize("tile", [16, 40])
 def test_tiles_equal_the_whole(model, tile):
     noise = NoiseField(1)
-    whole = journeys.generate(Windowed(model, 0), (150, 101), RECIPES["zigzag"], noise=noise)
-    parts = journeys.generate(Windowed(model, tile), (150, 101), RECIPES["zigzag"], noise=noise)
+    whole = journeys.generate(TiledBCM(model, 0), (150, 101), RECIPES["zigzag"], noise=noise)
+    parts = journeys.generate(TiledBCM(model, tile), (150, 101), RECIPES["zigzag"], noise=noise)
     assert torch.allclose(parts, whole, atol=1e-4)
     levels = ladder(0.07, 15.0, 2)
-    whole = journeys.invert(Windowed(model, 0), whole, levels, noise=noise)
-    parts = journeys.invert(Windowed(model, tile), parts, levels, noise=noise)
+    whole = journeys.invert(TiledBCM(model, 0), whole, levels, noise=noise)
+    parts = journeys.invert(TiledBCM(model, tile), parts, levels, noise=noise)
     assert torch.allclose(parts, whole, atol=1e-3)
 
 
 def test_a_window_of_a_sample_starts_from_the_same_noise_as_the_larger_sample(exact):
-    large = journeys.generate(Windowed(exact), (200, 150), noise=NoiseField(1))
-    small = journeys.generate(Windowed(exact), (90, 70), noise=NoiseField(1))
+    large = journeys.generate(TiledBCM(exact), (200, 150), noise=NoiseField(1))
+    small = journeys.generate(TiledBCM(exact), (90, 70), noise=NoiseField(1))
     assert torch.allclose(large[:, :, :70, :90], small)
 
 
@@ -212,11 +212,11 @@ def test_refinement_never_ends_further_off_and_helps_the_embedded_network(photog
     x = Picture(photograph(width=48, height=48)).tensor()
     way = {"noise": NoiseField(0)}
     levels = ladder(0.07, 1.0, 2)
-    z = journeys.invert(Windowed(model), x, levels, **way)
+    z = journeys.invert(TiledBCM(model), x, levels, **way)
     errors = []
     for times in (0, 1, 2):
-        latent, back = journeys.refine(Windowed(model), x, z, levels, times, **way)
-        assert torch.equal(back, journeys.reconstruct(Windowed(model), latent, levels, **way))
+        latent, back = journeys.refine(TiledBCM(model), x, z, levels, times, **way)
+        assert torch.equal(back, journeys.reconstruct(TiledBCM(model), latent, levels, **way))
         errors.append(float((back.clamp(-1, 1) - x).square().mean()))
     assert errors[1] < errors[0] / 4
     assert errors[2] <= errors[1]

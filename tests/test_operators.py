@@ -11,7 +11,7 @@ from test_patch import seeded
 import restore
 from restore import metrics
 from restore.bcm import BCM
-from restore.degradations import Blur, surrounded
+from restore.degradations import Blur, pad_periodic
 from restore.errors import RequestError
 from restore.images import Picture
 from restore.solvers import PEERS
@@ -175,7 +175,7 @@ def test_kernel_files_that_are_none_are_refused(data, tmp_path):
 @pytest.mark.parametrize("kernel", ["gaussian:1.5", "motion:7,30", "box:4"])
 def test_a_picture_is_blurred_as_its_degradation_does_it(kernel, clean):
     k = torch.from_numpy(kernel_of(kernel)).float()
-    torus = surrounded(Picture(clean).tensor(), tuple(k.shape))
+    torus = pad_periodic(Picture(clean).tensor(), tuple(k.shape))
     x = Blur(k, tuple(torus.shape[2:]), floor=0)(torus)[:, :, :96, :96]
     found, wanted = blurred(clean, kernel).pixels, Picture(clean).with_tensor(x).pixels
     assert metrics.max_error(found[9:-9, 9:-9], wanted[9:-9, 9:-9]) <= 1
@@ -205,13 +205,13 @@ def test_around_the_picture_is_what_fits_to_it():
         torch.randn(1, 3, 98, 98, generator=torch.Generator().manual_seed(0)), 3, 1
     )
     whole = Blur(k, (96, 96), floor=0)(scene)[:, :, 20:68, 20:68]
-    y = surrounded(whole, tuple(k.shape))
+    y = pad_periodic(whole, tuple(k.shape))
     blur = Blur(k, tuple(y.shape[2:]), sigma=0.01)
-    completed = blur.completed(y, (48, 48))
+    completed = blur.extrapolate(y, (48, 48))
     assert torch.equal(completed[:, :, :48, :48], whole)
 
     def error(y):
-        x = blur.approach(torch.zeros_like(y), y, 0.3)[:, :, :48, :48]
+        x = blur.posterior_mean(torch.zeros_like(y), y, 0.3)[:, :, :48, :48]
         return float((x - scene[:, :, 20:68, 20:68]).square().mean().sqrt())
 
     assert error(completed) < 0.6 * error(y)

@@ -15,7 +15,7 @@ from restore.networks import ADM, Network
 from restore.solvers import CLOSER, PUBLISHED, bcm, gradient
 from restore.solvers.levels import alphas, karras, level_of, quadratic, trailing, uniform
 from restore.solvers.method import lift
-from restore.tiling import NoiseField, Windowed, window_count
+from restore.tiling import NoiseField, TiledBCM, window_count
 
 GUIDED = ("dps", "pgdm")
 
@@ -60,8 +60,8 @@ def run(name, model, task, nfe, seed=0, tile=0, size=(40, 56), **options):
     degradation, y, start = observed(task, *size)
     method = PUBLISHED[name]
     preset = method.schedule(nfe, task)
-    windowed = Windowed(model, tile, **options)
-    return method.solve(windowed, degradation, y, start, preset, NoiseField(seed))
+    denoiser = TiledBCM(model, tile, **options)
+    return method.solve(denoiser, degradation, y, start, preset, NoiseField(seed))
 
 
 EACH = [(name, task) for name, method in PUBLISHED.items() for task in sorted(method.tasks)]
@@ -113,7 +113,7 @@ def test_the_way_back_through_the_network_takes_as_much_as_the_way_there():
     with FlopCounterMode(display=False) as there, torch.no_grad():
         model.denoise(x, 0.3)
     with FlopCounterMode(display=False) as both, torch.no_grad():
-        gradient.pulled_back(Windowed(model, 0), x, v, 0.3)
+        gradient.vjp(TiledBCM(model, 0), x, v, 0.3)
     assert both.get_total_flops() == pytest.approx(2 * there.get_total_flops(), rel=0.02)
 
 
@@ -155,7 +155,7 @@ def test_progress_is_told_of_every_window_of_every_evaluation(name, model, tile)
 @pytest.mark.parametrize("name", [n for n, m in PUBLISHED.items() if "jpeg" in m.tasks])
 def test_of_a_picture_that_nothing_is_known_of_something_is_made(name, model):
     preset = PUBLISHED[name].schedule(4, "jpeg")
-    x = PUBLISHED[name].solve(Windowed(model), Free(), None, clean(), preset, NoiseField(0))
+    x = PUBLISHED[name].solve(TiledBCM(model), Free(), None, clean(), preset, NoiseField(0))
     assert torch.isfinite(x).all()
 
 
@@ -170,7 +170,7 @@ def test_a_gradient_in_windows_is_that_of_the_whole(size, tile, model):
     whole = model.denoise(padded, 0.4)[:, :, : size[0], : size[1]]
     (wanted,) = torch.autograd.grad(whole, leaf, v)
     with torch.no_grad():
-        found = gradient.pulled_back(Windowed(model, tile), x, v, 0.4)
+        found = gradient.vjp(TiledBCM(model, tile), x, v, 0.4)
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
@@ -242,7 +242,7 @@ def second_of_pairs_missing(name: str, rho: float, levels: int) -> tuple[float, 
     degradation = Mask(known)
     preset = PUBLISHED[name].schedule(levels * PUBLISHED[name].cost, "inpaint")
     start = torch.full_like(x, MEAN)
-    y, whole = degradation(x), Windowed(model)
+    y, whole = degradation(x), TiledBCM(model)
     found = PUBLISHED[name].solve(whole, degradation, y, start, preset, NoiseField(0))
     assert torch.equal(degradation(found), degradation(x))
     a, b = (found[..., i::2].flatten() - MEAN for i in (0, 1))
@@ -299,7 +299,7 @@ def test_the_posterior_mean_of_a_reduced_image(name):
     method = PUBLISHED[name]
     preset = method.schedule(30 * method.cost, "superres")
     draws = [
-        method.solve(Windowed(model), degradation, y, flat.clone(), preset, NoiseField(seed))
+        method.solve(TiledBCM(model), degradation, y, flat.clone(), preset, NoiseField(seed))
         for seed in range(30)
     ]
     error = torch.stack(draws).mean(0) - wanted
@@ -342,7 +342,7 @@ def test_begun_closer_from_nearby_a_method_stays_nearer(name):
 
     def error(method):
         preset = method.schedule(6, "inpaint")
-        y, whole = degradation(x), Windowed(model)
+        y, whole = degradation(x), TiledBCM(model)
         found = method.solve(whole, degradation, y, start.clone(), preset, NoiseField(0))
         return float((found - x).square().mean())
 
@@ -360,7 +360,7 @@ def test_our_own_denoising_is_the_posterior_mean():
 
     model, sigma = Gaussian(0.0), 0.2
     y = MEAN + torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(7)) / 4
-    x = bcm(Windowed(model), Free(), None, y.clone(), Preset((sigma,)), NoiseField(0))
+    x = bcm(TiledBCM(model), Free(), None, y.clone(), Preset((sigma,)), NoiseField(0))
     share = SPREAD**2 / (SPREAD**2 + sigma**2)
     assert torch.allclose(x, (MEAN + share * (y - MEAN)).clamp(-1, 1), atol=1e-6)
 

@@ -21,7 +21,7 @@ from restore.errors import RequestError
 from restore.images import decode
 from restore.networks import ADM
 from restore.solvers import PEERS, bcm, inversion, spread
-from restore.solvers.inversion import renewed
+from restore.solvers.inversion import renew_noise
 from restore.tasks import (
     Settings,
     compressed,
@@ -36,7 +36,7 @@ from restore.tasks import (
 from restore.tasks.draws import mean_and_spread
 from restore.tasks.schedule import schedule
 from restore.tasks.uncertainty import ENDS, as_levels, charted, coloured, scale_end
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 TASKS = ("inpaint", "jpeg", "superres")
 
@@ -347,7 +347,7 @@ def test_what_inversion_restores_degrades_to_the_observation(estimator, fresh, m
     for degradation, tolerance in ((Mask(half_known()), 0), (Resize((24, 40), (9, 20)), 2e-2)):
         y = degradation(clean)
         x = inversion(
-            Windowed(model), degradation, y, torch.zeros_like(clean), preset, NoiseField(0)
+            TiledBCM(model), degradation, y, torch.zeros_like(clean), preset, NoiseField(0)
         )
         assert torch.allclose(degradation(x), y, atol=tolerance)
 
@@ -359,17 +359,17 @@ def test_inversion_amplifies_a_little_noise_and_comes_down(model):
         wanted = model.jump(model.jump(little, 0.1, 0.5), 0.5, SIGMA_MIN).clamp(-1, 1)
     preset = Preset((0.5,), estimator="jump", start=0.2)
     for solver in (inversion, bcm):  # the loop does the same where a preset asks for it
-        found = solver(Windowed(model), Free(), None, x.clone(), preset, NoiseField(3))
+        found = solver(TiledBCM(model), Free(), None, x.clone(), preset, NoiseField(3))
         assert torch.allclose(found, wanted, atol=1e-5)
 
 
 def test_in_noise_space_the_known_pixels_keep_their_noise_and_the_hole_gets_new(model):
     x, x_t = torch.rand(2, 1, 3, 24, 40, generator=torch.Generator().manual_seed(1))
     known = half_known()
-    found = renewed(x_t.clone(), x.clone(), 0.7, 1.0, Mask(known), NoiseField(4), 2)
+    found = renew_noise(x_t.clone(), x.clone(), 0.7, 1.0, Mask(known), NoiseField(4), 2)
     new = x + 0.7 * NoiseField(4)(2, (0, 24), (0, 40))
     assert torch.allclose(found, torch.where(known, x_t, new), atol=1e-6)
-    same = renewed(x_t.clone(), x.clone(), 0.7, 0.0, Mask(known), NoiseField(4), 2)
+    same = renew_noise(x_t.clone(), x.clone(), 0.7, 0.0, Mask(known), NoiseField(4), 2)
     assert torch.allclose(same, x_t, atol=1e-6)
 
 

@@ -10,7 +10,7 @@ from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints import Preset
 from restore.degradations import Free, Mask, Resize
 from restore.solvers import bcm, spread
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_the_result_degrades_to_the_observation_and_is_an_image(model, name, est
     clean = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(1)) - 0.5
     y = degradation(clean)
     preset = Preset((0.5, 0.1), estimator=estimator, noise=0.5, relaxation=0.3)
-    x = bcm(Windowed(model), degradation, y, torch.zeros(1, 3, 40, 56), preset, NoiseField(0))
+    x = bcm(TiledBCM(model), degradation, y, torch.zeros(1, 3, 40, 56), preset, NoiseField(0))
     assert torch.allclose(degradation(x), y, atol=2e-2 if name == "resize" else 0)
     assert -1 <= float(x.min()) <= float(x.max()) <= 1
 
@@ -41,7 +41,7 @@ def test_without_noise_one_step_of_a_free_problem_is_the_denoiser(model):
     x = torch.rand(1, 3, 40, 56) - 0.5
     with torch.no_grad():
         wanted = model.denoise(x, 0.2).clamp(-1, 1)
-    found = bcm(Windowed(model), Free(), None, x.clone(), Preset((0.2,)), NoiseField(0))
+    found = bcm(TiledBCM(model), Free(), None, x.clone(), Preset((0.2,)), NoiseField(0))
     assert torch.allclose(found, wanted, atol=1e-6)
 
 
@@ -50,7 +50,7 @@ def test_delta_raises_the_level_the_network_is_told(model):
     with torch.no_grad():
         wanted = model.jump(x, 0.3, SIGMA_MIN).clamp(-1, 1)
     preset = Preset((0.2,), estimator="jump", delta=0.5)
-    found = bcm(Windowed(model), Free(), None, x.clone(), preset, NoiseField(0))
+    found = bcm(TiledBCM(model), Free(), None, x.clone(), preset, NoiseField(0))
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
@@ -59,7 +59,7 @@ def test_relaxation_lengthens_the_step(model):
     with torch.no_grad():
         wanted = (x + 1.25 * (model.denoise(x, 0.2) - x)).clamp(-1, 1)
     found = bcm(
-        Windowed(model), Free(), None, x.clone(), Preset((0.2,), relaxation=0.25), NoiseField(0)
+        TiledBCM(model), Free(), None, x.clone(), Preset((0.2,), relaxation=0.25), NoiseField(0)
     )
     assert torch.allclose(found, wanted, atol=1e-5)
 
@@ -69,7 +69,7 @@ def test_flips_are_averaged(model):
     with torch.no_grad():
         mirrored = model.denoise(x.flip(3), 0.2).flip(3)
         wanted = ((model.denoise(x, 0.2) + mirrored) / 2).clamp(-1, 1)
-    found = bcm(Windowed(model), Free(), None, x.clone(), Preset((0.2,), flips=2), NoiseField(0))
+    found = bcm(TiledBCM(model), Free(), None, x.clone(), Preset((0.2,), flips=2), NoiseField(0))
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
@@ -86,7 +86,7 @@ def test_every_pixel_goes_through_exactly_nfe_evaluations(model):
     try:
         for preset in (Preset((0.5, 0.2, 0.1)), Preset((0.5, 0.2), flips=4, estimator="jump")):
             count = 0
-            bcm(Windowed(model), Free(), None, torch.zeros(1, 3, 40, 56), preset, NoiseField(0))
+            bcm(TiledBCM(model), Free(), None, torch.zeros(1, 3, 40, 56), preset, NoiseField(0))
             assert count == len(preset.levels) * preset.flips
     finally:
         model.network.forward = forward
@@ -97,7 +97,7 @@ def test_tiles_and_seeds(model):
     x = torch.rand(1, 3, 136, 120) - 0.5
 
     def run(seed, tile):
-        return bcm(Windowed(model, tile), Free(), None, x.clone(), preset, NoiseField(seed))
+        return bcm(TiledBCM(model, tile), Free(), None, x.clone(), preset, NoiseField(seed))
 
     assert torch.allclose(run(0, 0), run(0, 24), atol=1e-4)
     assert torch.equal(run(0, 24), run(0, 24))

@@ -471,7 +471,7 @@ def test_a_model_s_own_presets_come_first_and_a_mode_that_nobody_tuned_is_refuse
     with torch.no_grad():
         estimate = model.denoise(decode(data).tensor(), 0.5)
     file = read_jpeg(data)
-    wanted = Jpeg.from_file(file).settle(estimate, Jpeg.observe(file))
+    wanted = Jpeg.from_file(file).project_into_range(estimate, Jpeg.observe(file))
     found = jpeg(data, model, ONE)
     assert found.report["model"] == "own"
     assert metrics.max_error(found.image, Picture(clean).with_tensor(wanted).pixels) <= 1
@@ -1080,7 +1080,7 @@ def test_a_jpeg_file_of_quality_10_is_improved(nfe, real, astronaut):
 def test_an_enlargement_by_two_beats_exact_back_projection(real, astronaut):
     small = reduced(astronaut, 2)
     resize, y = Resize((96, 96), (48, 48)), small.tensor()
-    plain = resize.settle(bicubic(small, (96, 96)).tensor(), y)
+    plain = resize.project_into_range(bicubic(small, (96, 96)).tensor(), y)
     result = restore.superres(small, 2, model=real, reference=astronaut)
     wanted = metrics.psnr(small.with_tensor(plain).pixels, astronaut)
     assert result.report["metrics"]["psnr_db"] > wanted

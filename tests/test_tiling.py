@@ -12,7 +12,7 @@ from restore.errors import ImageError, ResourceError
 from restore.networks import ADM
 from restore.tiling import (
     NoiseField,
-    Windowed,
+    TiledBCM,
     pixels_at_once,
     spans,
     up_to,
@@ -29,7 +29,7 @@ def model() -> BCM:
 
 def denoised(model: BCM, x: torch.Tensor, tile) -> torch.Tensor:
     with torch.no_grad():
-        return Windowed(model, tile).denoise(x, 0.4)
+        return TiledBCM(model, tile).denoise(x, 0.4)
 
 
 @pytest.mark.parametrize("length", [1, 7, 64, 65, 199, 1000, 1003])
@@ -79,7 +79,7 @@ def test_every_window_is_called_once(model):
         calls.extend(places)
         return windows
 
-    Windowed(model, 24).over(call, x)
+    TiledBCM(model, 24).over(call, x)
     assert len(calls) == len(set(calls)) == window_count(model, 100, 150, 24)
 
 
@@ -125,9 +125,9 @@ def test_memory_that_runs_out_is_met_with_smaller_windows_and_the_same_pixels(mo
 
     with torch.no_grad():
         limit = 1000
-        whole = Windowed(model, 0).over(call, x)
+        whole = TiledBCM(model, 0).over(call, x)
         limit, sizes = 150, []
-        parts = Windowed(model, 200).over(call, x)
+        parts = TiledBCM(model, 200).over(call, x)
     assert torch.allclose(parts, whole, atol=1e-5)
     assert max(sizes) > limit >= min(sizes)
 
@@ -137,7 +137,7 @@ def test_memory_that_never_suffices_is_the_environments_fault(model):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     with pytest.raises(ResourceError, match="out of memory even in"):
-        Windowed(model).over(call, torch.zeros(1, 3, 500, 500))
+        TiledBCM(model).over(call, torch.zeros(1, 3, 500, 500))
 
 
 def test_an_overflow_in_low_precision_is_done_again_in_float32():
@@ -148,7 +148,7 @@ def test_an_overflow_in_low_precision_is_done_again_in_float32():
         seen.append(model.dtype)
         return windows if model.dtype == torch.float32 else windows * float("nan")
 
-    x = Windowed(model).over(call, torch.ones(1, 3, 16, 16))
+    x = TiledBCM(model).over(call, torch.ones(1, 3, 16, 16))
     assert torch.equal(x, torch.ones(1, 3, 16, 16))
     assert seen == [torch.bfloat16, torch.float32]
     assert model.dtype == torch.bfloat16
@@ -156,7 +156,7 @@ def test_an_overflow_in_low_precision_is_done_again_in_float32():
 
 def test_what_stays_not_finite_is_an_error(model):
     with pytest.raises(ImageError, match="no finite result"):
-        Windowed(model).over(lambda windows, _: windows * float("nan"), torch.ones(1, 3, 16, 16))
+        TiledBCM(model).over(lambda windows, _: windows * float("nan"), torch.ones(1, 3, 16, 16))
 
 
 # Several windows together
@@ -178,8 +178,8 @@ def test_windows_together_give_what_each_gives_alone(model, size, batch, seeds):
     x = torch.randn(len(seeds), 3, *size, generator=torch.Generator().manual_seed(3))
     noise, alone, together = NoiseField(*seeds), [], []
     with torch.no_grad():
-        one = Windowed(model, 16, batch=1).over(noisy_call(model, noise, alone), x)
-        some = Windowed(model, 16, batch=batch).over(noisy_call(model, noise, together), x)
+        one = TiledBCM(model, 16, batch=1).over(noisy_call(model, noise, alone), x)
+        some = TiledBCM(model, 16, batch=batch).over(noisy_call(model, noise, together), x)
     assert torch.allclose(some, one, atol=1e-5)
     count = window_count(model, *size, 16)
     assert alone == [1] * count
@@ -191,9 +191,9 @@ def test_windows_together_of_a_network_with_attention_too():
     torch.manual_seed(0)
     model = BCM(ADM(64, 1, (1, 1), (2,), 16, num_classes=None).eval().requires_grad_(False))
     x = torch.randn(2, 3, 70, 150, generator=torch.Generator().manual_seed(3))
-    one = Windowed(model, batch=1).denoise(x, 0.4)
+    one = TiledBCM(model, batch=1).denoise(x, 0.4)
     calls = []
-    some = Windowed(model, batch=4, progress=lambda: calls.append(1)).denoise(x, 0.4)
+    some = TiledBCM(model, batch=4, progress=lambda: calls.append(1)).denoise(x, 0.4)
     assert torch.allclose(some, one, atol=1e-5)
     assert len(calls) == window_count(model, 70, 150, "auto") == 6
 
@@ -201,7 +201,7 @@ def test_windows_together_of_a_network_with_attention_too():
 @pytest.mark.parametrize("batch", [1, 3, 100])
 def test_progress_is_told_of_each_window_though_they_go_together(model, batch):
     calls = []
-    Windowed(model, 16, None, lambda: calls.append(1), batch).jump(
+    TiledBCM(model, 16, None, lambda: calls.append(1), batch).jump(
         torch.zeros(1, 3, 101, 203), 1, 2
     )
     assert len(calls) == window_count(model, 101, 203, 16)
@@ -218,8 +218,8 @@ def test_windows_that_do_not_fit_together_go_fewer_at_a_time_and_no_more_again(m
         return model.denoise(windows, 0.4)
 
     with torch.no_grad():
-        found = Windowed(model, 16, batch=16).over(call, x)
-        wanted = Windowed(model, 16).denoise(x, 0.4)
+        found = TiledBCM(model, 16, batch=16).over(call, x)
+        wanted = TiledBCM(model, 16).denoise(x, 0.4)
     count = window_count(model, 40, 500, 16)
     assert count > 16
     assert torch.allclose(found, wanted, atol=1e-5)
@@ -240,7 +240,7 @@ def test_of_windows_together_only_the_one_that_overflowed_is_done_again():
         return result
 
     x = torch.ones(1, 3, 40, 300)
-    assert torch.equal(Windowed(model, 16, batch=5).over(call, x), x)
+    assert torch.equal(TiledBCM(model, 16, batch=5).over(call, x), x)
     again = [places for dtype, places in seen if dtype == torch.float32]
     assert again == [[seen[0][1][0]]]
     assert model.dtype == torch.bfloat16
@@ -253,7 +253,7 @@ def test_a_network_with_attention_that_never_fits_is_the_environments_fault():
         raise torch.OutOfMemoryError("no")
 
     with pytest.raises(ResourceError, match="out of memory even in windows of 64"):
-        Windowed(model, batch=4).over(call, torch.zeros(1, 3, 100, 100))
+        TiledBCM(model, batch=4).over(call, torch.zeros(1, 3, 100, 100))
 
 
 def card(monkeypatch, memory: int) -> None:
@@ -294,7 +294,7 @@ def test_memory_runs_out_under_many_names(model, error):
         return windows
 
     x = torch.randn(1, 3, 40, 200)
-    assert torch.equal(Windowed(model, 16, batch=8).over(call, x), x)
+    assert torch.equal(TiledBCM(model, 16, batch=8).over(call, x), x)
 
 
 def test_any_other_error_of_the_network_goes_up(model):
@@ -302,4 +302,4 @@ def test_any_other_error_of_the_network_goes_up(model):
         raise RuntimeError("an illegal instruction")
 
     with pytest.raises(RuntimeError, match="an illegal instruction"):
-        Windowed(model, 16, batch=8).over(call, torch.zeros(1, 3, 40, 200))
+        TiledBCM(model, 16, batch=8).over(call, torch.zeros(1, 3, 40, 200))

@@ -11,7 +11,7 @@ from restore.batch.inputs import STDIN, Input, identity, within
 from restore.errors import RequestError
 
 if TYPE_CHECKING:
-    from restore.images import Outline
+    from restore.images import ImageHeader
 
 STDOUT = "-"
 LONGEST_NAME = 255  # bytes, in all file systems in use
@@ -24,14 +24,14 @@ Target = Literal["beside", "folder", "file", "stdout"]
 class Job:
     """`data` holds what came through standard input; `done` says that the output is there already.
 
-    `outline` is None where the header cannot be read, which is found out again in due course.
+    `header` is None where the header cannot be read, which is found out again in due course.
     `again` says why it is done although the output is there, where that is so.
     """
 
     input: Input
     output: str
     data: bytes | None = None
-    outline: Outline | None = None
+    header: ImageHeader | None = None
     done: bool = False
     again: str = ""
 

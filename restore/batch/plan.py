@@ -113,16 +113,16 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
 
 
 def measured(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = bytes) -> Job:
-    """The job with its data, where those come through standard input, and its outline.
+    """The job with its data, where those come through standard input, and its header.
 
     RequestError where the format cannot hold what the job makes.
     """
-    from restore.images import check_encodable, outline
+    from restore.images import check_encodable, read_header
 
     if job.input.path == STDIN:
         job = replace(job, data=stdin())
     try:
-        own = outline(job.input.path if job.data is None else job.data)
+        own = read_header(job.input.path if job.data is None else job.data)
     except ImageError:
         return job
     if math.prod(own.size) > kind.max_pixels:  # one file's failure, as its reading will say
@@ -132,7 +132,7 @@ def measured(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = byt
         check_encodable(kind.size_out(own.size), format, transparent, kind.bits or own.depth)
     except RequestError as error:
         raise RequestError(f"{job.input.path!r}: {error}") from error
-    return replace(job, outline=own)
+    return replace(job, header=own)
 
 
 def _target(output: str | None, inputs: Sequence[Input]) -> Target:

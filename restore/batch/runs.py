@@ -123,7 +123,7 @@ def resumed(plan: Plan, manifest: Manifest, work: Work) -> Plan:
 
 def _pixels(job: Job, plan: Plan) -> int:
     """What a job holds at most, as its header says."""
-    if job.done or job.outline is None:
+    if job.done or job.header is None:
         return 0
-    (width, height), (wide, high) = job.outline.size, plan.kind.size_out(job.outline.size)
+    (width, height), (wide, high) = job.header.size, plan.kind.size_out(job.header.size)
     return max(width * height, wide * high)

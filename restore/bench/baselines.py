@@ -12,7 +12,7 @@ from skimage import restoration
 
 from restore.bench.given import Given
 from restore.degradations import Resize
-from restore.degradations.blur import surrounded
+from restore.degradations.blur import pad_periodic
 from restore.tasks.superres import bicubic as enlarged
 
 RADIUS = 3  # pixels, of OpenCV's inpainting
@@ -40,7 +40,9 @@ def back_projection(given: Given) -> np.ndarray:
     """The bicubic enlargement, moved to the nearest picture that shrinks to the given one."""
     large = enlarged(given.picture, given.size)
     resize = Resize(large.pixels.shape[:2], given.picture.pixels.shape[:2])
-    return large.with_tensor(resize.settle(large.tensor(), given.picture.tensor())).pixels
+    return large.with_tensor(
+        resize.project_into_range(large.tensor(), given.picture.tensor())
+    ).pixels
 
 
 def telea(given: Given) -> np.ndarray:
@@ -85,7 +87,7 @@ def total_variation(given: Given) -> np.ndarray:
 def wiener(given: Given) -> np.ndarray:
     """Wiener's filter (Wiener 1949)."""
     kernel = np.asarray(given.kernel, np.float64)
-    y = surrounded(given.picture.tensor(), (kernel.shape[0], kernel.shape[1]))
+    y = pad_periodic(given.picture.tensor(), (kernel.shape[0], kernel.shape[1]))
     planes = [
         restoration.wiener(plane, kernel, NOISE_TO_SIGNAL, reg=np.ones((1, 1)))
         for plane in (y[0].double().numpy() + 1) / 2

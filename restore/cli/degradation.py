@@ -57,11 +57,11 @@ class Degrader:
         self, job: Job, picture: Picture, progress: Progress | None
     ) -> tuple[Picture | bytes, dict[str, Any]]:
         """The degraded picture and what its record adds."""
-        from restore.images import outline
+        from restore.images import read_header
 
         began = time.perf_counter()
         made = self.change(job, picture)
-        size = outline(made).size if isinstance(made, bytes) else made.size
+        size = read_header(made).size if isinstance(made, bytes) else made.size
         found = {
             "size_in": list(picture.size),
             "size_out": list(size),

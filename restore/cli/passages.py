@@ -39,7 +39,7 @@ from restore.errors import ImageError, RequestError
 
 if TYPE_CHECKING:
     from restore.bcm import BCM
-    from restore.images import Outline, Picture
+    from restore.images import ImageHeader, Picture
     from restore.tasks import Settings
 
 Show = Callable[..., None]  # show(after, before, reference)
@@ -232,10 +232,10 @@ def picture_of(path: str, data: bytes | None, max_pixels: int) -> Picture:
         raise ImageError(f"{path!r}: {error}") from error
 
 
-def outline_of(path: str, data: bytes | None) -> Outline | None:
+def outline_of(path: str, data: bytes | None) -> ImageHeader | None:
     """What the header says; None where it cannot be read, which is found out in due course."""
-    from restore.images import outline
+    from restore.images import read_header
 
     with suppress(ImageError):
-        return outline(path if data is None else data)
+        return read_header(path if data is None else data)
     return None

@@ -155,7 +155,7 @@ def interpolate(
     job = target.job([a, b], output, files, manner.json)
     found = outline_of(a, job.data if a == STDIN else None)
     other = outline_of(b, job.data if b == STDIN else None)
-    alpha = any(outline is not None and outline.alpha for outline in (found, other))
+    alpha = any(header is not None and header.alpha for header in (found, other))
     rows = 2 if cross_fade else 1
     width, height = found.size if found else (1, 1)
     check_series(_name(output), (width, rows * height), (frames, 1), alpha)

@@ -181,7 +181,7 @@ def _announcement(model: BCM, planned: Plan, recipe: Restorer, cluster: Cluster 
         who = f"{workers} worker{'s' if workers > 1 else ''} of Ray with {each}"
         rest = f"{recipe.known['dtype']}, {recipe.known['model']}, NFE {nfe}, {how}"
         return f"{what}, {who}, {rest}"
-    sizes = [task.size_out(job.outline.size) for job in todo if job.outline]
+    sizes = [task.size_out(job.header.size) for job in todo if job.header]
     seconds = expected(model, sizes, nfe, settings.tile)
     if seconds:
         seconds *= len(todo) / len(sizes)

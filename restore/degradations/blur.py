@@ -5,8 +5,8 @@
 on the torus, where the Fourier transform F makes any kernel diagonal: the image goes on at its
 other side. Frequencies that the kernel all but erases, |h| < floor, count as erased, in A as in A⁺,
 so that the laws hold however ill-conditioned the kernel is. A picture is no torus, and what lies
-around it is not known: `surrounded` puts it on one with room for the kernel to reach over the
-edges, and `completed` makes what lies around fit to what lies inside.
+around it is not known: `pad_periodic` puts it on one with room for the kernel to reach over the
+edges, and `extrapolate` makes what lies around fit to what lies inside.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Blur(Degradation[Tensor]):
         if not bool(self._h.any()):
             raise RequestError("the kernel erases every frequency: its samples sum to nothing")
 
-    def trusted(self, share: float) -> Blur:
-        """The same with a share of the noise's power alone, so that `approach` trusts y more."""
+    def with_noise_scaled(self, share: float) -> Blur:
+        """The same blur with `share` of the noise's power: `posterior_mean` trusts y more."""
         other = copy(self)
         other.sigma *= math.sqrt(share)
         return other
@@ -69,16 +69,16 @@ class Blur(Degradation[Tensor]):
     def project(self, x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
         return self._corrected(x, y, _inverse, out)
 
-    def approach(self, x: Tensor, y: Tensor, t: float, out: Tensor | None = None) -> Tensor:
+    def posterior_mean(self, x: Tensor, y: Tensor, t: float, out: Tensor | None = None) -> Tensor:
         if self.sigma == 0:
             return self.project(x, y, out)
         share = (self.sigma / t) ** 2
         return self._corrected(x, y, lambda h: h.conj() / (h.abs().square() + share), out)
 
-    def filtered(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+    def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
         return self._each(x, lambda spectrum, h: spectrum * gain(_amplified(self.sigma, h)))
 
-    def completed(self, y: Tensor, inside: tuple[int, int], t: float = 0.3) -> Tensor:
+    def extrapolate(self, y: Tensor, inside: tuple[int, int], t: float = 0.3) -> Tensor:
         """y (B, C, H, W) as it is in its top left part (h, w); around that, what fits to it.
 
         That is A x of the likeliest x, of images normal about y with the deviation t, by what is
@@ -151,7 +151,7 @@ def _amplified(sigma: float, h: Tensor) -> Tensor:
     return torch.where(h == 0, math.inf, sigma / h.abs())
 
 
-def surrounded(y: Tensor, kernel: tuple[int, int]) -> Tensor:
+def pad_periodic(y: Tensor, kernel: tuple[int, int]) -> Tensor:
     """The picture y (B, C, h, w) in the top left corner of a torus, with room for the kernel.
 
     Around it is its own reflection, going over from that at one edge to that at the opposite one,

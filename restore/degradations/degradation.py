@@ -48,7 +48,7 @@ class Degradation(ABC, Generic[Y]):
         at any size.
         """
 
-    def approach(self, x: Tensor, y: Y, t: float, out: Tensor | None = None) -> Tensor:
+    def posterior_mean(self, x: Tensor, y: Y, t: float, out: Tensor | None = None) -> Tensor:
         """The mean of what y leaves of images normal about x, of standard deviation t:
 
             x + t² Aᵀ (t² A Aᵀ + σ²)⁻¹ (y - A x),
@@ -58,7 +58,7 @@ class Degradation(ABC, Generic[Y]):
         assert self.sigma == 0, "a noisy degradation weighs its own noise"
         return self.project(x, y, out)
 
-    def filtered(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+    def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
         """x with each component along a singular vector of A multiplied by gain(σ / s).
 
         s is its singular value, so that σ / s is the noise that y has left in A⁺ y: infinite where
@@ -69,7 +69,9 @@ class Degradation(ABC, Generic[Y]):
         kept, erased = gain(torch.tensor([0.0, math.inf])).tolist()
         return torch.add(erased * x, self.pinv(self(x)), alpha=kept - erased)
 
-    def settle(self, x: Tensor, y: Y, rounds: int = 5, out: Tensor | None = None) -> Tensor:
+    def project_into_range(
+        self, x: Tensor, y: Y, rounds: int = 5, out: Tensor | None = None
+    ) -> Tensor:
         """An image within [-1, 1], near x, that degrades to y: projections on both sets in turn.
 
         It comes nearer to y with each round; five are enough for 8 bits. Each clip goes half as

@@ -1,7 +1,7 @@
 """Noise: the degradation that adds white noise of a known level, y = x + σ z.
 
 A is the identity; what tells y from x is its noise. To project onto y is to take all of it, which
-no one wants: what the observation is worth, `approach` weighs.
+no one wants: what the observation is worth, `posterior_mean` weighs.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Noise(Degradation[Tensor]):
     def project(self, x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
         return destination(x, out).copy_(y)
 
-    def approach(self, x: Tensor, y: Tensor, t: float, out: Tensor | None = None) -> Tensor:
+    def posterior_mean(self, x: Tensor, y: Tensor, t: float, out: Tensor | None = None) -> Tensor:
         out = destination(x, out)
         return out.lerp_(y, t**2 / (t**2 + self.sigma**2))
 
-    def filtered(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+    def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
         return x * float(gain(torch.tensor([self.sigma])))

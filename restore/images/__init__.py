@@ -9,13 +9,13 @@ from restore.images.decoding import MAX_PIXELS, as_picture, decode
 from restore.images.encoding import encode
 from restore.images.files import read_bytes, sweep, write_atomically
 from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
-from restore.images.outline import Outline, outline
+from restore.images.header import ImageHeader, read_header
 from restore.images.picture import Picture
 
 __all__ = [
     "ENDINGS",
     "MAX_PIXELS",
-    "Outline",
+    "ImageHeader",
     "Picture",
     "animate",
     "as_picture",
@@ -24,8 +24,8 @@ __all__ = [
     "decode",
     "encode",
     "format_of",
-    "outline",
     "read_bytes",
+    "read_header",
     "sniff",
     "sweep",
     "write_atomically",

@@ -26,9 +26,9 @@ from torch import Tensor
 
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
-from restore.solvers.estimate import estimated
+from restore.solvers.estimate import estimate
 from restore.solvers.inversion import inversion
-from restore.tiling import NoiseField, Place, Windowed
+from restore.tiling import NoiseField, Place, TiledBCM
 
 
 def spread(preset: Preset, nfe: int) -> Preset:
@@ -50,7 +50,7 @@ def spread(preset: Preset, nfe: int) -> Preset:
 
 @torch.no_grad()
 def bcm(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: object,
     start: Tensor,
@@ -70,9 +70,9 @@ def bcm(
             x_t = x
             if preset.noise:
                 x_t = torch.add(x, noise.at(step, places, x.device), alpha=preset.noise * t)
-            x0 = estimated(model, x_t, (1 + preset.delta) * t, preset)
+            x0 = estimate(model, x_t, (1 + preset.delta) * t, preset)
             return torch.lerp(x, x0, 1 + preset.relaxation)
 
-        x = degradation.approach(x, y, t, out=x)
+        x = degradation.posterior_mean(x, y, t, out=x)
         x = model.over(restored, x, out=x)
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)

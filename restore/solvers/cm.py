@@ -22,12 +22,12 @@ from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.levels import karras
 from restore.solvers.method import EXACT, Method
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 
 @torch.no_grad()
 def cm(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -43,7 +43,7 @@ def cm(
         x = add_noise(x, math.sqrt(t**2 - SIGMA_MIN**2), noise, step)
         x = model.jump(x, t, SIGMA_MIN)
         x = degradation.project(x, y, out=x)
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
 CM = Method(cm, lambda task, n: karras(n), EXACT)

@@ -1,7 +1,7 @@
 """cm4ir: few-step guidance of a consistency model (Garber and Tirer 2024, arXiv 2412.20596).
 
     x0  = clip f(x_t, (1 + δ) t, 0.002)
-    x   = x0 + Aᵀ (A Aᵀ + ζ σ²)⁻¹ (y - A x0)          guidance by back-projection, by `approach`
+    x   = x0 + Aᵀ (A Aᵀ + ζ σ²)⁻¹ (y - A x0)    back-projection, by `posterior_mean`
     x_u = x + u (sqrt(1 - η²) ẑ + η z),   ẑ = (x0 - x_t) / t, minus the noise that was predicted
 
 for each level t and the next one u, from t_N = sqrt(1 - ᾱ) at step i_N: ᾱ grows by 1 + γ each time.
@@ -26,7 +26,7 @@ from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.levels import alphas
 from restore.solvers.method import Method
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 ETA, ZETA = 0.1, 3.0
 GROWTH = {"inpaint": (150, 0.2), "jpeg": (150, 0.2), "superres": (250, 0.7), "deblur": (75, 0.01)}
@@ -35,7 +35,7 @@ STEPS = 4
 
 @torch.no_grad()
 def cm4ir(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -52,10 +52,10 @@ def cm4ir(
         x0 = model.jump(x, told, SIGMA_MIN).clamp_(-1, 1)
         minus = torch.sub(x0, x, out=x).div_(t)
         if u or degradation.sigma == 0:
-            x0 = degradation.approach(x0, y, 1 / math.sqrt(ZETA), out=x0)
+            x0 = degradation.posterior_mean(x0, y, 1 / math.sqrt(ZETA), out=x0)
         x = x0.add_(minus, alpha=math.sqrt(1 - ETA**2) * u)
         x = add_noise(x, ETA * u, noise, step + 1)
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
 def levels(task: str, n: int) -> tuple[float, ...]:

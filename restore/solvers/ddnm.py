@@ -25,14 +25,14 @@ from restore.journeys import add_noise
 from restore.solvers.ddrm import stepped
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method, lift
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 ETA = 0.85
 
 
 @torch.no_grad()
 def ddnm(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -53,7 +53,7 @@ def ddnm(
         x = degradation.project(x0, y, out=x0)
         x.add_(epsilon, alpha=math.sqrt(1 - ETA**2) * u)
         x = add_noise(x, ETA * u, noise, step + 1)
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
 DDNM = Method(ddnm, lambda task, n: uniform(n))

@@ -31,7 +31,7 @@ from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method, lift
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 ETA, ETA_B = 0.85, 1.0
 JPEG_ETA_B, JPEG_FIRST = 0.4, 300
@@ -39,7 +39,7 @@ JPEG_ETA_B, JPEG_FIRST = 0.4, 300
 
 @torch.no_grad()
 def ddrm(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -60,7 +60,7 @@ def ddrm(
         else:  # η = 1 leaves ε out
             x = torch.lerp(x0, degradation.project(x0, y), JPEG_ETA_B)
             x = add_noise(x, u, noise, step + 1)
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
 def stepped(
@@ -82,10 +82,10 @@ def stepped(
         fresh = (u**2 - (ETA_B * tau) ** 2).clamp(min=0).sqrt()
         return torch.where(tau > u, ETA * u, fresh)
 
-    x = degradation.filtered(degradation.pinv(y).sub_(x0), trust).add_(x0)
-    x += degradation.filtered(epsilon, lambda tau: torch.where(tau.isinf(), along * u, 0.0))
+    x = degradation.spectral_filter(degradation.pinv(y).sub_(x0), trust).add_(x0)
+    x += degradation.spectral_filter(epsilon, lambda tau: torch.where(tau.isinf(), along * u, 0.0))
     z = add_noise(torch.zeros_like(x0), 1.0, noise, step)
-    return x.add_(degradation.filtered(z, spread))
+    return x.add_(degradation.spectral_filter(z, spread))
 
 
 def levels(task: str, n: int) -> tuple[float, ...]:

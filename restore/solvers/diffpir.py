@@ -1,7 +1,7 @@
 """diffpir: diffusion models for plug-and-play restoration (Zhu et al. 2023, arXiv 2305.08995).
 
     x0  = D(x_t, t)
-    x0' = argmin |y - A x|² + ρ |x - x0|²,   ρ = λ σ² / t²               eq. 12a, by `approach`
+    x0' = argmin |y - A x|² + ρ |x - x0|²,   ρ = λ σ² / t²          eq. 12a, by `posterior_mean`
     ε   = (x_t - x0') / t
     x_u = x0' + u (sqrt(1 - ζ) ε + sqrt(ζ) z)                            eq. 14
 
@@ -25,14 +25,14 @@ from restore.degradations import Degradation, Mask
 from restore.journeys import add_noise
 from restore.solvers.levels import quadratic
 from restore.solvers.method import Method, lift
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 LAMBDA, ZETA, HOLE_ZETA = 1.0, 0.1, 1.0
 
 
 @torch.no_grad()
 def diffpir(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -48,11 +48,11 @@ def diffpir(
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = model.denoise(x, t)
         if u or degradation.sigma == 0:
-            x0 = degradation.approach(x0, y, t / math.sqrt(LAMBDA), out=x0)
+            x0 = degradation.posterior_mean(x0, y, t / math.sqrt(LAMBDA), out=x0)
         epsilon = x.sub_(x0).div_(t)
         x = x0.add_(epsilon, alpha=math.sqrt(1 - zeta) * u)
         x = add_noise(x, math.sqrt(zeta) * u, noise, step + 1)
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
 DIFFPIR = Method(diffpir, lambda task, n: quadratic(n))

@@ -23,17 +23,17 @@ from torch import Tensor
 
 from restore.degradations import Degradation
 from restore.journeys import add_noise
-from restore.solvers.gradient import COST, GRADIENT_TILE, pulled_back
+from restore.solvers.gradient import COST, GRADIENT_TILE, vjp
 from restore.solvers.levels import uniform
 from restore.solvers.method import LINEAR, Guided, Method, lift
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 ZETA, PUBLISHED_STEPS, PUBLISHED_SIZE = 1.0, 1000, 3 * 256 * 256
 
 
 @torch.no_grad()
 def dps(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -53,12 +53,12 @@ def dps(
         onwards = add_noise(onwards, u * math.sqrt(1 - (u / t) ** 2), noise, step + 1)
         if step < preset.gradients:
             direction, r = descent(degradation, x0, y)
-            gradient = pulled_back(model, x, direction, t)
+            gradient = vjp(model, x, direction, t)
             length = max(float(torch.linalg.vector_norm(gradient)), 1e-12)
             scale = 2 * longest * math.sqrt((1 + t**2) * (1 + u**2)) / max(r, 1e-12)
             onwards.sub_(gradient, alpha=min(scale, r / length))
         x = onwards
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
 def descent(degradation: Degradation, x0: Tensor, y: Any) -> tuple[Tensor, float]:

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
-from restore.tiling import Windowed
+from restore.tiling import TiledBCM
 
 AXES: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # mirrored
 ORIENTATIONS = tuple((turned, axes) for turned in (False, True) for axes in AXES)
 
 
-def estimated(model: Windowed, x: Tensor, t: float, preset: Preset) -> Tensor:
+def estimate(model: TiledBCM, x: Tensor, t: float, preset: Preset) -> Tensor:
     """Of windows x, the clean ones by the preset's estimator, their mean over `preset.flips` runs.
 
     Each sees them in another orientation: mirrored, and from the fifth on transposed too.

@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restore.tiling import Place, Windowed, up_to
+from restore.tiling import Place, TiledBCM, up_to
 
 COST = 3
 GRADIENT_TILE = 384  # what "auto" means here: what is remembered of a window takes a gigabyte
 
 
-def pulled_back(model: Windowed, x: Tensor, v: Tensor, t: float) -> Tensor:
+def vjp(model: TiledBCM, x: Tensor, v: Tensor, t: float) -> Tensor:
     """J(x)ᵀ v of the denoiser at level t, both (B, 3, H, W), in v's place.
 
     What a pixel's gradient depends on lies within twice the receptive field, once there and once

@@ -26,13 +26,13 @@ from restore.bcm import SIGMA_MIN
 from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
-from restore.solvers.estimate import estimated
-from restore.tiling import NoiseField, Place, Windowed
+from restore.solvers.estimate import estimate
+from restore.tiling import NoiseField, Place, TiledBCM
 
 
 @torch.no_grad()
 def inversion(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: object,
     start: Tensor,
@@ -47,20 +47,20 @@ def inversion(
     x = start
     for step, t in enumerate(preset.levels):
         s = max(preset.start * t, SIGMA_MIN)
-        x = degradation.approach(x, y, t, out=x)
+        x = degradation.posterior_mean(x, y, t, out=x)
         x_t = add_noise(x.clone() if preset.fresh else x, s, noise, 2 * step)
         x_t = model.jump(x_t, s, t, out=x_t)
         if preset.fresh:
-            x_t = renewed(x_t, x, t, preset.fresh, degradation, noise, 2 * step + 1)
+            x_t = renew_noise(x_t, x, t, preset.fresh, degradation, noise, 2 * step + 1)
 
         def restored(x_t: Tensor, places: Sequence[Place], t: float = t) -> Tensor:
-            return estimated(model, x_t, (1 + preset.delta) * t, preset)
+            return estimate(model, x_t, (1 + preset.delta) * t, preset)
 
         x = model.over(restored, x_t, out=x_t)
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
-def renewed(
+def renew_noise(
     x_t: Tensor,
     x: Tensor,
     t: float,

@@ -22,17 +22,17 @@ from torch import Tensor
 
 from restore.degradations import Degradation
 from restore.journeys import add_noise
-from restore.solvers.gradient import COST, GRADIENT_TILE, pulled_back
+from restore.solvers.gradient import COST, GRADIENT_TILE, vjp
 from restore.solvers.levels import uniform
 from restore.solvers.method import ALL, Guided, Method, lift
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 ETA = 1.0
 
 
 @torch.no_grad()
 def pgdm(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -50,11 +50,11 @@ def pgdm(
         onwards = torch.lerp(x0, x, math.sqrt(u**2 - fresh**2) / t)
         onwards = add_noise(onwards, fresh, noise, step + 1)
         if step < preset.gradients:
-            direction = degradation.approach(x0, y, t / math.sqrt(1 + t**2)).sub_(x0)
-            gradient = pulled_back(model, x, direction, t)
+            direction = degradation.posterior_mean(x0, y, t / math.sqrt(1 + t**2)).sub_(x0)
+            gradient = vjp(model, x, direction, t)
             onwards.add_(gradient, alpha=math.sqrt(1 + u**2))
         x = onwards
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
 PGDM = Method(pgdm, lambda task, n: uniform(n), ALL, COST, GRADIENT_TILE)

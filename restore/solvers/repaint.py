@@ -25,14 +25,14 @@ from restore.degradations import Degradation
 from restore.journeys import add_noise
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method
-from restore.tiling import NoiseField, Windowed
+from restore.tiling import NoiseField, TiledBCM
 
 MOST = 10  # times that a level is gone through
 
 
 @torch.no_grad()
 def repaint(
-    model: Windowed,
+    model: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -58,7 +58,7 @@ def repaint(
         x -= degradation.pinv(degradation(x - known))
         if after[0] == t:
             x = add_noise(x, math.sqrt(t**2 - u**2), noise, next(draws))
-    return degradation.settle(x, y, out=x)
+    return degradation.project_into_range(x, y, out=x)
 
 
 def times(n: int) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from restore import metrics
 from restore.bcm import BCM
-from restore.degradations import Blur, surrounded
+from restore.degradations import Blur, pad_periodic
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.solvers import PEERS
 from restore.tasks.kernels import kernel_of
@@ -42,7 +42,7 @@ def deblur(
     k = torch.from_numpy(kernel_of(kernel)).float()
     # Rounding is noise too, and the least that there is.
     level = max(level_of(source) if given is None else given, ROUNDING)
-    canvas = surrounded(torch.empty(1, 1, *source.pixels.shape[:2]), _shape(k)).shape[2:]
+    canvas = pad_periodic(torch.empty(1, 1, *source.pixels.shape[:2]), _shape(k)).shape[2:]
     blur = Blur(k, (canvas[0], canvas[1]), level / LEVELS)
     published = settings.method in PEERS
     inside = tuple(
@@ -51,16 +51,16 @@ def deblur(
     )
 
     def observe(device: torch.device) -> Tensor:
-        y = surrounded(source.tensor(), _shape(k)).to(device)
+        y = pad_periodic(source.tensor(), _shape(k)).to(device)
         height, width = source.pixels.shape[:2]
-        return blur.completed(y, (height, width))
+        return blur.extrapolate(y, (height, width))
 
     def start(y: Tensor) -> Tensor:
-        return blur.approach(y, y, HIGHEST) if published else y.clone()
+        return blur.posterior_mean(y, y, HIGHEST) if published else y.clone()
 
     def proof(stored: Picture) -> dict[str, Any]:
         height, width = source.pixels.shape[:2]
-        again = blur(surrounded(stored.tensor(), _shape(k)))[:, :, :height, :width]
+        again = blur(pad_periodic(stored.tensor(), _shape(k)))[:, :, :height, :width]
         a, b = source.with_tensor(again).pixels[inside], source.pixels[inside]
         found = {
             "psnr_input_db": decibels(metrics.psnr(stored.pixels, source.pixels)),
@@ -82,7 +82,7 @@ def deblur(
         source=source,
         size=source.size,
         severity=level,
-        degradation=lambda preset: blur if published else blur.trusted(LAMBDA),
+        degradation=lambda preset: blur if published else blur.with_noise_scaled(LAMBDA),
         observe=observe,
         start=start,
         finish=lambda restored: restored,

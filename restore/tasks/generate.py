@@ -22,7 +22,7 @@ from restore.tasks.run import counted, label_of
 from restore.tasks.series import Series
 from restore.tasks.settings import DEFAULTS, Settings
 from restore.tasks.transfer import fetched
-from restore.tiling import NoiseField, Windowed, window_count
+from restore.tiling import NoiseField, TiledBCM, window_count
 
 SIDE = 256  # pixels of a sample, where the network has no size of its own
 
@@ -49,11 +49,11 @@ def generate(
     legs = RECIPES[recipe]
     windows = window_count(model, height, width, settings.tile)
     progress = counted(settings.progress, windows * nfe_of(legs) * count)
-    windowed = Windowed(model, settings.tile, label, progress)
+    denoiser = TiledBCM(model, settings.tile, label, progress)
     blank = Picture(np.broadcast_to(np.uint8(0), (height, width, 3)))
     pictures = []
     for number in range(count):
-        x = journey(windowed, size, legs, noise=NoiseField(settings.seed + number))
+        x = journey(denoiser, size, legs, noise=NoiseField(settings.seed + number))
         pictures.append(fetched(blank, x))
     columns = columns_of(count)
     report = record(

@@ -37,10 +37,10 @@ class Grey(Degradation[Any]):
         out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
         return self.inner.project(out, y, out)
 
-    def approach(self, x: Tensor, y: Any, t: float, out: Tensor | None = None) -> Tensor:
+    def posterior_mean(self, x: Tensor, y: Any, t: float, out: Tensor | None = None) -> Tensor:
         out = destination(x, out)
         out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
-        return self.inner.approach(out, y, t, out)
+        return self.inner.posterior_mean(out, y, t, out)
 
-    def filtered(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
-        return self.inner.filtered(x, gain)
+    def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+        return self.inner.spectral_filter(x, gain)

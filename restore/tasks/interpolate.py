@@ -24,7 +24,7 @@ from restore.tasks.run import counted, label_of, name_of
 from restore.tasks.series import Series, mosaic
 from restore.tasks.settings import DEFAULTS, Settings
 from restore.tasks.transfer import fetched, sent
-from restore.tiling import NoiseField, Windowed, window_count
+from restore.tiling import NoiseField, TiledBCM, window_count
 
 
 def interpolate(
@@ -66,15 +66,15 @@ def interpolate(
     windows = window_count(model, height, width, settings.tile)
     trips = frames + (6 if frames > 2 else 2)
     progress = counted(settings.progress, windows * (len(levels) - 1) * trips)
-    windowed = Windowed(model, settings.tile, label_of(model, settings.label), progress)
+    denoiser = TiledBCM(model, settings.tile, label_of(model, settings.label), progress)
     noise = NoiseField(settings.seed)
 
     def up(picture: Picture) -> Any:
         x = sent(picture, model.device)
-        return journeys.invert(windowed, x, levels, noise=noise)
+        return journeys.invert(denoiser, x, levels, noise=noise)
 
     def back(latent: Any, blank: Picture) -> Picture:
-        return fetched(blank, journeys.reconstruct(windowed, latent, levels, noise=noise))
+        return fetched(blank, journeys.reconstruct(denoiser, latent, levels, noise=noise))
 
     ends = up(first), up(last)
     shares = [number / (frames - 1) for number in range(frames)]

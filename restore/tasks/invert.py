@@ -19,7 +19,7 @@ from restore.tasks.result import Result
 from restore.tasks.run import counted, decibels, label_of, name_of, rounded, same_kind
 from restore.tasks.settings import DEFAULTS, Settings
 from restore.tasks.transfer import fetched, sent
-from restore.tiling import NoiseField, Windowed, window_count
+from restore.tiling import NoiseField, TiledBCM, window_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +63,10 @@ def invert(
     trips = 2 + 2 * refine
     windows = window_count(model, height, width, settings.tile)
     progress = counted(settings.progress, windows * trips * (len(levels) - 1))
-    windowed, noise = Windowed(model, settings.tile, label, progress), NoiseField(settings.seed)
+    denoiser, noise = TiledBCM(model, settings.tile, label, progress), NoiseField(settings.seed)
     x = sent(source, model.device)
-    z = journeys.invert(windowed, x, levels, noise=noise)
-    z, back = journeys.refine(windowed, x, z, levels, refine, noise=noise)
+    z = journeys.invert(denoiser, x, levels, noise=noise)
+    z, back = journeys.refine(denoiser, x, z, levels, refine, noise=noise)
     picture, notes = carried(source)
     latent = Latent(
         z.cpu(),
@@ -130,7 +130,7 @@ def reconstruct(
     windows = window_count(model, height, width, settings.tile)
     progress = counted(settings.progress, windows * jumps)
     x = journeys.reconstruct(
-        Windowed(model, settings.tile, label, progress),
+        TiledBCM(model, settings.tile, label, progress),
         latent.x.to(model.device),
         latent.levels,
         noise=NoiseField(latent.seed),

@@ -31,7 +31,7 @@ from restore.tasks.schedule import mode_of, schedule, tile_of
 from restore.tasks.settings import Progress, Settings
 from restore.tasks.transfer import fetched, sent
 from restore.tasks.uncertainty import as_levels
-from restore.tiling import NoiseField, Windowed, pixels_at_once, window_count, window_shape
+from restore.tiling import NoiseField, TiledBCM, pixels_at_once, window_count, window_shape
 
 DTYPES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -135,7 +135,7 @@ def solved(
         start = sent(problem.start(y), model.device)
         assert start.shape[-2:] == (height, width), (start.shape, width, height)
         return SOLVERS[settings.method](
-            Windowed(model, tile, label, progress),
+            TiledBCM(model, tile, label, progress),
             Grey(degradation) if problem.source.grey else degradation,
             y,
             start.repeat(len(seeds), 1, 1, 1) if len(seeds) > 1 else start,

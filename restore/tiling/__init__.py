@@ -6,7 +6,7 @@ the same noise exactly, whatever the network.
 
 from restore.tiling.noise import NOISE_CELL, NoiseField
 from restore.tiling.spans import Place, Range, Span, spans, up_to
-from restore.tiling.windowed import Windowed
+from restore.tiling.tiled import TiledBCM
 from restore.tiling.windows import (
     WINDOW_PIXELS,
     Batch,
@@ -25,7 +25,7 @@ __all__ = [
     "Range",
     "Span",
     "Tile",
-    "Windowed",
+    "TiledBCM",
     "pixels_at_once",
     "spans",
     "up_to",

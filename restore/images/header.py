@@ -1,4 +1,4 @@
-"""Outline: what the header of an image file says, read without decoding a pixel."""
+"""ImageHeader: what the header of an image file says, read without decoding a pixel."""
 
 import os
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from restore.images.tiff import BITSPERSAMPLE, IMAGELENGTH, IMAGEWIDTH
 
 
 @dataclass(frozen=True)
-class Outline:
+class ImageHeader:
     """size: (width, height), upright. alpha: has transparency. depth: bits a sample, 8 or 16."""
 
     format: str
@@ -23,8 +23,8 @@ class Outline:
     depth: int
 
 
-def outline(source: str | os.PathLike[str] | bytes) -> Outline:
-    """The outline of a file, by its path or its bytes. ImageError where its header is unreadable.
+def read_header(source: str | os.PathLike[str] | bytes) -> ImageHeader:
+    """The header of a file, by its path or its bytes. ImageError where its header is unreadable.
 
     That it can be read whole is not said.
     """
@@ -45,7 +45,9 @@ def outline(source: str | os.PathLike[str] | bytes) -> Outline:
                     size = exif[IMAGEWIDTH], exif[IMAGELENGTH]
                     bits = max(image.tag_v2.get(BITSPERSAMPLE, (8,)))  # type: ignore[attr-defined]
                 size = size[::-1] if turned else size
-                return Outline(format, size, image.has_transparency_data, 16 if bits == 16 else 8)
+                return ImageHeader(
+                    format, size, image.has_transparency_data, 16 if bits == 16 else 8
+                )
     except ImageError:
         raise
     except Exception as error:  # Pillow's readers raise anything

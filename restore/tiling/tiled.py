@@ -1,4 +1,4 @@
-"""Windowed: a model over an image of any size, in windows of bounded memory."""
+"""TiledBCM: a model over an image of any size, in windows of bounded memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from restore.tiling.windows import Batch, Tile
 
 
 @dataclass(frozen=True, eq=False)
-class Windowed:
+class TiledBCM:
     """A model over images (B, 3, H, W) of any size; each method is one network evaluation.
 
     tile: the side of a window in pixels, "auto" (by memory) or 0 (the whole image). label: (1,),
