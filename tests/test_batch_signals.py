@@ -106,7 +106,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored():
 
 
 def killed(count, seed):
-    command = [sys.executable, "-m", "tests.kills", str(count), str(seed)]
+    command = [sys.executable, "-m", "tests.support.kills", str(count), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TOP)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

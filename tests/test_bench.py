@@ -18,7 +18,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from browser import CHROMIUM, Browser
 from PIL import Image
 from typer.testing import CliRunner, Result
 
@@ -35,6 +34,7 @@ from restore.cli import app
 from restore.cli.exits import Interrupted
 from restore.errors import ImageError, RequestError
 from restore.solvers import PEERS
+from tests.support.browser import CHROMIUM, Browser
 
 JPEG, HOLES = Exercise("jpeg", "10"), Exercise("inpaint", "half")
 Run = Callable[..., Result]

@@ -28,7 +28,7 @@ from restore.checkpoints.cards import Figure
 from restore.checkpoints.catalogue import Checkpoint, Preset, builtin
 from restore.errors import CheckpointError, RequestError, ResourceError
 from restore.networks import build
-from tests.hub_server import COMMIT, HubServer
+from tests.support.hub_server import COMMIT, HubServer
 from tests.test_adm import SHARED, SMALL, beside, small_inputs, small_network
 
 CONFIG = {"channels": [8, 8], "blocks": [1], "middle": 1, "features": 8}

@@ -14,7 +14,7 @@ from restore.cli import app
 Run = Callable[..., Result]
 
 TESTS = Path(__file__).parent
-LINK = re.compile(r"`tests/(\w+\.py)::(test_\w+)`")
+LINK = re.compile(r"`tests/([\w/]+\.py)::(test_\w+)`")
 ROWS = [
     line for line in (TESTS / "FAULTS.md").read_text().splitlines()
     if line.startswith("| ") and not line.startswith(("| what |", "| --- "))

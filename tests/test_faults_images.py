@@ -24,8 +24,8 @@ from restore.cli import app
 from restore.errors import ImageError, ResourceError
 from restore.images import as_picture, decode, encode, read_header
 from restore.networks import build
-from tests import specimens
 from tests.conftest import TINY
+from tests.support import specimens
 
 Run = Callable[..., Result]
 Failed = Callable[..., str]

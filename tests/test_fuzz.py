@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests import fuzzing, specimens
+from tests.support import fuzzing, specimens
 
 CASES = {
     "images": 1500, "jpegs": 500, "masks": 700, "safetensors": 500, "pickles": 200,
@@ -23,7 +23,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="cases run in pr
 
 def hunted(cases: dict[str, int], seed: int) -> dict[str, dict[str, Any]]:
     """Reports by kind, from a process of its own: a fork of this one would take its threads."""
-    code = "import sys, json; from tests.fuzzing import hunt; from dataclasses import asdict\n"
+    code = (
+        "import sys, json; from tests.support.fuzzing import hunt; from dataclasses import asdict\n"
+    )
     code += "for kind, n in json.loads(sys.argv[1]).items():\n"
     code += "    print(json.dumps(asdict(hunt(kind, n, int(sys.argv[2])))), flush=True)\n"
     command = [sys.executable, "-c", code, json.dumps(cases), str(seed)]

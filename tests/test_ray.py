@@ -25,7 +25,7 @@ from restore.batch import MANIFEST, Ended, Input, Job, Kind, Manifest, Names, Sh
 from restore.batch.cluster import Cluster
 from restore.cli import app
 from restore.errors import CheckpointError, ResourceError
-from tests.fragile import Fragile
+from tests.support.fragile import Fragile
 
 ray = pytest.importorskip("ray")
 from restore.batch import dispersal  # noqa: E402

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, Browser
 from PIL import Image, ImageCms
 
 from restore.errors import ResourceError
@@ -20,6 +19,7 @@ from restore.images import Picture, decode
 from restore.reports import Page, Sheet, exhibit, proof
 from restore.reports.exhibit import most_changed, seen
 from restore.reports.words import rows
+from tests.support.browser import CHROMIUM, Browser
 
 HOSTILE = ('"><script>alert(1)</script>.png', "a<b>&'.png", "new\nline.png", "\u202eabc\udcff.png")
 RED, BLUE, GREEN = (200, 30, 40), (30, 40, 200), (20, 160, 60)

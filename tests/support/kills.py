@@ -1,6 +1,6 @@
 """Kills: a batch killed at random moments, again and again, and resumed each time.
 
-    python -m tests.kills 100 7  # kills, seed
+    python -m tests.support.kills 100 7  # kills, seed
 
 Everything is imported once; each run is a fork. After every kill, all that is there is looked at:
 outputs are whole and right, nothing else is but our temporaries, and the manifest can be read.

@@ -1,6 +1,6 @@
 """Fuzzing: damaged files by the thousand, of which only our own errors may come out.
 
-    python tests/fuzzing.py --kind images --cases 20000 --seed 7
+    python tests/support/fuzzing.py --kind images --cases 20000 --seed 7
 
 A case is a number: the same kind, seed and number make the same bytes. Cases run in a process of
 their own, under a limit on memory, watched from outside: one that crashes or takes over five
@@ -32,11 +32,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from restore.cli.exits import muffled
 from restore.errors import ResourceError, RestoreError
-from tests import specimens
+from tests.support import specimens
 
 HANG = 5.0  # seconds that a case may take
 MEMORY = 512 * 2**20  # bytes that the process may grow by
