@@ -22,6 +22,7 @@ FLOORS = {
 SAME_FLOOR = {
     ("bench", "reports"),  # its page is one of theirs
     ("images", "jpegfile"),  # decoders fill in silently what is missing of a JPEG's scans
+    ("degradations", "images"),  # kernels and noise are read from pictures
     ("degradations", "jpegfile"),  # the box is made of a file's tables
     ("journeys", "tiling"),  # a journey goes through images of any size
 }

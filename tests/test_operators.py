@@ -12,12 +12,12 @@ import restore
 from restore import metrics
 from restore.bcm import BCM
 from restore.degradations import Blur, pad_periodic
+from restore.degradations.kernels import make_kernel
+from restore.degradations.noise import estimate_sigma
 from restore.errors import RequestError
 from restore.images import Picture
 from restore.solvers import PEERS
 from restore.tasks import Settings, blurred, deblur, denoise, noisy
-from restore.tasks.kernels import kernel_of
-from restore.tasks.noise import level_of
 
 ONE = Settings(nfe=1)
 
@@ -46,12 +46,12 @@ def clean() -> np.ndarray:
 @pytest.mark.parametrize("depth", [8, 16])
 def test_the_noise_of_a_picture_is_found(sigma, depth, clean):
     given = noisy(Picture(clean).at_depth(depth), sigma)
-    assert level_of(given) == pytest.approx(sigma, rel=0.3)
+    assert estimate_sigma(given) == pytest.approx(sigma, rel=0.3)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 50), (40, 40)])
 def test_a_picture_without_any_noise_has_none(shape):
-    assert level_of(Picture(np.full((*shape, 3), 77, np.uint8))) == 0
+    assert estimate_sigma(Picture(np.full((*shape, 3), 77, np.uint8))) == 0
 
 
 def test_noise_is_added_as_asked():
@@ -111,7 +111,7 @@ def test_a_grey_picture_is_denoised_alike_whether_stored_grey_or_in_colour(real,
     ],
 )
 def test_kernels_by_name(name, shape):
-    k = kernel_of(name)
+    k = make_kernel(name)
     assert k.sum() == pytest.approx(1)
     assert k.min() >= 0
     assert k.shape[0] <= shape[0]
@@ -126,10 +126,10 @@ def test_kernels_have_the_extent_that_their_names_say():
         line, at = k.sum(axis=1 - axis), np.arange(k.shape[axis]) - k.shape[axis] // 2
         return np.sqrt((line * at**2).sum())
 
-    assert spread(kernel_of("gaussian:2"), 0) == pytest.approx(2, rel=0.01)
-    assert spread(kernel_of("disk:6"), 1) == pytest.approx(6 / 2, rel=0.01)
-    assert spread(kernel_of("motion:20,0"), 1) == pytest.approx(20 / 12**0.5, rel=0.02)
-    k = kernel_of("motion:20,30")  # counter-clockwise: up on the right
+    assert spread(make_kernel("gaussian:2"), 0) == pytest.approx(2, rel=0.01)
+    assert spread(make_kernel("disk:6"), 1) == pytest.approx(6 / 2, rel=0.01)
+    assert spread(make_kernel("motion:20,0"), 1) == pytest.approx(20 / 12**0.5, rel=0.02)
+    k = make_kernel("motion:20,30")  # counter-clockwise: up on the right
     assert k[: k.shape[0] // 2, k.shape[1] // 2 + 1 :].sum() > 0.4
 
 
@@ -139,7 +139,7 @@ def test_kernels_come_from_files_and_arrays(tmp_path):
     np.save(tmp_path / "k.npy", k)
     wanted = k[1:3, 1:4] / 10
     for given in (k, k.astype(float), tmp_path / "k.png", str(tmp_path / "k.npy")):
-        assert np.allclose(kernel_of(given), wanted)
+        assert np.allclose(make_kernel(given), wanted)
 
 
 def pickled() -> bytes:
@@ -158,7 +158,7 @@ def pickled() -> bytes:
 )  # fmt: skip
 def test_kernels_that_cannot_be_are_refused(kernel):
     with pytest.raises(RequestError):
-        kernel_of(kernel)
+        make_kernel(kernel)
 
 
 @pytest.mark.parametrize("data", [b"", b"not an image", pickled(), pickled()[:20]])
@@ -166,7 +166,7 @@ def test_kernel_files_that_are_none_are_refused(data, tmp_path):
     path = tmp_path / "k.npy"
     path.write_bytes(data)
     with pytest.raises(RequestError, match="kernel"):
-        kernel_of(path)
+        make_kernel(path)
 
 
 # Blur
@@ -174,7 +174,7 @@ def test_kernel_files_that_are_none_are_refused(data, tmp_path):
 
 @pytest.mark.parametrize("kernel", ["gaussian:1.5", "motion:7,30", "box:4"])
 def test_a_picture_is_blurred_as_its_degradation_does_it(kernel, clean):
-    k = torch.from_numpy(kernel_of(kernel)).float()
+    k = torch.from_numpy(make_kernel(kernel)).float()
     torus = pad_periodic(Picture(clean).tensor(), tuple(k.shape))
     x = Blur(k, tuple(torus.shape[2:]), floor=0)(torus)[:, :, :96, :96]
     found, wanted = blurred(clean, kernel).pixels, Picture(clean).with_tensor(x).pixels
@@ -200,7 +200,7 @@ def test_a_picture_smaller_than_the_kernel_proves_nothing(model, clean):
 
 
 def test_around_the_picture_is_what_fits_to_it():
-    k = torch.from_numpy(kernel_of("motion:9,30")).float()
+    k = torch.from_numpy(make_kernel("motion:9,30")).float()
     scene = torch.nn.functional.avg_pool2d(
         torch.randn(1, 3, 98, 98, generator=torch.Generator().manual_seed(0)), 3, 1
     )

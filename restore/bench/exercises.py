@@ -17,10 +17,10 @@ from restore.bcm import BCM
 from restore.bench import baselines
 from restore.bench.given import Given
 from restore.bench.pictures import Clean
+from restore.degradations.kernels import make_kernel
 from restore.errors import RequestError
 from restore.images import encode
 from restore.tasks import Result, Settings
-from restore.tasks.kernels import kernel_of
 
 BLUR_SIGMA = 2.55  # levels of 8 bits, a hundredth of the range, as published comparisons have it
 ANOTHER = 1_000_003  # from the mask or noise of one seed to that of the next
@@ -140,7 +140,7 @@ def _noisy(clean: Clean, severity: str, seed: int) -> Given:
 
 
 def _blurred(clean: Clean, severity: str, seed: int) -> Given:
-    kernel = kernel_of(severity)
+    kernel = make_kernel(severity)
     picture = tasks.noisy(tasks.blurred(clean.pixels, kernel), BLUR_SIGMA, seed)
     return Given(encode(picture), clean.size, sigma=BLUR_SIGMA, kernel=kernel)
 

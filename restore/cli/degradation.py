@@ -232,17 +232,17 @@ def _check_hole(
 
 def _check_noise(task: str, sigma: float | None, seed: int | None, kernel: str | None) -> None:
     """RequestError unless the options say one blur or noise, and nothing that would do nothing."""
-    from restore.tasks.kernels import kernel_of
-    from restore.tasks.noise import checked
+    from restore.degradations.kernels import make_kernel
+    from restore.degradations.noise import check_sigma
 
-    checked(sigma)
+    check_sigma(sigma)
     if task == "denoise":
         return
     if kernel is None:
         raise RequestError("degrade deblur needs --kernel, such as gaussian:2")
     if seed is not None and sigma is None:
         raise RequestError("--seed does nothing here: without --sigma nothing is random")
-    kernel_of(kernel)
+    make_kernel(kernel)
 
 
 def _mask_outputs(mask_out: str, planned: Plan, files: Files) -> dict[Job, str]:

@@ -152,9 +152,9 @@ def denoise(
 
     White noise of a known level, or of one that is estimated from each image.
     """
-    from restore.tasks.noise import checked
+    from restore.degradations.noise import check_sigma
 
-    checked(sigma)
+    check_sigma(sigma)
     solve = partial(_denoise, sigma=sigma, max_pixels=files.max_pixels)
     task = Task("denoise", solve, own={"sigma": sigma})
     restore(task, image, files, encoding, source, restoration, engine, conduct)
@@ -185,11 +185,11 @@ def deblur(
 
     Blurred again, the result is the given image, up to its noise.
     """
-    from restore.tasks.kernels import kernel_of
-    from restore.tasks.noise import checked
+    from restore.degradations.kernels import make_kernel
+    from restore.degradations.noise import check_sigma
 
-    checked(sigma)
-    samples = kernel_of(kernel)
+    check_sigma(sigma)
+    samples = make_kernel(kernel)
     solve = partial(_deblur, kernel=samples, sigma=sigma, max_pixels=files.max_pixels)
     task = Task("deblur", solve, own={"kernel": samples.tolist(), "sigma": sigma})
     restore(task, image, files, encoding, source, restoration, engine, conduct)

@@ -2,9 +2,23 @@
 
 from restore.degradations.blur import Blur, pad_periodic
 from restore.degradations.degradation import Degradation, Free
+from restore.degradations.grey import Grey
 from restore.degradations.jpeg import Jpeg
+from restore.degradations.kernels import make_kernel
 from restore.degradations.mask import Mask
-from restore.degradations.noise import Noise
+from restore.degradations.noise import Noise, estimate_sigma
 from restore.degradations.resize import Resize
 
-__all__ = ["Blur", "Degradation", "Free", "Jpeg", "Mask", "Noise", "Resize", "pad_periodic"]
+__all__ = [
+    "Blur",
+    "Degradation",
+    "Free",
+    "Grey",
+    "Jpeg",
+    "Mask",
+    "Noise",
+    "Resize",
+    "estimate_sigma",
+    "make_kernel",
+    "pad_periodic",
+]

@@ -10,10 +10,10 @@ from torch import Tensor
 from restore import metrics
 from restore.bcm import BCM
 from restore.degradations import Blur, pad_periodic
+from restore.degradations.kernels import make_kernel
+from restore.degradations.noise import ROUNDING, check_sigma, estimate_sigma
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.solvers import PEERS
-from restore.tasks.kernels import kernel_of
-from restore.tasks.noise import ROUNDING, checked, level_of
 from restore.tasks.result import Result
 from restore.tasks.rules import HIGHEST, LAMBDA, LEVELS
 from restore.tasks.run import Problem, decibels, solve
@@ -32,16 +32,16 @@ def deblur(
     """Undo a blur: the problem y = k * x + σ z, with σ of `sigma` levels of 8 bits.
 
     image: path, bytes, PIL image, array or Picture. kernel: a name such as "gaussian:2" or
-    "motion:15,30", a file, or an array (see `kernels.kernel_of`). sigma: the picture's noise,
+    "motion:15,30", a file, or an array (see `kernels.make_kernel`). sigma: the picture's noise,
     which says how far the blur can be undone; None to estimate it. What lies around the picture is
     not known: it is taken to be what fits best, and the proof is measured where the kernel stays
     inside. Raises ImageError for what cannot be read, RequestError for wrong settings.
     """
-    given = checked(sigma)
+    given = check_sigma(sigma)
     source = as_picture(image, max_pixels=max_pixels)
-    k = torch.from_numpy(kernel_of(kernel)).float()
+    k = torch.from_numpy(make_kernel(kernel)).float()
     # Rounding is noise too, and the least that there is.
-    level = max(level_of(source) if given is None else given, ROUNDING)
+    level = max(estimate_sigma(source) if given is None else given, ROUNDING)
     canvas = pad_periodic(torch.empty(1, 1, *source.pixels.shape[:2]), _shape(k)).shape[2:]
     blur = Blur(k, (canvas[0], canvas[1]), level / LEVELS)
     published = settings.method in PEERS

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from restore.degradations import Resize
+from restore.degradations.kernels import make_kernel
 from restore.errors import RequestError
 from restore.images import Picture, as_picture, check_encodable
-from restore.tasks.kernels import kernel_of
 from restore.tasks.masks import hole_of
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -45,8 +45,8 @@ def reduced(image: Any, scale: float) -> Picture:
 
 
 def blurred(image: Any, kernel: Any) -> Picture:
-    """The picture convolved with a kernel (see `kernels.kernel_of`), its edges mirrored."""
-    picture, k = as_picture(image), kernel_of(kernel)
+    """The picture convolved with a kernel (see `kernels.make_kernel`), its edges mirrored."""
+    picture, k = as_picture(image), make_kernel(kernel)
     middle = (k.shape[1] - 1 - k.shape[1] // 2, k.shape[0] - 1 - k.shape[0] // 2)
     pixels = cv2.filter2D(
         picture.pixels.astype(np.float32),

@@ -10,9 +10,9 @@ import numpy as np
 from restore import metrics
 from restore.bcm import BCM
 from restore.degradations import Free, Noise
+from restore.degradations.noise import ROUNDING, check_sigma, estimate_sigma
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.solvers import PEERS
-from restore.tasks.noise import ROUNDING, checked, level_of
 from restore.tasks.result import Result
 from restore.tasks.rules import LEVELS
 from restore.tasks.run import Problem, decibels, solve
@@ -36,9 +36,9 @@ def denoise(
     as strong along grey as the network expects of it, and is told so. Raises ImageError for what
     cannot be read, RequestError for wrong settings.
     """
-    given = checked(sigma)
+    given = check_sigma(sigma)
     source = as_picture(image, max_pixels=max_pixels)
-    level = level_of(source) if given is None else given
+    level = estimate_sigma(source) if given is None else given
     level = max(level, ROUNDING if given is None else 0.0)
     seen = level * math.sqrt(3) if _is_grey(source.pixels) else level
 

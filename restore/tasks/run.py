@@ -21,11 +21,11 @@ from restore import metrics
 from restore.bcm import BCM
 from restore.checkpoints import Preset, load
 from restore.degradations import Degradation
+from restore.degradations.grey import Grey
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
 from restore.solvers import SOLVERS, Guided
 from restore.tasks.draws import batch_of, mean_and_spread
-from restore.tasks.grey import Grey
 from restore.tasks.result import Result
 from restore.tasks.schedule import mode_of, schedule, tile_of
 from restore.tasks.settings import Progress, Settings

@@ -14,8 +14,7 @@ from typing import Any, final
 
 from torch import Tensor
 
-from restore.degradations import Degradation
-from restore.degradations.degradation import destination
+from restore.degradations.degradation import Degradation, destination
 
 
 @final

@@ -24,7 +24,7 @@ OVERSAMPLED = 16  # points along a pixel, where a shape's edge crosses pixels
 FORMS = "gaussian:S, box:N, disk:R, motion:LENGTH,ANGLE, or an image or .npy file"
 
 
-def kernel_of(kernel: Any) -> np.ndarray:
+def make_kernel(kernel: Any) -> np.ndarray:
     """The kernel (h, w), float64, of a name, a file or an array (h, w).
 
     RequestError for a name or a file that is none, or one too large.
