@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from test_patch import seeded
 
 from restore.bcm import BCM
+from tests.test_patch import seeded
 
 LEVELS = [0.002, 0.07, 1.0, 15.0, 80.0]
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_adm import TINY as ADM_TINY
 from typer.testing import CliRunner, Result
 
 from restore.batch import KEYS
 from restore.checkpoints import describe, write
 from restore.cli import app
 from restore.networks import build
+from tests.test_adm import TINY as ADM_TINY
 
 Run = Callable[..., Result]
 COMMANDS = ("generate", "invert", "reconstruct", "interpolate")

@@ -12,7 +12,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from test_patch import seeded
 
 import restore
 from restore import checkpoints
@@ -21,6 +20,7 @@ from restore.images import Picture
 from restore.solvers import PEERS
 from restore.tasks.transfer import fetched, sent
 from restore.tiling import NoiseField, TiledBCM
+from tests.test_patch import seeded
 
 pytestmark = [
     pytest.mark.gpu,

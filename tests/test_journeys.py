@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_adm import TINY as ADM_TINY
-from test_patch import seeded
 from torch import Tensor, nn
 
 import restore
@@ -26,6 +24,8 @@ from restore.tasks import Settings, read_latent
 from restore.tasks.interpolate import between
 from restore.tasks.series import Series, mosaic
 from restore.tiling import NoiseField, TiledBCM
+from tests.test_adm import TINY as ADM_TINY
+from tests.test_patch import seeded
 
 LEVELS = (0.07, 1.0, 15.0, 80.0)
 Photograph = Callable[..., np.ndarray]

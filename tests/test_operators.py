@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_patch import seeded
 
 import restore
 from restore import metrics
@@ -18,6 +17,7 @@ from restore.errors import RequestError
 from restore.images import Picture
 from restore.solvers import PEERS
 from restore.tasks import Settings, blurred, deblur, denoise, noisy
+from tests.test_patch import seeded
 
 ONE = Settings(nfe=1)
 

@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-from test_degradations import S420, box
-from test_patch import seeded
 from torch import Tensor
 
 from restore.bcm import BCM
@@ -16,6 +14,8 @@ from restore.solvers import CLOSER, PUBLISHED, bcm, gradient
 from restore.solvers.levels import alphas, karras, level_of, quadratic, trailing, uniform
 from restore.solvers.method import lift
 from restore.tiling import NoiseField, TiledBCM, window_count
+from tests.test_degradations import S420, box
+from tests.test_patch import seeded
 
 GUIDED = ("dps", "pgdm")
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 from scipy.stats import spearmanr
-from test_patch import seeded
 from torch import Tensor
 
 import restore
@@ -37,6 +36,7 @@ from restore.tasks.draws import mean_and_spread
 from restore.tasks.schedule import schedule
 from restore.tasks.uncertainty import ENDS, as_levels, charted, coloured, scale_end
 from restore.tiling import NoiseField, TiledBCM
+from tests.test_patch import seeded
 
 TASKS = ("inpaint", "jpeg", "superres")
 

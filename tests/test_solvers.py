@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
-from test_patch import seeded
 
 from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints import Preset
 from restore.degradations import Free, Mask, Resize
 from restore.solvers import bcm, spread
 from restore.tiling import NoiseField, TiledBCM
+from tests.test_patch import seeded
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
-from test_jpegfile import flat
-from test_patch import seeded
 
 import restore
 from restore import metrics
@@ -45,6 +43,8 @@ from restore.tasks.jpeg import quality_of
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.superres import bicubic
 from restore.tiling import NoiseField
+from tests.test_jpegfile import flat
+from tests.test_patch import seeded
 
 filling = importlib.import_module("restore.tasks.fill")  # the function has the module's name
 

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from test_patch import seeded
 
 from restore.bcm import BCM
 from restore.errors import ImageError, ResourceError
@@ -20,6 +19,7 @@ from restore.tiling import (
     window_shape,
 )
 from restore.tiling.windows import windows_at_once
+from tests.test_patch import seeded
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from test_patch import seeded
 
 from restore.bcm import BCM
 from restore.training import (
@@ -24,6 +23,7 @@ from restore.training import (
     pseudo_huber,
     semigroup,
 )
+from tests.test_patch import seeded
 
 TINY = {"channels": [8, 12], "blocks": [1], "middle": 1}
 
