@@ -7,7 +7,6 @@ the standard library alone, so that listing models is quick.
 
 import difflib
 import hashlib
-import math
 import os
 import re
 import tomllib
@@ -18,6 +17,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from restore.errors import RequestError
+from restore.presets import Preset, Presets, choose
 
 WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -30,42 +30,6 @@ SYNTAX = "NAME, FILE.safetensors or hf:OWNER/REPO[/FILE]@REVISION"
 SUFFIX = ".safetensors"
 
 Row = TypeVar("Row")
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Tuned settings of the restoration loop: a row of a checkpoint's presets.
-
-    `levels` are noise levels, first to last. `noise` is the share of fresh noise in each lift, 0 to
-    1, and `chroma` the share of its colour: at 0 it is grey, as film grain is. `relaxation` is the
-    share by which each step is lengthened, `flips` over how many orientations the mean is taken, 1
-    to 8, `delta` by how much the network is told a higher level. `severity` says what the row was
-    tuned at, in the task's own unit (JPEG quality, scale, mean distance of a hole's pixels to the
-    known ones), where a task has several rows for one NFE. With a `start`, a share of each level,
-    only noise of that share is added, and the network amplifies it to the level, which costs an
-    evaluation more (see `solvers/inversion.py`); `fresh` is the share of it that is then drawn anew
-    in what the observation leaves open.
-    """
-
-    levels: tuple[float, ...]
-    estimator: Literal["denoise", "jump"] = "denoise"
-    noise: float = 0.0
-    relaxation: float = 0.0
-    flips: int = 1
-    delta: float = 0.0
-    shrink: float | None = None
-    severity: float | None = None
-    start: float = 0.0
-    fresh: float = 0.0
-    chroma: float = 1.0
-
-    @property
-    def evaluations(self) -> int:
-        """Network evaluations of every pixel, at each level the runs down and any way up."""
-        return len(self.levels) * (self.flips + (self.start > 0))
-
-
-Presets = Mapping[str, Mapping[str, Mapping[int, tuple[Preset, ...]]]]  # task, mode, NFE
 
 
 @dataclass(frozen=True)
@@ -106,10 +70,7 @@ class Checkpoint:
         rows = self.presets.get(task, {}).get(mode)
         if not rows:
             raise RequestError(f"{self.name} has no tuned levels for {task} in {mode} mode")
-        choices = rows[max((n for n in rows if n <= nfe), default=min(rows))]
-        if severity is None or severity <= 0:
-            return choices[0]
-        return min(choices, key=lambda row: abs(math.log((row.severity or severity) / severity)))
+        return choose(rows, nfe, severity)
 
 
 def builtin() -> Path:

@@ -5,7 +5,8 @@ on the same model, for comparison: PUBLISHED are run as published; those that we
 evaluations have a form for few, `Method.closer`, too.
 """
 
-from restore.solvers.bcm import bcm, spread
+from restore.presets import spread
+from restore.solvers.bcm import bcm
 from restore.solvers.cm import CM
 from restore.solvers.cm4ir import CM4IR
 from restore.solvers.ddnm import DDNM

@@ -16,36 +16,16 @@ is nearly grey: colour that is drawn, where the observation leaves it open, is s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
+from restore.presets import Preset
 from restore.solvers.estimate import estimate
 from restore.solvers.inversion import inversion
 from restore.tiling import NoiseField, Place, TiledBCM
-
-
-def spread(preset: Preset, nfe: int) -> Preset:
-    """A preset for exactly `nfe` network evaluations, its levels interpolated in their logarithm.
-
-    Flips, and the way up by the network, are kept where they divide `nfe`, else dropped.
-    """
-    plainer = replace(preset, flips=1)
-    choices = preset, plainer, replace(preset, start=0.0), replace(plainer, start=0.0)
-    each = [choice.evaluations // len(choice.levels) for choice in choices]
-    preset, steps = next((c, nfe // n) for c, n in zip(choices, each, strict=True) if nfe % n == 0)
-    logs = [math.log(level) for level in preset.levels]
-    if steps == len(logs):
-        return preset
-    at = np.linspace(0, len(logs) - 1, steps) if steps > 1 else [(len(logs) - 1) / 2]
-    levels = np.exp(np.interp(at, range(len(logs)), logs))
-    return replace(preset, levels=tuple(float(level) for level in levels))
 
 
 @torch.no_grad()

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
-from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
+from restore.presets import Preset
 from restore.solvers.levels import karras
 from restore.solvers.method import EXACT, Method
 from restore.tiling import NoiseField, TiledBCM

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
-from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
+from restore.presets import Preset
 from restore.solvers.levels import alphas
 from restore.solvers.method import Method
 from restore.tiling import NoiseField, TiledBCM

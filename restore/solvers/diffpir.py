@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation, Mask
 from restore.journeys import add_noise
+from restore.presets import Preset
 from restore.solvers.levels import quadratic
 from restore.solvers.method import Method, lift
 from restore.tiling import NoiseField, TiledBCM

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
-from restore.checkpoints.catalogue import Preset
+from restore.presets import Preset
 from restore.tiling import TiledBCM
 
 AXES: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # mirrored

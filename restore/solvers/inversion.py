@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
-from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.journeys import add_noise
+from restore.presets import Preset
 from restore.solvers.estimate import estimate
 from restore.tiling import NoiseField, Place, TiledBCM
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from restore.checkpoints.catalogue import Preset
 from restore.degradations import Degradation
 from restore.errors import RequestError
+from restore.presets import Preset
 from restore.solvers.levels import trailing
 from restore.tiling import Tile
 

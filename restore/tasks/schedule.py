@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from restore.checkpoints import Checkpoint, Preset, read_catalogue
+from restore.checkpoints import Checkpoint, read_catalogue
 from restore.defaults import DEFAULT_NFE, METHODS
 from restore.errors import RequestError
-from restore.solvers import PEERS, spread
+from restore.presets import Preset, spread
+from restore.solvers import PEERS
 from restore.tasks.rules import RULES
 from restore.tasks.settings import Mode, Settings
 from restore.tiling import Tile

@@ -1,0 +1,96 @@
+"""Presets: the tuned settings of our solvers, chosen by severity and spread over evaluations.
+
+This file needs the standard library alone: solvers know presets, not where they are stored. Its
+annotations stay types, not strings, since the catalogue checks a row's values by them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Estimator = Literal["denoise", "jump"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Tuned settings of the restoration loop: a row of a checkpoint's presets.
+
+    levels: noise levels, first to last.
+    estimator: "denoise" (the mean) or "jump" (the end of the ODE's path).
+    noise: the share of fresh noise in each lift, 0 to 1.
+    relaxation: the share by which each step is lengthened.
+    flips: over how many orientations the mean is taken, 1 to 8.
+    delta: by how much the network is told a higher level.
+    shrink: by how much a JPEG file's boxes are shrunk, 0 to 1; None where the task has none.
+    severity: what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance
+        of a hole's pixels to the known ones), where a task has several rows for one NFE.
+    start: a share of each level. Where it is above 0, only noise of that share is added, and the
+        network amplifies it to the level, which costs one evaluation more (`solvers/inversion.py`).
+    fresh: the share of the amplified noise drawn anew in what the observation leaves open.
+    chroma: the share of the noise's colour, 0 to 1; at 0 the noise is grey, as film grain is.
+    """
+
+    levels: tuple[float, ...]
+    estimator: Estimator = "denoise"
+    noise: float = 0.0
+    relaxation: float = 0.0
+    flips: int = 1
+    delta: float = 0.0
+    shrink: float | None = None
+    severity: float | None = None
+    start: float = 0.0
+    fresh: float = 0.0
+    chroma: float = 1.0
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations of every pixel: at each level the runs down and any way up."""
+        return len(self.levels) * (self.flips + (self.start > 0))
+
+
+Presets = Mapping[str, Mapping[str, Mapping[int, tuple[Preset, ...]]]]  # task, mode, NFE
+
+
+def choose(rows: Mapping[int, Sequence[Preset]], nfe: int, severity: float | None = None) -> Preset:
+    """The preset for `nfe` evaluations, not yet spread, at a severity.
+
+    rows: those of one task and mode by their NFE, at least one each. nfe: the largest that was
+    tuned up to it is taken, else the smallest there is. severity: above 0, in the task's unit; of
+    several rows the nearest by ratio is taken; None, or 0 and below, takes the first.
+    """
+    choices = rows[max((n for n in rows if n <= nfe), default=min(rows))]
+    if severity is None or severity <= 0:
+        return choices[0]
+    return min(choices, key=lambda row: abs(math.log((row.severity or severity) / severity)))
+
+
+def spread(preset: Preset, nfe: int) -> Preset:
+    """A preset for exactly `nfe` network evaluations, its levels interpolated in their logarithm.
+
+    Flips, and the way up by the network, are kept where they divide `nfe`, else dropped.
+    """
+    plainer = replace(preset, flips=1)
+    choices = preset, plainer, replace(preset, start=0.0), replace(plainer, start=0.0)
+    each = [choice.evaluations // len(choice.levels) for choice in choices]
+    preset, steps = next((c, nfe // n) for c, n in zip(choices, each, strict=True) if nfe % n == 0)
+    if steps == len(preset.levels):
+        return preset
+    return replace(preset, levels=resample(preset.levels, steps))
+
+
+def resample(levels: Sequence[float], n: int) -> tuple[float, ...]:
+    """n levels along the given ones, interpolated in their logarithm; one is taken in the middle.
+
+    levels: one or more, above 0. n: 1 or more.
+    """
+    logs, last = [math.log(level) for level in levels], len(levels) - 1
+    places = [last * i / (n - 1) for i in range(n)] if n > 1 else [last / 2]
+    return tuple(math.exp(_between(logs, place)) for place in places)
+
+
+def _between(values: Sequence[float], place: float) -> float:
+    """The value at a place from 0 to the last index, linear between neighbours."""
+    before = min(int(place), len(values) - 1)
+    after = min(before + 1, len(values) - 1)
+    return values[before] + (place - before) * (values[after] - values[before])
