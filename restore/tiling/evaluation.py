@@ -42,7 +42,7 @@ Window = tuple[Span, Span]  # of rows, of columns
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
-def evaluated(
+def evaluate(
     model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
 ) -> Tensor:
     """`call` over x (B, 3, H, W), window by window, in place; returns x.
@@ -50,19 +50,19 @@ def evaluated(
     Windows that run out of memory are done again fewer at a time, and a single one in smaller ones,
     to the same pixels. `progress` is called after each window.
     """
-    sweep = _blended if model.network.receptive_field is None else _exact
-    with _repeatable(x.device):
+    sweep = _sweep_blended if model.network.receptive_field is None else _sweep_exactly
+    with _deterministic(x.device):
         return sweep(model, call, x, tile, batch, progress)
 
 
-def _repeatable(device: torch.device) -> AbstractContextManager[object]:
+def _deterministic(device: torch.device) -> AbstractContextManager[object]:
     """On a GPU, convolutions that give the same bits twice, and float32 where it is asked for."""
     if device.type != "cuda":
         return nullcontext()
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
 
 
-def _exact(
+def _sweep_exactly(
     model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
 ) -> Tensor:
     """In place: what is kept of a window waits until no later window reads where it belongs."""
@@ -71,7 +71,7 @@ def _exact(
     windows = list(product(rows, columns))
     ahead = [row.start for row, _ in windows[1:]] + [rows[-1].last]
     waiting: deque[tuple[Tensor, Tensor, int]] = deque()
-    results = _results(model, call, x, windows, batch)
+    results = _call_windows(model, call, x, windows, batch)
     for (row, column), result, first in zip(windows, results, ahead, strict=True):
         bottom, right = min(row.last, height), min(column.last, width)
         place = x[:, :, row.first : bottom, column.first : right]
@@ -88,7 +88,7 @@ def _exact(
     return x
 
 
-def _blended(
+def _sweep_blended(
     model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
 ) -> Tensor:
     """Windows of the network's own size, whatever the tile, weighed down towards their edges."""
@@ -99,7 +99,7 @@ def _blended(
     total = torch.zeros(1, 1, height, width, device=x.device)
     out = torch.zeros_like(x)
     windows = list(product(*own_grid(model, height, width)))
-    results = _results(model, call, x, windows, batch)
+    results = _call_windows(model, call, x, windows, batch)
     for (row, column), result in zip(windows, results, strict=True):
         h, w = row.last - row.first, column.last - column.first
         place = (..., slice(row.first, row.last), slice(column.first, column.last))
@@ -109,7 +109,7 @@ def _blended(
     return x.copy_(out.div_(total))
 
 
-def _results(
+def _call_windows(
     model: BCM, call: Call, x: Tensor, windows: Sequence[Window], batch: Batch
 ) -> Iterator[Tensor]:
     """The call's result for each window of x, whose pixels are read as late as they can be.
@@ -123,22 +123,22 @@ def _results(
     first = 0
     while first < len(windows):
         some = windows[first : first + batch]
-        result = _tried(model, call, x, some)
+        result = _try_call(model, call, x, some)
         if result is None and len(some) > 1:
             batch = len(some) // 2
             continue
         if result is None:
-            result = _in_smaller(model, call, _cut(x, some[0]), _place(some[0]))
+            result = _call_in_parts(model, call, _cut(x, some[0]), _place(some[0]))
         yield from result.chunk(len(some))
         first += len(some)
 
 
-def _tried(model: BCM, call: Call, x: Tensor, windows: Sequence[Window]) -> Tensor | None:
+def _try_call(model: BCM, call: Call, x: Tensor, windows: Sequence[Window]) -> Tensor | None:
     """The call's result for windows of x together; None where memory runs out."""
     try:
         cut = [_cut(x, window) for window in windows]
         together = cut[0] if len(cut) == 1 else torch.cat(cut)
-        return _finite(model, call, together, [_place(window) for window in windows])
+        return _call_finite(model, call, together, [_place(window) for window in windows])
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
@@ -150,7 +150,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     return said or isinstance(error, torch.OutOfMemoryError)
 
 
-def _in_smaller(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
+def _call_in_parts(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
     """The call's result for a window at its place, in smaller windows of it, where there are."""
     side = max(window.shape[-2:])
     tile = 0 if model.network.receptive_field is None else side // 2 - halo_of(model)
@@ -161,10 +161,10 @@ def _in_smaller(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
         )
     (top, _), (left, _) = place
 
-    def shifted(windows: Tensor, places: Sequence[Place]) -> Tensor:
-        return call(windows, [inner.shifted(top, left) for inner in places])
+    def call_inside(windows: Tensor, places: Sequence[Place]) -> Tensor:
+        return call(windows, [inner.shift(top, left) for inner in places])
 
-    return _exact(model, shifted, window.clone(), tile, 1, lambda: None)
+    return _sweep_exactly(model, call_inside, window.clone(), tile, 1, lambda: None)
 
 
 def _cut(x: Tensor, window: Window) -> Tensor:
@@ -180,7 +180,7 @@ def _place(window: Window) -> Place:
     return Place((row.start, row.stop), (column.start, column.stop))
 
 
-def _finite(model: BCM, call: Call, windows: Tensor, places: Sequence[Place]) -> Tensor:
+def _call_finite(model: BCM, call: Call, windows: Tensor, places: Sequence[Place]) -> Tensor:
     """The call's result; of windows where a low precision overflowed, that of float32.
 
     To look is to wait for the device, so all the windows are looked at together.
@@ -192,11 +192,11 @@ def _finite(model: BCM, call: Call, windows: Tensor, places: Sequence[Place]) ->
     for number, place in enumerate(places):
         own = slice(number * images, (number + 1) * images)
         if not bool(torch.isfinite(result[own]).all()):
-            result[own] = _in_float32(model, call, windows[own], place)
+            result[own] = _call_in_float32(model, call, windows[own], place)
     return result
 
 
-def _in_float32(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
+def _call_in_float32(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:
     """The call's result for a window that gave none in a lower precision; ImageError for none."""
     dtype = model.dtype
     if dtype != torch.float32:

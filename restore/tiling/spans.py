@@ -28,7 +28,7 @@ class Place(NamedTuple):
     rows: Range
     columns: Range
 
-    def shifted(self, down: int, right: int) -> Place:
+    def shift(self, down: int, right: int) -> Place:
         """The same window in an image that begins so many pixels earlier."""
         (top, bottom), (left, end) = self
         return Place((top + down, bottom + down), (left + right, end + right))

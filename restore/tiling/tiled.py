@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from restore.bcm import BCM
-from restore.tiling.evaluation import Call, evaluated
+from restore.networks import Network
+from restore.tiling.evaluation import Call, evaluate
 from restore.tiling.windows import Batch, Tile
 
 
@@ -28,6 +29,16 @@ class TiledBCM:
     label: Tensor | None = None
     progress: Callable[[], object] | None = None
     batch: Batch = "auto"
+
+    @property
+    def network(self) -> Network:
+        """The network itself, which says its receptive field and its stride."""
+        return self.model.network
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.device
 
     def denoise(self, x: Tensor, t: float, out: Tensor | None = None) -> Tensor:
         """E[clean image | x at noise level t], as `BCM.denoise`."""
@@ -55,4 +66,4 @@ class TiledBCM:
                 for _ in range(evaluations):
                     self.progress()
 
-        return evaluated(self.model, call, out, self.tile, self.batch, progress)
+        return evaluate(self.model, call, out, self.tile, self.batch, progress)
