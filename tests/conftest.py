@@ -3,11 +3,15 @@
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+if TYPE_CHECKING:
+    from tests.support.browser import Browser
 
 TINY = {"channels": [8, 8], "blocks": [1], "middle": 1, "features": 8}
 
@@ -56,6 +60,18 @@ def photograph() -> Callable[..., np.ndarray]:
         return np.asarray(Image.fromarray(getattr(data, name)()).resize((width, height)))
 
     return reduced
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browser"]:
+    """A headless Chromium with one page; tests that need it are skipped where there is none."""
+    from tests.support.browser import CHROMIUM, Browser
+
+    if CHROMIUM is None:
+        pytest.skip("no chromium here")
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(autouse=True)

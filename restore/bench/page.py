@@ -10,22 +10,22 @@ from restore.bench.panels import panels
 from restore.bench.plots import inline, style
 from restore.bench.summary import FIELDS, Line, Verdict, verdicts
 from restore.bench.tables import Table, tables
-from restore.reports import document, text
+from restore.reports import build_document, escape
 
 
 def page(
     title: str, facts: Mapping[str, str], lines: Sequence[Line], notes: Iterable[str]
 ) -> Iterable[bytes]:
     """The bytes of the file, part by part. `facts` are what the figures rest on, by name."""
-    return document(title, _body(title, facts, lines, notes))
+    return build_document(title, _body(title, facts, lines, notes))
 
 
 def _body(
     title: str, facts: Mapping[str, str], lines: Sequence[Line], notes: Iterable[str]
 ) -> Iterator[str]:
     sheet = (files("restore.bench") / "page.css").read_text("utf-8")
-    yield f"<style>\n{sheet}{style()}</style>\n<main>\n<h1>{text(title)}</h1>\n"
-    yield f'<p class="path">{text(facts["pictures"])}; {text(facts["machine"])}</p>\n'
+    yield f"<style>\n{sheet}{style()}</style>\n<main>\n<h1>{escape(title)}</h1>\n"
+    yield f'<p class="path">{escape(facts["pictures"])}; {escape(facts["machine"])}</p>\n'
     found = verdicts(lines)
     if found:
         yield "<h2>Ours against the best peer</h2>\n"
@@ -36,15 +36,15 @@ def _body(
         yield _scores(found)
     for row, table in zip(panels(lines), tables(lines), strict=True):
         exercise = table.exercise
-        yield f'<section id="{text(exercise.name)}">\n<h2>{text(exercise.title)}</h2>\n'
+        yield f'<section id="{escape(exercise.name)}">\n<h2>{escape(exercise.title)}</h2>\n'
         plots = "".join(map(inline, row))
         yield f'<div class="plots">\n{plots}</div>\n{_grid(table)}</section>\n'
     if notes := list(notes):
-        items = "".join(f"<li>{text(note)}</li>\n" for note in notes)
+        items = "".join(f"<li>{escape(note)}</li>\n" for note in notes)
         yield f"<h2>Notes</h2>\n<ul>\n{items}</ul>\n"
     yield "<h2>What this rests on</h2>\n<table>\n"
     for name, value in facts.items():
-        yield f'<tr><th scope="row">{text(name)}</th><td>{text(value)}</td></tr>\n'
+        yield f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>\n'
     yield "</table>\n<details><summary>All figures</summary>\n"
     yield f"{_all(lines)}</details>\n</main>\n"
 
@@ -57,7 +57,7 @@ def _scores(found: Sequence[Verdict]) -> str:
     lines = []
     for exercise, cells in rows.items():
         row = "".join(f"<td>{_score(cells.get(nfe))}</td>" for nfe in columns)
-        link = f'<a href="#{text(exercise.name)}">{text(exercise.title)}</a>'
+        link = f'<a href="#{escape(exercise.name)}">{escape(exercise.title)}</a>'
         lines.append(f'<tr><th scope="row">{link}</th>{row}</tr>\n')
     head = "".join(f'<th scope="col">NFE {nfe}</th>' for nfe in columns)
     return _framed(f"<tr><th></th>{head}</tr>", "".join(lines))
@@ -67,7 +67,7 @@ def _score(one: Verdict | None) -> str:
     if one is None:
         return ""
     kind = "above" if one.ahead_db >= 0 else "below"
-    return f'<span class="{kind}">{one.ahead_db:+.2f}</span> {text(one.best.method)}'
+    return f'<span class="{kind}">{one.ahead_db:+.2f}</span> {escape(one.best.method)}'
 
 
 def _grid(table: Table) -> str:
@@ -75,18 +75,18 @@ def _grid(table: Table) -> str:
     lines = []
     for number, (row, kind) in enumerate(zip(table.rows, table.kinds, strict=True)):
         cells = [
-            f"<b>{text(cell)}</b>" if (number, column) in table.best else text(cell)
+            f"<b>{escape(cell)}</b>" if (number, column) in table.best else escape(cell)
             for column, cell in enumerate(row)
         ]
         rest = "".join(f"<td>{cell}</td>" for cell in cells[1:])
         lines.append(f'<tr class="{kind}"><th scope="row">{cells[0]}</th>{rest}</tr>\n')
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name in table.head)
-    note = f'<p class="note">{text(table.title)}; the other figures are at the most of them.</p>\n'
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head)
+    note = f'<p class="note">{escape(table.title)}; the rest at the most of them.</p>\n'
     return note + _framed(f"<tr>{head}</tr>", "".join(lines))
 
 
 def _all(lines: Iterable[Line]) -> str:
-    head = "".join(f'<th scope="col">{text(name)}</th>' for name in FIELDS)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in FIELDS)
     rows = "".join(
         "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in line.flat.values()) + "</tr>\n"
         for line in lines
@@ -97,7 +97,7 @@ def _all(lines: Iterable[Line]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.5g}" if isinstance(value, float) else text(str(value))
+    return f"{value:.5g}" if isinstance(value, float) else escape(str(value))
 
 
 def _framed(head: str, rows: str) -> str:

@@ -16,7 +16,7 @@ from restore.errors import RequestError, RestoreError
 
 if TYPE_CHECKING:
     from restore.images import Picture
-    from restore.reports import Exhibit, Page, Sheet
+    from restore.reports import ContactSheet, Page, Preview
 
 Look = Callable[[Job], tuple[Any, Any, Any]]  # what came out, what went in, the reference
 
@@ -27,20 +27,20 @@ class Display:
     def __init__(self, report: str | None, compare: str | None, several: bool) -> None:
         self.paths = [path for path in (report, compare) if path is not None]
         self._report, self._compare, self._several = report, compare, several
-        self._exhibits: dict[str, Exhibit] = {}  # by output, from made to written
+        self._previews: dict[str, Preview] = {}  # by output, from made to written
         self._page: Page | None = None
-        self._sheet: Sheet | None = None
+        self._sheet: ContactSheet | None = None
         self._look: Look | None = None
         self._lock = threading.Lock()  # an interrupt closes while a thread may add
 
     def open(self) -> None:
         """Begin; ResourceError where the page's folder takes no file."""
-        from restore.reports import Page, Sheet
+        from restore.reports import ContactSheet, Page
 
         if self._report is not None:
             self._page = Page(self._report, self._several)
         if self._compare is not None:
-            self._sheet = Sheet(self._compare)
+            self._sheet = ContactSheet(self._compare)
 
     def look_by(self, look: Look) -> None:
         """Have what there is to see of a job from its files, as another process does the work."""
@@ -48,19 +48,19 @@ class Display:
 
     def keep(self, job: Job, after: Any, before: Any = None, reference: Any = None) -> None:
         """What there is to see of a job's result; pictures, or the bytes of their files."""
-        from restore.reports import exhibit
+        from restore.reports import make_preview
 
         if self.paths:
             pictures = [_picture(image) for image in (after, before, reference)]
             assert pictures[0] is not None
-            self._exhibits[job.output] = exhibit(pictures[0], *pictures[1:])
+            self._previews[job.output] = make_preview(pictures[0], *pictures[1:])
 
     def add(self, job: Job, record: Mapping[str, Any]) -> None:
         """How a job ended, in turn."""
         if self.paths and self._look and record["status"] == "ok":
             with suppress(RestoreError):  # its page then shows the record alone
                 self.keep(job, *self._look(job))
-        shown = self._exhibits.pop(job.output, None)
+        shown = self._previews.pop(job.output, None)
         shown = shown if record["status"] == "ok" else None
         with self._lock:
             for view in (self._page, self._sheet):

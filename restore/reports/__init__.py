@@ -1,9 +1,11 @@
 """Reports: results to look at: a page for a browser, and a sheet of pictures side by side."""
 
-from restore.reports.exhibit import Exhibit, exhibit
-from restore.reports.markup import document, text
-from restore.reports.page import Page
-from restore.reports.sheet import Sheet
-from restore.reports.words import proof
+from restore.reports.contact_sheet import ContactSheet
+from restore.reports.describe import describe_proof
+from restore.reports.page import Page, build_document, escape
+from restore.reports.preview import Preview, make_preview
 
-__all__ = ["Exhibit", "Page", "Sheet", "document", "exhibit", "proof", "text"]
+__all__ = [
+    "ContactSheet", "Page", "Preview", "build_document", "describe_proof", "escape",
+    "make_preview",
+]  # fmt: skip

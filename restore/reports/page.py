@@ -3,24 +3,44 @@
 What is shown of each picture goes to a temporary file at once, so memory stays flat; the page takes
 its name when it is whole. A page of many thousand pictures would be too large for a browser: past
 `SHOWN` bytes of previews a picture has its thumbnail and record alone, past `LISTED` its line.
+Names and messages are text, whatever they hold, and never markup.
 """
 
 from __future__ import annotations
 
+import html
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from importlib.resources import files
+from io import BytesIO
 from typing import IO, Any
+
+from PIL import Image
 
 from restore.errors import ResourceError
 from restore.images import write_atomically
-from restore.reports.exhibit import Exhibit
-from restore.reports.markup import article, buttons, card, document, text, tiles
-from restore.reports.words import Figure
+from restore.reports.describe import (
+    Figure,
+    describe_failure,
+    describe_proof,
+    flatten,
+    list_figures,
+    name_pictures,
+    name_record,
+    spell_out,
+    summarize,
+)
+from restore.reports.preview import Preview, fit
 
 SHOWN = 48 * 2**20  # bytes
 LISTED = 96 * 2**20
 CHUNK = 2**20
+LOSSLESS = 2**19  # pixels; larger pictures are shown as JPEG, which no eye tells apart
+THUMBNAIL = 240  # pixels a side
+SHARES = ("Fit", "1:1", "2:1", "4:1")
 
 
 class Page:
@@ -42,23 +62,23 @@ class Page:
             dir=os.path.dirname(os.path.abspath(path)), prefix=".bcm-restore-"
         )
 
-    def add(self, record: Mapping[str, Any], exhibit: Exhibit | None = None) -> None:
+    def add(self, record: Mapping[str, Any], preview: Preview | None = None) -> None:
         """One more picture, at the end."""
         self._count += 1
         self._titles = self._titles or _title(record)
         if not self._several:
-            self._put(article(record, exhibit))
+            self._put(render_article(record, preview))
             return
         inside = ""
         if self._bytes < self._shown:
-            inside = article(record, exhibit, 2)
+            inside = render_article(record, preview, 2)
         elif self._bytes < self._listed:
-            inside = article(record, None, 2)
-            self._reduced["previews"] += bool(exhibit)
+            inside = render_article(record, None, 2)
+            self._reduced["previews"] += bool(preview)
         else:
-            self._reduced["thumbnails"] += bool(exhibit)
-            exhibit = None
-        self._put(card(self._count, record, exhibit, inside))
+            self._reduced["thumbnails"] += bool(preview)
+            preview = None
+        self._put(render_card(self._count, record, preview, inside))
 
     def close(self, summary: Mapping[str, Any] | None = None) -> None:
         """Write the page, with the summary of `--json` at its top.
@@ -70,7 +90,7 @@ class Page:
                 reason = self._broken.strerror
                 raise ResourceError(f"the report {self.path!r} cannot be written: {reason}")
             title = f"{self._titles or 'nothing'}: bcm-restore"
-            write_atomically(self.path, document(title, self._body(summary)))
+            write_atomically(self.path, build_document(title, self._body(summary)))
 
     def drop(self) -> None:
         """Write nothing."""
@@ -88,7 +108,7 @@ class Page:
 
     def _body(self, summary: Mapping[str, Any] | None) -> Iterator[str | bytes]:
         yield '<header class="top"><span>bcm-restore</span>'
-        yield f"<span>{text(self._titles)}</span></header>\n<main>\n"
+        yield f"<span>{escape(self._titles)}</span></header>\n<main>\n"
         if self._several:
             yield f"<h1>{self._count} pictures</h1>\n{_summary(summary or {}, self._reduced)}"
             yield '<ul class="grid">\n'
@@ -115,7 +135,7 @@ def _summary(summary: Mapping[str, Any], reduced: Mapping[str, int]) -> str:
     found = [Figure(key, str(count)) for key, count in counts if count]
     if "seconds" in summary:
         found.append(Figure("time", f"{summary['seconds']:.1f} s"))
-    parts = [tiles(found)]
+    parts = [render_figures(found)]
     if failures := summary.get("failures"):
         kinds = f"<b>Failures</b><ul>{_kinds(failures)}</ul>"
         parts.append(f'<div class="notice failed">{kinds}</div>\n')
@@ -125,12 +145,185 @@ def _summary(summary: Mapping[str, Any], reduced: Mapping[str, int]) -> str:
             parts.append(f'<p class="note">{words}</p>\n')
     shown = [(key, f"{key} {count}") for key, count in counts[:3] if count]
     if len(shown) > 1:
-        parts.append(buttons("Show", "show", [("", "all"), *shown]))
+        parts.append(render_buttons("Show", "show", [("", "all"), *shown]))
     return "".join(parts)
 
 
 def _kinds(failures: Sequence[Mapping[str, Any]]) -> str:
     return "".join(
-        f"<li>{row['count']} × {text(row['kind'])} (first: {text(row['example'])})</li>"
+        f"<li>{row['count']} × {escape(row['kind'])} (first: {escape(row['example'])})</li>"
         for row in failures
     )
+
+
+def escape(value: str) -> str:
+    """The text as HTML: markup escaped, what does not print spelled out."""
+    return html.escape(spell_out(value))
+
+
+def build_document(title: str, body: Iterable[str | bytes]) -> Iterable[bytes]:
+    """A whole page, which loads nothing and runs no script but ours."""
+    room = files("restore.reports")
+    style = (room / "page.css").read_text("utf-8")
+    script = (room / "page.js").read_text("utf-8")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    yield (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{escape(title)}</title>\n<link rel="icon" href="data:,">\n'
+        f"<style>\n{style}</style>\n</head>\n<body>\n"
+    ).encode()
+    for part in body:
+        yield part if isinstance(part, bytes) else part.encode()
+    yield f"<script>{script}</script>\n</body>\n</html>\n".encode()
+
+
+def render_article(record: Mapping[str, Any], preview: Preview | None, level: int = 1) -> str:
+    """Everything about one picture, under a heading of the level."""
+    parts = [f"<article>\n<h{level}>{escape(name_record(record))}</h{level}>\n"]
+    if record["output"]:
+        parts.append(
+            f'<p class="path">{escape(record["task"])} to {escape(record["output"])}</p>\n'
+        )
+    if record["status"] != "ok":
+        kind = escape(record["status"])
+        parts.append(
+            f'<p class="notice {kind}"><b>{kind}</b> {escape(describe_failure(record))}</p>\n'
+        )
+    if preview:
+        names = name_pictures(record)
+        parts.append(render_viewer(preview.whole, names, _caption(preview)))
+    if record["status"] == "ok":
+        parts.append(
+            render_figures(list_figures(record, preview.psnr_before_db if preview else None))
+        )
+    if sentence := describe_proof(record):
+        parts.append(f'<p class="proof"><b>Proof</b> {escape(sentence)}</p>\n')
+    if record["status"] == "ok" and record["warnings"]:
+        lines = "".join(f"<li>{escape(line)}</li>" for line in record["warnings"])
+        parts.append(f'<div class="notice warned"><b>Warnings</b><ul>{lines}</ul></div>\n')
+    if preview and preview.reduced:
+        left, top, right, bottom = preview.box
+        where = f"pixels {left} to {right} across, {top} to {bottom} down, one for one"
+        parts.append(f"<h{level + 1}>What changed most</h{level + 1}>\n")
+        parts.append(render_viewer(preview.detail, name_pictures(record), f"The detail: {where}."))
+    parts.append(f"{render_table(record)}</article>\n")
+    return "".join(parts)
+
+
+def render_viewer(
+    pictures: Mapping[str, Image.Image], names: Mapping[str, str], caption: str
+) -> str:
+    """Pictures of one size over one another, a divider between two of them, and zoom."""
+    width, height = pictures["after"].size
+    lefts = [name for name in ("before", "reference") if name in pictures]
+    images = "".join(
+        f'<img data-name="{name}" data-title="{escape(names[name])}" alt="{escape(names[name])}" '
+        f'src="{encode_data_uri(pictures[name])}" draggable="false">\n'
+        for name in (*lefts[::-1], "after")
+    )
+    bar, divider = "", ""
+    if lefts:
+        after = names["after"].lower()
+        bar += render_buttons("Compare", "left", [(n, f"{names[n]} | {after}") for n in lefts])
+        first = escape(names[lefts[0]])
+        label = f"Divider: {first} to its left, {escape(after)} to its right"
+        divider = (
+            f'<span class="tag left" aria-hidden="true">{first}</span>'
+            f'<span class="tag right" aria-hidden="true">{escape(names["after"])}</span>\n'
+            f'<div class="divider" role="slider" tabindex="0" aria-label="{label}" '
+            'aria-valuemin="0" aria-valuemax="100" aria-valuenow="50" '
+            'aria-valuetext="50 %"></div>\n'
+        )
+    zooms = [(share.split(":")[0] if ":" in share else "0", share) for share in SHARES]
+    bar += render_buttons("Zoom", "zoom", zooms)
+    if lefts:
+        bar += '<button type="button" data-difference aria-pressed="false">Difference ×8</button>'
+    return (
+        f'<figure class="viewer" data-width="{width}" data-height="{height}" '
+        f'style="--width: {width}; --height: {height}">\n<div class="bar">{bar}</div>\n'
+        '<div class="view" tabindex="0" role="group" '
+        'aria-label="Picture: plus and minus zoom, arrow keys move">\n'
+        f'<div class="stage">\n{images}</div>\n{divider}</div>\n'
+        f"<figcaption>{escape(caption)}</figcaption>\n</figure>\n"
+    )
+
+
+def render_buttons(label: str, name: str, choices: Iterable[tuple[str, str]]) -> str:
+    """A row of buttons one of which is pressed, the first."""
+    row = "".join(
+        f'<button type="button" data-{name}="{escape(value)}" '
+        f'aria-pressed="{"true" if number == 0 else "false"}">{escape(title)}</button>'
+        for number, (value, title) in enumerate(choices)
+    )
+    return f'<span class="choice" role="group" aria-label="{escape(label)}">{row}</span>'
+
+
+def render_figures(found: Iterable[Figure]) -> str:
+    """Figures, large."""
+    cells = "".join(
+        f"<div><dt>{escape(one.title)}</dt><dd>{escape(one.value)}"
+        + (f"<small>{escape(one.note)}</small>" if one.note else "")
+        + "</dd></div>"
+        for one in found
+    )
+    return f'<dl class="figures">{cells}</dl>\n'
+
+
+def render_table(record: Mapping[str, Any]) -> str:
+    """The whole record, to be unfolded."""
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>\n'
+        for name, value in flatten(record)
+    )
+    return f"<details><summary>The whole record</summary>\n<table>\n{lines}</table>\n</details>\n"
+
+
+def render_card(
+    number: int, record: Mapping[str, Any], preview: Preview | None, inside: str
+) -> str:
+    """A picture among many: its thumbnail, how it ended, and inside all about it."""
+    status, title = escape(record["status"]), escape(name_record(record))
+    picture = '<span class="blank" aria-hidden="true"></span>'
+    if preview:
+        picture = f'<img alt="" src="{render_thumbnail(preview)}" loading="lazy">'
+    line = escape(summarize(record))
+    return (
+        f'<li data-status="{status}" id="picture-{number}">'
+        f'<button type="button" class="open">{picture}<span class="name">{title}</span>'
+        f'<span class="line"><b class="{status}">{status}</b> {line}</span></button>\n'
+        f"<template>{inside}</template></li>\n"
+    )
+
+
+def render_thumbnail(preview: Preview) -> str:
+    """The result, small."""
+    image = preview.whole["after"]
+    size = fit(image.size, THUMBNAIL)
+    return encode_data_uri(image.resize(size, Image.Resampling.LANCZOS), small=True)
+
+
+def encode_data_uri(image: Image.Image, small: bool = False) -> str:
+    """The image within the page: PNG where it is of few pixels, else JPEG, or WebP with alpha."""
+    kind, options = "jpeg", {"quality": 80 if small else 93, "subsampling": 2 if small else 0}
+    if image.width * image.height <= LOSSLESS and not small:
+        kind, options = "png", {"compress_level": 4}
+    elif image.mode in ("LA", "RGBA"):
+        kind, options = "webp", {"quality": 75 if small else 93}
+        image = image.convert("RGBA")
+    stream = BytesIO()
+    image.save(stream, kind, **options)
+    return f"data:image/{kind};base64,{b64encode(stream.getvalue()).decode()}"
+
+
+def _caption(preview: Preview) -> str:
+    width, height = preview.size
+    if not preview.reduced:
+        return f"All {width}×{height} pixels."
+    shown = preview.whole["after"].size
+    return f"{width}×{height} pixels, shown in {shown[0]}×{shown[1]}; below, a detail one for one."

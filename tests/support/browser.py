@@ -143,3 +143,16 @@ class Browser:
             self._rest += data
         message, self._rest = self._rest.split(b"\0", 1)
         return json.loads(message)
+
+
+def complaints(browser: Browser) -> list[Any]:
+    """What the page asked for beyond itself, and what went wrong in it."""
+    found = []
+    for event in browser.events:
+        params = event.get("params", {})
+        url = params.get("request", {}).get("url", "data:")
+        if not url.startswith(("data:", "file:", "blob:")) or "exceptionDetails" in params:
+            found.append(params)
+        if event.get("method") == "Log.entryAdded":
+            found.append(params)
+    return found

@@ -1,4 +1,4 @@
-"""Words: a record in sentences and figures that need no manual."""
+"""Describe: a record in sentences and figures that need no manual."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Figure:
     note: str = ""
 
 
-def names_of(record: Mapping[str, Any]) -> dict[str, str]:
-    """What the pictures of a record are called, by their names in an exhibit."""
+def name_pictures(record: Mapping[str, Any]) -> dict[str, str]:
+    """What the pictures of a record are called, by their names in a preview."""
     task = record["task"]
     if task.startswith(DEGRADE):
         return {"before": "Clean", "after": "Degraded", "reference": "Original"}
@@ -44,12 +44,12 @@ def names_of(record: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def title_of(record: Mapping[str, Any]) -> str:
+def name_record(record: Mapping[str, Any]) -> str:
     """What a record is about: the input's name, or the task where it had none."""
     return record["input"] or record["task"]
 
 
-def figures(record: Mapping[str, Any], psnr_before_db: float | None = None) -> list[Figure]:
+def list_figures(record: Mapping[str, Any], psnr_before_db: float | None = None) -> list[Figure]:
     """The figures of a record that are shown large, the proof apart."""
     found, measured = [], record["metrics"]
     if "psnr_db" in measured:
@@ -72,10 +72,10 @@ def figures(record: Mapping[str, Any], psnr_before_db: float | None = None) -> l
     return found
 
 
-def brief(record: Mapping[str, Any]) -> str:
+def summarize(record: Mapping[str, Any]) -> str:
     """What came of a record in a few words, the best that is known of it."""
     if record["status"] != "ok":
-        return failure(record)
+        return describe_failure(record)
     measured, parts = record["metrics"], []
     if measured.get("psnr_db") is not None:
         parts.append(f"PSNR {_db(measured['psnr_db'])}")
@@ -90,7 +90,7 @@ def brief(record: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def proof(record: Mapping[str, Any]) -> str:
+def describe_proof(record: Mapping[str, Any]) -> str:
     """What the result was held to, how that was checked and what came of it; "" where nothing."""
     measured = record["metrics"]
     if record["status"] != "ok" or record["task"].startswith(DEGRADE):
@@ -114,11 +114,11 @@ def proof(record: Mapping[str, Any]) -> str:
     return f"{_again(record)} and compared with the given one: {_agreement(measured)}"
 
 
-def rows(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def flatten(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The whole record in (name, value), the names of what is nested joined by a dot."""
     for name, value in record.items():
         if isinstance(value, Mapping) and value:
-            yield from ((f"{name}.{inner}", words) for inner, words in rows(value))
+            yield from ((f"{name}.{inner}", words) for inner, words in flatten(value))
         elif name == "warnings" and value:
             yield from ((f"warnings.{number}", line) for number, line in enumerate(value, 1))
         elif isinstance(value, str):
@@ -127,14 +127,14 @@ def rows(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, json.dumps(value, ensure_ascii=False)
 
 
-def printable(value: str) -> str:
+def spell_out(value: str) -> str:
     """Text on one line, what does not print spelled out."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in value
     )
 
 
-def failure(record: Mapping[str, Any]) -> str:
+def describe_failure(record: Mapping[str, Any]) -> str:
     """Why there is no result, in a sentence; "" where there is one."""
     if record["status"] == "skipped":
         return "; ".join(record["warnings"])

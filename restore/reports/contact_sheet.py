@@ -1,4 +1,4 @@
-"""Sheet: results side by side in one picture: given, result and original, and what changed most.
+"""Contact sheet: results side by side in one picture, and what changed most of each.
 
 One row a result: the pictures as a whole, the region that changed most framed, and below it that
 region enlarged, pixel for pixel. Labels bear the figures.
@@ -13,8 +13,14 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from restore.images import write_atomically
-from restore.reports.exhibit import Exhibit, most_changed
-from restore.reports.words import failure, names_of, printable, proof, title_of
+from restore.reports.describe import (
+    describe_failure,
+    describe_proof,
+    name_pictures,
+    name_record,
+    spell_out,
+)
+from restore.reports.preview import Preview, find_most_changed
 
 ROWS = 12  # of a sheet; further results are counted
 PANEL = 440  # pixels that each picture has, across and down
@@ -24,7 +30,7 @@ PAPER, INK, SOFT, FRAME = "#ffffff", "#1d1f21", "#62676d", "#d1342b"
 CHECKS = "#ffffff", "#dcdcdc"
 
 
-class Sheet:
+class ContactSheet:
     """A sheet that grows row by row."""
 
     def __init__(self, path: str) -> None:
@@ -32,10 +38,10 @@ class Sheet:
         self._rows: list[Image.Image] = []
         self._more = 0
 
-    def add(self, record: Mapping[str, Any], exhibit: Exhibit | None = None) -> None:
+    def add(self, record: Mapping[str, Any], preview: Preview | None = None) -> None:
         """One more row, while there is room."""
         if len(self._rows) < ROWS:
-            self._rows.append(_row(record, exhibit))
+            self._rows.append(_row(record, preview))
         else:
             self._more += 1
 
@@ -60,16 +66,16 @@ class Sheet:
         write_atomically(self.path, stream.getvalue())
 
 
-def _row(record: Mapping[str, Any], exhibit: Exhibit | None) -> Image.Image:
-    columns = len(exhibit.whole) if exhibit else 1
+def _row(record: Mapping[str, Any], preview: Preview | None) -> Image.Image:
+    columns = len(preview.whole) if preview else 1
     width = max(columns, 2) * (PANEL + GAP) - GAP
-    parts = [_line(title_of(record), 20, width)]
+    parts = [_line(name_record(record), 20, width)]
     if record["status"] != "ok":
-        parts.append(_line(f"{record['status']}: {failure(record)}", 16, width, SOFT))
-    elif sentence := proof(record):
+        parts.append(_line(f"{record['status']}: {describe_failure(record)}", 16, width, SOFT))
+    elif sentence := describe_proof(record):
         parts += [_line(line, 14, width, SOFT) for line in _wrapped(sentence, 14, width)]
-    if exhibit:
-        parts += [_space(GAP // 2), _panels(record, exhibit)]
+    if preview:
+        parts += [_space(GAP // 2), _panels(record, preview)]
     row = Image.new("RGB", (width, sum(part.height for part in parts)), PAPER)
     top = 0
     for part in parts:
@@ -78,24 +84,24 @@ def _row(record: Mapping[str, Any], exhibit: Exhibit | None) -> Image.Image:
     return row
 
 
-def _panels(record: Mapping[str, Any], exhibit: Exhibit) -> Image.Image:
+def _panels(record: Mapping[str, Any], preview: Preview) -> Image.Image:
     """The pictures from left to right, each with its label above and its detail below."""
-    detail = exhibit.detail
+    detail = preview.detail
     after = detail["after"]
     region = min(REGION[0], after.width), min(REGION[1], after.height)
-    box = most_changed(detail.get("before", after), after, region)
-    share = PANEL / max(exhibit.size)
+    box = find_most_changed(detail.get("before", after), after, region)
+    share = PANEL / max(preview.size)
     share = int(share) if share > 1 else share
-    size = max(1, round(exhibit.size[0] * share)), max(1, round(exhibit.size[1] * share))
+    size = max(1, round(preview.size[0] * share)), max(1, round(preview.size[1] * share))
     zoom = min(PANEL // region[0], PANEL // region[1])
     below = region[0] * zoom, region[1] * zoom
     band, caption = 46, 24
-    labels = _labels(record, exhibit)
-    order = [name for name in ("before", "after", "reference") if name in exhibit.whole]
+    labels = _labels(record, preview)
+    order = [name for name in ("before", "after", "reference") if name in preview.whole]
     height = band + size[1] + GAP // 2 + below[1] + caption
     sheet = Image.new("RGB", (len(order) * (PANEL + GAP) - GAP, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    left, top = exhibit.box[:2]
+    left, top = preview.box[:2]
     frame = [
         (start + edge) * share for start, edge in zip((left, top, left, top), box, strict=True)
     ]
@@ -104,7 +110,7 @@ def _panels(record: Mapping[str, Any], exhibit: Exhibit) -> Image.Image:
         title, figures = labels[name]
         draw.text((x, 2), title, INK, ImageFont.load_default(17))
         draw.text((x, 24), figures, SOFT, ImageFont.load_default(14))
-        whole = exhibit.whole[name]
+        whole = preview.whole[name]
         way = Image.Resampling.NEAREST if share >= 1 else Image.Resampling.LANCZOS
         sheet.paste(_opaque(whole.resize(size, way)), (x, band))
         right, bottom = max(frame[2] - 1, frame[0]), max(frame[3] - 1, frame[1])
@@ -117,14 +123,14 @@ def _panels(record: Mapping[str, Any], exhibit: Exhibit) -> Image.Image:
     return sheet
 
 
-def _labels(record: Mapping[str, Any], exhibit: Exhibit) -> dict[str, tuple[str, str]]:
+def _labels(record: Mapping[str, Any], preview: Preview) -> dict[str, tuple[str, str]]:
     """The title of each picture and the figures that go with it."""
-    measured, names = record["metrics"], names_of(record)
+    measured, names = record["metrics"], name_pictures(record)
     before, after = [], []
-    if exhibit.given:
-        before.append(f"{exhibit.given[0]}×{exhibit.given[1]} pixels")
-    if exhibit.psnr_before_db is not None:
-        before.append(f"PSNR {exhibit.psnr_before_db:.2f} dB")
+    if preview.given:
+        before.append(f"{preview.given[0]}×{preview.given[1]} pixels")
+    if preview.psnr_before_db is not None:
+        before.append(f"PSNR {preview.psnr_before_db:.2f} dB")
     if record["nfe"] is not None:
         after.append(f"NFE {record['nfe']}")
     if measured.get("psnr_db") is not None:
@@ -139,7 +145,7 @@ def _labels(record: Mapping[str, Any], exhibit: Exhibit) -> dict[str, tuple[str,
 
 def _lettered(text: str) -> str:
     """Text in characters that Pillow's own font has."""
-    return printable(text).replace("×", "x")
+    return spell_out(text).replace("×", "x")
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Exhibit: what a report keeps of one result, small whatever the size of its pictures.
+"""Preview: what a report keeps of one result, small whatever the size of its pictures.
 
 The pictures as a whole, reduced, and one detail pixel for pixel: the region that changed most. All
 are laid over one another, so all have one size, that of the result; 8 bits, in sRGB.
@@ -30,7 +30,7 @@ Size: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Exhibit:
+class Preview:
     """`whole` and `detail` hold the pictures by name: before, after, reference, those there are.
 
     size: of the result. given: of the picture before. box: of the detail, in pixels of the result.
@@ -50,24 +50,24 @@ class Exhibit:
         return self.whole["after"].size != self.size
 
 
-def exhibit(
+def make_preview(
     after: Picture, before: Picture | None = None, reference: Picture | None = None
-) -> Exhibit:
+) -> Preview:
     """What is shown of a result, of the picture that was given and of the clean one."""
     named = {"before": before, "reference": reference, "after": after}
     pictures = {name: picture.upright() for name, picture in named.items() if picture}
     size = pictures["after"].size
-    small = fitted(size, LONGEST)
-    whole = {name: seen(picture, small) for name, picture in pictures.items()}
+    small = fit(size, LONGEST)
+    whole = {name: draw(picture, small) for name, picture in pictures.items()}
     part = min(DETAIL, size[0]), min(DETAIL, size[1])
     box = _detail_box(whole, size, part)
-    detail = {name: seen(picture, part, _scaled(box, size, picture.size))
+    detail = {name: draw(picture, part, _scaled(box, size, picture.size))
               for name, picture in pictures.items()}  # fmt: skip
     given = pictures["before"].size if before else None
-    return Exhibit(size, whole, detail, box, given, _psnr_before(pictures))
+    return Preview(size, whole, detail, box, given, _psnr_before(pictures))
 
 
-def seen(picture: Picture, size: Size, box: Box | None = None) -> Image.Image:
+def draw(picture: Picture, size: Size, box: Box | None = None) -> Image.Image:
     """The part `box` of an upright picture in `size` pixels.
 
     Reduced by means and Lanczos in strips of rows, enlarged by Pillow's bicubic.
@@ -91,16 +91,16 @@ def seen(picture: Picture, size: Size, box: Box | None = None) -> Image.Image:
         )
         way = Image.Resampling.BICUBIC if across < 1 else Image.Resampling.LANCZOS
         image = image.resize(size, way, box=place)
-    return in_srgb(image, picture.icc)
+    return convert_to_srgb(image, picture.icc)
 
 
-def fitted(size: Size, longest: int) -> Size:
+def fit(size: Size, longest: int) -> Size:
     """A (width, height) of these proportions, no side above `longest`, none under 1."""
     share = min(1.0, longest / max(size))
     return max(1, round(size[0] * share)), max(1, round(size[1] * share))
 
 
-def most_changed(a: Image.Image, b: Image.Image, size: Size) -> tuple[int, int, int, int]:
+def find_most_changed(a: Image.Image, b: Image.Image, size: Size) -> tuple[int, int, int, int]:
     """The box of `size` in two pictures of one size in which they differ most, in all."""
     change = np.asarray(ImageChops.difference(a.convert("RGB"), b.convert("RGB")))
     total = np.zeros((a.height + 1, a.width + 1), np.int64)
@@ -116,7 +116,7 @@ def most_changed(a: Image.Image, b: Image.Image, size: Size) -> tuple[int, int, 
     return left, top, left + width, top + height
 
 
-def in_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+def convert_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An image as a browser without colour management has to be given it."""
     if not icc:
         return image
@@ -161,7 +161,7 @@ def _detail_box(
         min(s, max(1, round(p * s / f))) for p, s, f in zip(part, small, size, strict=True)
     )
     before = whole.get("before", whole["after"])
-    left, top, _, _ = most_changed(before, whole["after"], (window[0], window[1]))
+    left, top, _, _ = find_most_changed(before, whole["after"], (window[0], window[1]))
     left, top = (
         min(round(at * f / s), f - p)
         for at, s, f, p in zip((left, top), small, size, part, strict=True)
