@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from restore.errors import RequestError
 from restore.networks import Network
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ class BCM(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         return next(self.network.parameters()).dtype
+
+    def encode_label(self, label: int | None) -> Tensor | None:
+        """A class as a tensor (1,) on the model's device; None where there are no classes.
+
+        RequestError as of `check_label`.
+        """
+        classes = self.network.num_classes
+        check_label(label, classes)
+        return None if label is None else torch.tensor([label], device=self.device)
 
     def evaluate(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
         """F(c_in(t) x, t, u) in float32, the network run in its own dtype."""
@@ -92,6 +102,17 @@ class BCM(nn.Module):
         tensors = [_level(v, like) for v in levels]
         longest = max(v.numel() for v in tensors)
         return tuple(v.expand(longest) for v in tensors)
+
+
+def check_label(label: int | None, classes: int | None) -> None:
+    """RequestError where a network of so many classes (None: of none) cannot take the label."""
+    if classes is None:
+        if label is not None:
+            raise RequestError(f"label is {label}, but this model has no classes: leave it out")
+    elif label is None:
+        raise RequestError(f"this model is class-conditional: give a label from 0 to {classes - 1}")
+    elif not 0 <= label < classes:
+        raise RequestError(f"label is {label}, expected 0 to {classes - 1}")
 
 
 def _level(v: float | Tensor, like: Tensor) -> Tensor:

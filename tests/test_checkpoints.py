@@ -26,6 +26,7 @@ from restore import checkpoints
 from restore.checkpoints import conversion, files, sources
 from restore.checkpoints.cards import Figure
 from restore.checkpoints.catalogue import Checkpoint, Preset, builtin
+from restore.devices import choose_dtype
 from restore.errors import CheckpointError, RequestError, ResourceError
 from restore.networks import build
 from tests.support.hub_server import COMMIT, HubServer
@@ -536,7 +537,7 @@ def test_auto_is_bf16_where_the_cpu_computes_in_it(
     assert checkpoints.load(model, device="cpu", exact=True).dtype == torch.float32
     assert checkpoints.load(model, "cpu", "bf16", exact=True).dtype == torch.bfloat16
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    assert checkpoints.choose_dtype("auto", torch.device("cpu")) == torch.float32
+    assert choose_dtype("auto", torch.device("cpu")) == torch.float32
 
 
 def test_where_a_cpu_computes_in_bf16_restorations_do_and_journeys_keep_float32(
@@ -559,7 +560,7 @@ def test_where_a_cpu_computes_in_bf16_restorations_do_and_journeys_keep_float32(
 
 def test_auto_is_float32_where_torch_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert checkpoints.choose_dtype("auto", torch.device("cpu")) == torch.float32
+    assert choose_dtype("auto", torch.device("cpu")) == torch.float32
 
 
 def test_one_flipped_bit_in_a_pinned_file_is_found(

@@ -17,8 +17,8 @@ import restore
 from restore import checkpoints
 from restore.bcm import BCM
 from restore.images import Picture
+from restore.images.transfer import fetch, send
 from restore.solvers import PEERS
-from restore.tasks.transfer import fetched, sent
 from restore.tiling import NoiseField, TiledBCM
 from tests.test_patch import seeded
 
@@ -133,12 +133,12 @@ def test_a_picture_goes_there_and_comes_back(depth, channels):
     kind = np.uint8 if depth == 8 else np.uint16
     pixels = np.random.default_rng(0).integers(0, 2**depth, (96, 67, channels), kind)
     picture = Picture(pixels[::-1])
-    x = sent(picture, CARD)
+    x = send(picture, CARD)
     assert torch.equal(x.cpu(), picture.tensor())
-    assert np.array_equal(fetched(picture, x).pixels, picture.pixels)
+    assert np.array_equal(fetch(picture, x).pixels, picture.pixels)
     clear = dataclasses.replace(picture, alpha=pixels[..., 0])
-    assert np.array_equal(fetched(clear, x).alpha, clear.alpha)
-    assert fetched(clear, x[..., :40, :30]).size == (30, 40)
+    assert np.array_equal(fetch(clear, x).alpha, clear.alpha)
+    assert fetch(clear, x[..., :40, :30]).size == (30, 40)
 
 
 @pytest.mark.parametrize("name", PEERS)

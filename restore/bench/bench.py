@@ -21,8 +21,8 @@ from restore.bench.given import Given
 from restore.bench.journal import Journal, Row
 from restore.bench.measures import Perception, measured
 from restore.bench.pictures import Clean, Pictures
+from restore.devices import dtype_name
 from restore.errors import ImageError, RequestError, RestoreError
-from restore.tasks.run import DTYPES
 from restore.tiling import Tile
 
 PACKAGES = ("bcm-restore", "torch", "numpy", "opencv-python-headless", "scikit-image", "lpips")
@@ -63,7 +63,7 @@ class Bench:
             device += f", {threads} thread{'s' if threads > 1 else ''}"
         elif self.model.device.type == "cuda":
             device += f", {torch.cuda.get_device_name(self.model.device)}"
-        return f"{device}, {DTYPES[self.model.dtype]}"
+        return f"{device}, {dtype_name(self.model.dtype)}"
 
     def rows(self) -> Iterator[tuple[Cell, Clean, Row]]:
         """All of them, not measured yet, exercise by exercise and method by method."""

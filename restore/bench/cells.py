@@ -14,10 +14,10 @@ from restore.bench.exercises import TASKS, Exercise
 from restore.bench.pictures import Pictures
 from restore.checkpoints import Checkpoint
 from restore.errors import RequestError
+from restore.settings import Mode
 from restore.solvers import PEERS
 from restore.tasks import Settings
 from restore.tasks.schedule import schedule
-from restore.tasks.settings import Mode
 
 OURS = ("bcm", "inversion")
 CLASSICAL = tuple(name for task in TASKS.values() for name in task.baselines)

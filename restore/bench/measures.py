@@ -22,8 +22,8 @@ import numpy as np
 from restore import metrics
 from restore.bench.given import Given
 from restore.bench.pictures import Clean
+from restore.record import round_decibels, round_share
 from restore.tasks import blurred, compare
-from restore.tasks.run import decibels, rounded
 
 METRICS = (
     "psnr_db", "ssim", "masked_psnr_db", "lpips", "sharpness", "blur", "texture_error",
@@ -55,7 +55,7 @@ def measured(
     if "coefficients_kept" in found:
         found.pop("consistency_psnr_db", None)
     if given.hole is not None:
-        found["masked_psnr_db"] = decibels(metrics.psnr(pixels, clean.pixels, given.hole))
+        found["masked_psnr_db"] = round_decibels(metrics.psnr(pixels, clean.pixels, given.hole))
         known = metrics.max_error(pixels, given.picture.pixels, ~given.hole)
         found["known_max_error"] = known
     if given.sigma is not None:
@@ -63,11 +63,11 @@ def measured(
         error = metrics.mean_squared_error(again, given.picture.pixels)
         found["residual_sigma"] = round(error**0.5, 3)
     sharp = metrics.sharpness(clean.pixels)
-    found["sharpness"] = rounded(metrics.sharpness(pixels) / sharp if sharp else 1.0)
-    found["blur"] = rounded(metrics.blur(pixels) - metrics.blur(clean.pixels))
-    found["texture_error"] = rounded(metrics.texture_error(pixels, clean.pixels))
+    found["sharpness"] = round_share(metrics.sharpness(pixels) / sharp if sharp else 1.0)
+    found["blur"] = round_share(metrics.blur(pixels) - metrics.blur(clean.pixels))
+    found["texture_error"] = round_share(metrics.texture_error(pixels, clean.pixels))
     if perception:
-        found["lpips"] = rounded(perception(pixels, clean.pixels))
+        found["lpips"] = round_share(perception(pixels, clean.pixels))
     return found
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from restore.checkpoints.catalogue import Checkpoint, Preset, pin, read_catalogue, resolve
     from restore.checkpoints.conversion import convert
     from restore.checkpoints.files import describe, write
-    from restore.checkpoints.models import choose_device, choose_dtype, load, verify
+    from restore.checkpoints.models import load, verify
     from restore.checkpoints.sources import caches, fetch, locate, remove
 
 ROOMS = {
@@ -19,7 +19,7 @@ ROOMS = {
     "catalogue": ("Checkpoint", "Preset", "pin", "read_catalogue", "resolve"),
     "conversion": ("convert",),
     "files": ("describe", "write"),
-    "models": ("choose_device", "choose_dtype", "load", "verify"),
+    "models": ("load", "verify"),
     "sources": ("caches", "fetch", "locate", "remove"),
 }
 
@@ -29,8 +29,6 @@ __all__ = [
     "Preset",
     "caches",
     "card",
-    "choose_device",
-    "choose_dtype",
     "convert",
     "describe",
     "fetch",

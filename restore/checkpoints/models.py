@@ -6,15 +6,15 @@ taken only when they fit the network. No code in a file ever runs.
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from restore.checkpoints import catalogue as catalogues
 from restore.checkpoints import files, headers, sources
 from restore.checkpoints.catalogue import COMMIT, Checkpoint
-from restore.errors import CheckpointError, RequestError, ResourceError
+from restore.devices import choose_device, choose_dtype
+from restore.errors import CheckpointError, ResourceError
 
 if TYPE_CHECKING:
     import torch
@@ -116,55 +116,6 @@ def read(
     if not pinned and checkpoint.source != "file":
         log.warning("%s is unverified: the SHA-256 seen is %s", checkpoint.name, weights.sha256)
     return described, weights
-
-
-def choose_device(name: str = "auto") -> "torch.device":
-    """auto, cpu, cuda, cuda:N or mps as a device; RequestError where this machine has none such."""
-    import torch
-
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if name == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise RequestError(f"device {name!r}: expected auto, cpu, cuda, cuda:N or mps") from error
-    here = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}
-    if device.type not in here:
-        raise RequestError(f"device {name!r}: expected auto, cpu, cuda, cuda:N or mps")
-    if (device.index or 0) >= here[device.type]:
-        raise RequestError(
-            f"device {name!r} was asked for and this machine has {here[device.type]} of that kind"
-        )
-    return device
-
-
-def choose_dtype(name: str, device: "torch.device", *, exact: bool = False) -> "torch.dtype":
-    """auto, fp32, bf16 or fp16 as a dtype; auto is bf16 where the device computes in it, else fp32.
-
-    `exact` makes fp32 of auto.
-    """
-    import torch
-
-    names = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if name in names:
-        return names[name]
-    if name != "auto":
-        raise RequestError(f"dtype {name!r}: expected auto, {', '.join(names)}")
-    return torch.bfloat16 if _computes_in_bf16(device) and not exact else torch.float32
-
-
-def _computes_in_bf16(device: "torch.device") -> bool:
-    """Whether convolutions in bf16 are faster there than in float32, and not merely possible."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
-        return False
-    instructions: Mapping[str, Any]
-    instructions = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not say
-    return any(instructions.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _placed(value: "Tensor", device: "torch.device", dtype: "torch.dtype") -> "Tensor":

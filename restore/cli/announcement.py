@@ -19,7 +19,7 @@ def announced(model: BCM, what: str, nfe: int, how: str, seconds: float | None) 
     """One line on what will run, on what, and for how many seconds where that is known."""
     import torch
 
-    from restore.tasks.run import DTYPES
+    from restore.devices import dtype_name
 
     assert model.checkpoint is not None
     threads = torch.get_num_threads()
@@ -27,7 +27,7 @@ def announced(model: BCM, what: str, nfe: int, how: str, seconds: float | None) 
         what,
         str(model.device),
         f"{threads} thread{'s' if threads > 1 else ''}",
-        DTYPES[model.dtype],
+        dtype_name(model.dtype),
         f"{model.checkpoint.name} ({model.checkpoint.architecture})",
         f"NFE {nfe}",
         how,

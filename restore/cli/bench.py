@@ -93,7 +93,6 @@ def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> N
 
     from restore import bench as benches
     from restore.checkpoints import load
-    from restore.tasks.run import label_of
 
     terminal = Terminal(written.quiet, written.verbose)
     exercises = benches.exercises(benches.names_in(asked.tasks)) or benches.usual()
@@ -110,7 +109,7 @@ def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> N
         allow_unverified=source.allow_unverified,
         offline=source.offline,
     )
-    label_of(model, asked.label)
+    model.encode_label(asked.label)
     cells, notes = benches.cells(
         exercises, methods, modes, nfe, asked.seeds, pictures=pictures, checkpoint=model.checkpoint
     )

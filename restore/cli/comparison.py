@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -57,7 +58,7 @@ def compare(
             emit(f"{name} {_worded(name, value, '{}')}")
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from restore.cli.terminal import VERBOSE, complain, escaped, traced
+from restore.devices import is_out_of_memory
 from restore.errors import RestoreError
 
 HINT = "; -v shows the traceback, `bcm-restore env` what to add to a bug report"
@@ -70,12 +71,6 @@ def code_of(error: Exception) -> int:
     if isinstance(error, RestoreError):
         return 3 if error.exit_code == 2 else error.exit_code
     return 5 if is_out_of_memory(error) else 1
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether Python, a device or torch's CPU allocator ran out of memory."""
-    named = type(error).__name__ == "OutOfMemoryError"
-    return isinstance(error, MemoryError) or named or "can't allocate memory" in str(error)
 
 
 def described(error: Exception) -> str:

@@ -64,7 +64,6 @@ def invert(
     """
     from restore.tasks import invert as inverted
     from restore.tasks.invert import levels_of
-    from restore.tasks.run import label_of
 
     output = beside(image, "invert", ".safetensors") if output is None else output
     if output != STDOUT and not output.lower().endswith(".safetensors"):
@@ -96,7 +95,7 @@ def invert(
         f"level {way.level:g}",
         lambda model: found.size if found else None,
         way.nfe * (2 + 2 * refine),
-        admit=lambda model: label_of(model, way.label),
+        admit=lambda model: model.encode_label(way.label),
         existing=target.policy,
     )
     travel(passage, source, way, manner)

@@ -161,8 +161,8 @@ def travel(
 
     import torch
 
-    from restore.checkpoints import choose_device, choose_dtype, load
-    from restore.tasks.run import DTYPES
+    from restore.checkpoints import load
+    from restore.devices import choose_device, choose_dtype, dtype_name
 
     if machine.threads:
         torch.set_num_threads(machine.threads)
@@ -177,7 +177,7 @@ def travel(
         "nfe": passage.nfe,
         "seed": settings.seed,
         "device": str(device),
-        "dtype": DTYPES[dtype],
+        "dtype": dtype_name(dtype),
     }
     planned = Plan((job,), passage.format, Kind(passage.task))
     conduct = Conduct(**vars(manner))

@@ -72,7 +72,6 @@ def generate(
     from restore.tasks import Settings
     from restore.tasks import generate as generated
     from restore.tasks.generate import check_count, columns_of, sample_size
-    from restore.tasks.run import label_of
     from restore.tasks.series import check_series, overview
 
     legs = RECIPES[recipe]
@@ -84,7 +83,7 @@ def generate(
         return asked or sample_size(model)
 
     def admit(model: BCM) -> None:
-        label_of(model, draw.label)
+        model.encode_label(draw.label)
         check_count(count, size_of(model), max_pixels)
         check_series(_name(output), size_of(model), (columns, -(-count // columns)))
 
@@ -146,7 +145,6 @@ def interpolate(
     """
     from restore.tasks import interpolate as interpolated
     from restore.tasks.invert import levels_of
-    from restore.tasks.run import label_of
     from restore.tasks.series import check_series, overview
 
     settings = settings_of(way)
@@ -186,7 +184,7 @@ def interpolate(
         lambda model: found.size if found else None,
         way.nfe * (frames + (6 if frames > 2 else 2)),
         files,
-        lambda model: label_of(model, way.label),
+        lambda model: model.encode_label(way.label),
         existing=target.policy,
         aside=[b],
     )

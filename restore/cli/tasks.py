@@ -111,7 +111,6 @@ def _run(
     recipe: Restorer, planned: Plan, cluster: Cluster | None, conduct: Conduct, display: Display
 ) -> None:
     """Go on where the manifest says, and do the rest, here or on a cluster."""
-    from restore.tasks.run import label_of
     from restore.tasks.schedule import schedule
 
     # where a cluster works, the model is looked at here, and held there
@@ -131,7 +130,7 @@ def _run(
         model = model or here.load()
         recipe = recipe.of(model)
         conduct.terminal.detail(f"SHA-256 of {recipe.checkpoint.name}: {model.sha256}")
-        label_of(model, recipe.settings.label)
+        model.encode_label(recipe.settings.label)
         schedule(model.checkpoint, recipe.task.name, recipe.settings)
         if not conduct.quiet:
             conduct.terminal.say(_announcement(model, planned, recipe, cluster))
@@ -158,11 +157,10 @@ def _machine(restoration: Restoration, cluster: Cluster | None) -> tuple[str, st
 
 def chosen(device: str, dtype: str) -> tuple[str, str]:
     """The device and the precision that these stand for on this machine, as a record has them."""
-    from restore.checkpoints import choose_device, choose_dtype
-    from restore.tasks.run import DTYPES
+    from restore.devices import choose_device, choose_dtype, dtype_name
 
     place = choose_device(device)
-    return str(place), DTYPES[choose_dtype(dtype, place)]
+    return str(place), dtype_name(choose_dtype(dtype, place))
 
 
 def _announcement(model: BCM, planned: Plan, recipe: Restorer, cluster: Cluster | None) -> str:

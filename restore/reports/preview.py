@@ -17,8 +17,9 @@ from PIL import Image, ImageChops, ImageCms
 
 from restore import metrics
 from restore.images import Picture
+from restore.images.comparison import match_kinds
 from restore.images.picture import strips
-from restore.tasks.run import decibels, same_kind
+from restore.record import round_decibels
 from restore.tasks.superres import bicubic
 
 LONGEST = 1600  # pixels a side of the whole
@@ -181,4 +182,4 @@ def _psnr_before(pictures: Mapping[str, Picture]) -> float | None:
         return None
     if before.size != reference.size:
         before = bicubic(before, reference.size)
-    return decibels(metrics.psnr(*same_kind(before, reference)))
+    return round_decibels(metrics.psnr(*match_kinds(before, reference)))

@@ -7,6 +7,7 @@ result) and `run.solve` does the rest, alike for all. `generate`, `invert`, `rec
 
 from restore.defaults import DEFAULT_NFE
 from restore.degradations.noise import noisy
+from restore.settings import Settings
 from restore.tasks.compare import compare
 from restore.tasks.deblur import deblur
 from restore.tasks.degrade import blurred, compressed, holed, random_mask, reduced
@@ -19,7 +20,6 @@ from restore.tasks.jpeg import jpeg
 from restore.tasks.latent import Latent, read_latent
 from restore.tasks.result import Result
 from restore.tasks.series import Series
-from restore.tasks.settings import Settings
 from restore.tasks.superres import superres
 
 __all__ = [

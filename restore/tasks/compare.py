@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from restore import metrics
 from restore.degradations import Resize
 from restore.errors import ImageError
 from restore.images import MAX_PIXELS, Picture, as_picture
+from restore.images.comparison import compare_to_clean, match_kinds
+from restore.record import Metrics, round_decibels
 from restore.tasks.jpeg import consistency, opened
-from restore.tasks.run import against, decibels, same_kind
 from restore.tasks.superres import bicubic
 
 BACK = {6: 8, 8: 6}  # orientations that do not undo themselves
@@ -18,7 +19,7 @@ BACK = {6: 8, 8: 6}  # orientations that do not undo themselves
 
 def compare(
     output: Any, reference: Any, degraded: Any = None, *, max_pixels: int = MAX_PIXELS
-) -> dict[str, Any]:
+) -> Metrics:
     """PSNR, SSIM and largest error of output to reference, two pictures of one size.
 
     With `degraded`, what the output was restored from: `psnr_input_db`, the PSNR between them (it
@@ -33,20 +34,22 @@ def compare(
             f"the output has {picture.size[0]}×{picture.size[1]} pixels, "
             f"the reference {clean.size[0]}×{clean.size[1]}"
         )
-    found = against(picture, clean)
-    found["max_error"] = metrics.max_error(*same_kind(picture, clean))
+    found = compare_to_clean(picture, clean)
+    found["max_error"] = metrics.max_error(*match_kinds(picture, clean))
     return found if degraded is None else found | _to_degraded(picture, degraded, max_pixels)
 
 
-def _to_degraded(picture: Picture, degraded: Any, max_pixels: int) -> dict[str, Any]:
+def _to_degraded(picture: Picture, degraded: Any, max_pixels: int) -> Metrics:
     stored, file = opened(degraded, max_pixels)
     given = stored.upright()
     if given.size == picture.size:
-        found = {"psnr_input_db": decibels(metrics.psnr(*same_kind(picture, given)))}
+        found: Metrics = {
+            "psnr_input_db": round_decibels(metrics.psnr(*match_kinds(picture, given)))
+        }
         turn = BACK.get(stored.orientation, stored.orientation)
         held = consistency(replace(picture, orientation=turn).upright(), stored, file)
         names = ("consistency_psnr_db", "coefficients_kept") if "coefficients_kept" in held else ()
-        return found | {name: held[name] for name in names}
+        return cast(Metrics, {**found, **{name: held[name] for name in names}})
     if given.size[0] > picture.size[0] or given.size[1] > picture.size[1]:
         raise ImageError(
             f"the degraded picture has {given.size[0]}×{given.size[1]} pixels, more than the output"
@@ -55,6 +58,6 @@ def _to_degraded(picture: Picture, degraded: Any, max_pixels: int) -> dict[str, 
     shrink = Resize(picture.pixels.shape[:2], given.pixels.shape[:2])
     again = replace(given, alpha=None).with_tensor(shrink(picture.tensor()))
     return {
-        "psnr_input_db": decibels(metrics.psnr(*same_kind(picture, large))),
-        "consistency_psnr_db": decibels(metrics.psnr(again.pixels, given.pixels)),
+        "psnr_input_db": round_decibels(metrics.psnr(*match_kinds(picture, large))),
+        "consistency_psnr_db": round_decibels(metrics.psnr(again.pixels, given.pixels)),
     }

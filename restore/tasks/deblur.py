@@ -13,11 +13,12 @@ from restore.degradations import Blur, pad_periodic
 from restore.degradations.kernels import make_kernel
 from restore.degradations.noise import ROUNDING, check_sigma, estimate_sigma
 from restore.images import MAX_PIXELS, Picture, as_picture
+from restore.record import round_decibels
+from restore.settings import DEFAULTS, Settings
 from restore.solvers import PEERS
 from restore.tasks.result import Result
 from restore.tasks.rules import HIGHEST, LAMBDA, LEVELS
-from restore.tasks.run import Problem, decibels, solve
-from restore.tasks.settings import DEFAULTS, Settings
+from restore.tasks.run import Problem, solve
 
 
 def deblur(
@@ -63,7 +64,7 @@ def deblur(
         again = blur(pad_periodic(stored.tensor(), _shape(k)))[:, :, :height, :width]
         a, b = source.with_tensor(again).pixels[inside], source.pixels[inside]
         found = {
-            "psnr_input_db": decibels(metrics.psnr(stored.pixels, source.pixels)),
+            "psnr_input_db": round_decibels(metrics.psnr(stored.pixels, source.pixels)),
             "consistency_psnr_db": None,
             "consistency_exact": False,
             "sigma": round(level, 3),
@@ -71,7 +72,7 @@ def deblur(
         }
         if a.size:
             error = metrics.mean_squared_error(a, b) ** 0.5 * 255 / metrics.data_range(b)
-            found["consistency_psnr_db"] = decibels(metrics.psnr(a, b))
+            found["consistency_psnr_db"] = round_decibels(metrics.psnr(a, b))
             found["consistency_exact"] = error == 0
             found["residual_sigma"] = round(error, 3)
         return found

@@ -12,12 +12,13 @@ from restore.bcm import BCM
 from restore.degradations import Free, Noise
 from restore.degradations.noise import ROUNDING, check_sigma, estimate_sigma
 from restore.images import MAX_PIXELS, Picture, as_picture
+from restore.images.transfer import send
+from restore.record import round_decibels
+from restore.settings import DEFAULTS, Settings
 from restore.solvers import PEERS
 from restore.tasks.result import Result
 from restore.tasks.rules import LEVELS
-from restore.tasks.run import Problem, decibels, solve
-from restore.tasks.settings import DEFAULTS, Settings
-from restore.tasks.transfer import sent
+from restore.tasks.run import Problem, solve
 
 
 def denoise(
@@ -45,7 +46,7 @@ def denoise(
     def proof(stored: Picture) -> dict[str, Any]:
         removed = metrics.mean_squared_error(stored.pixels, source.pixels) ** 0.5
         return {
-            "psnr_input_db": decibels(metrics.psnr(stored.pixels, source.pixels)),
+            "psnr_input_db": round_decibels(metrics.psnr(stored.pixels, source.pixels)),
             "consistency_psnr_db": None,
             "consistency_exact": False,
             "sigma": round(level, 3),
@@ -59,7 +60,7 @@ def denoise(
         size=source.size,
         severity=seen,
         degradation=lambda preset: Noise(level / LEVELS) if settings.method in PEERS else Free(),
-        observe=lambda device: sent(source, device),
+        observe=lambda device: send(source, device),
         start=lambda y: y.clone(),
         finish=lambda restored: restored,
         proof=proof,

@@ -15,13 +15,12 @@ from restore.checkpoints import load
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
 from restore.images import Picture
+from restore.images.transfer import fetch
 from restore.journeys import RECIPES, nfe_of
 from restore.journeys import generate as journey
-from restore.tasks.record import record
-from restore.tasks.run import counted, label_of
+from restore.settings import DEFAULTS, Settings, count_calls
+from restore.tasks.journey import record_journey
 from restore.tasks.series import Series
-from restore.tasks.settings import DEFAULTS, Settings
-from restore.tasks.transfer import fetched
 from restore.tiling import NoiseField, TiledBCM, window_count
 
 SIDE = 256  # pixels of a sample, where the network has no size of its own
@@ -45,18 +44,18 @@ def generate(
     model = model or load("default", exact=True)
     width, height = size = size or sample_size(model)
     check_count(count, size, max_pixels)
-    label = label_of(model, settings.label)
+    label = model.encode_label(settings.label)
     legs = RECIPES[recipe]
     windows = window_count(model, height, width, settings.tile)
-    progress = counted(settings.progress, windows * nfe_of(legs) * count)
+    progress = count_calls(settings.progress, windows * nfe_of(legs) * count)
     denoiser = TiledBCM(model, settings.tile, label, progress)
     blank = Picture(np.broadcast_to(np.uint8(0), (height, width, 3)))
     pictures = []
     for number in range(count):
         x = journey(denoiser, size, legs, noise=NoiseField(settings.seed + number))
-        pictures.append(fetched(blank, x))
+        pictures.append(fetch(blank, x))
     columns = columns_of(count)
-    report = record(
+    report = record_journey(
         "generate",
         model,
         settings,

@@ -12,12 +12,13 @@ from restore import metrics
 from restore.bcm import BCM
 from restore.degradations import Mask
 from restore.images import Picture, as_picture
+from restore.images.transfer import send
+from restore.record import round_decibels
+from restore.settings import DEFAULTS, Settings
 from restore.tasks.fill import fill
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.result import Result
-from restore.tasks.run import Problem, decibels, solve
-from restore.tasks.settings import DEFAULTS, Settings
-from restore.tasks.transfer import sent
+from restore.tasks.run import Problem, solve
 
 
 def inpaint(
@@ -52,8 +53,8 @@ def inpaint(
         a, b = stored.pixels, source.pixels
         worst = metrics.max_error(a, b, ~hole)
         return {
-            "psnr_input_db": decibels(metrics.psnr(a, b)),
-            "consistency_psnr_db": decibels(metrics.psnr(a, b, ~hole)),
+            "psnr_input_db": round_decibels(metrics.psnr(a, b)),
+            "consistency_psnr_db": round_decibels(metrics.psnr(a, b, ~hole)),
             "consistency_exact": worst == 0,
             "known_max_error": worst,
         }
@@ -65,7 +66,7 @@ def inpaint(
         size=source.size,
         severity=thickness(hole),
         degradation=lambda preset: Mask(known),
-        observe=lambda device: sent(source, device),
+        observe=lambda device: send(source, device),
         start=lambda y: fill(source.tensor(), known),
         finish=finish,
         proof=proof,

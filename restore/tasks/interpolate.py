@@ -18,12 +18,12 @@ from restore.checkpoints import load
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_START, MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
+from restore.images.transfer import fetch, send
+from restore.record import name_of
+from restore.settings import DEFAULTS, Settings, count_calls
 from restore.tasks.invert import levels_of, likeness
-from restore.tasks.record import record
-from restore.tasks.run import counted, label_of, name_of
+from restore.tasks.journey import record_journey
 from restore.tasks.series import Series, mosaic
-from restore.tasks.settings import DEFAULTS, Settings
-from restore.tasks.transfer import fetched, sent
 from restore.tiling import NoiseField, TiledBCM, window_count
 
 
@@ -65,16 +65,16 @@ def interpolate(
     width, height = first.size
     windows = window_count(model, height, width, settings.tile)
     trips = frames + (6 if frames > 2 else 2)
-    progress = counted(settings.progress, windows * (len(levels) - 1) * trips)
-    denoiser = TiledBCM(model, settings.tile, label_of(model, settings.label), progress)
+    progress = count_calls(settings.progress, windows * (len(levels) - 1) * trips)
+    denoiser = TiledBCM(model, settings.tile, model.encode_label(settings.label), progress)
     noise = NoiseField(settings.seed)
 
     def up(picture: Picture) -> Any:
-        x = sent(picture, model.device)
+        x = send(picture, model.device)
         return journeys.invert(denoiser, x, levels, noise=noise)
 
     def back(latent: Any, blank: Picture) -> Picture:
-        return fetched(blank, journeys.reconstruct(denoiser, latent, levels, noise=noise))
+        return fetch(blank, journeys.reconstruct(denoiser, latent, levels, noise=noise))
 
     ends = up(first), up(last)
     shares = [number / (frames - 1) for number in range(frames)]
@@ -92,7 +92,7 @@ def interpolate(
     if cross_fade:
         pairs = zip(pictures, shares, strict=True)
         pictures = [mosaic([picture, between(first, last, share)], 1) for picture, share in pairs]
-    report = record(
+    report = record_journey(
         "interpolate",
         model,
         settings,

@@ -13,12 +13,13 @@ from restore.checkpoints import load
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START, MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
+from restore.images.comparison import match_kinds
+from restore.images.transfer import fetch, send
+from restore.record import name_of, round_decibels, round_share
+from restore.settings import DEFAULTS, Settings, count_calls
+from restore.tasks.journey import record_journey
 from restore.tasks.latent import Latent, carried, read_latent
-from restore.tasks.record import record
 from restore.tasks.result import Result
-from restore.tasks.run import counted, decibels, label_of, name_of, rounded, same_kind
-from restore.tasks.settings import DEFAULTS, Settings
-from restore.tasks.transfer import fetched, sent
 from restore.tiling import NoiseField, TiledBCM, window_count
 
 
@@ -57,14 +58,14 @@ def invert(
     began = time.perf_counter()
     levels = levels_of(settings, start, level, refine)
     model = model or load("default", exact=True)
-    label = label_of(model, settings.label)
+    label = model.encode_label(settings.label)
     source = as_picture(image, max_pixels=max_pixels)
     width, height = source.size
     trips = 2 + 2 * refine
     windows = window_count(model, height, width, settings.tile)
-    progress = counted(settings.progress, windows * trips * (len(levels) - 1))
+    progress = count_calls(settings.progress, windows * trips * (len(levels) - 1))
     denoiser, noise = TiledBCM(model, settings.tile, label, progress), NoiseField(settings.seed)
-    x = sent(source, model.device)
+    x = send(source, model.device)
     z = journeys.invert(denoiser, x, levels, noise=noise)
     z, back = journeys.refine(denoiser, x, z, levels, refine, noise=noise)
     picture, notes = carried(source)
@@ -77,8 +78,8 @@ def invert(
         model.sha256 or "",
         picture,
     )
-    returned = fetched(source, back)
-    report = record(
+    returned = fetch(source, back)
+    report = record_journey(
         "invert",
         model,
         settings,
@@ -118,7 +119,7 @@ def reconstruct(
     check_model(latent, model)
     if settings.nfe is not None or settings.label is not None:
         raise RequestError("nfe and label are the latent's own: leave them out")
-    label = label_of(model, latent.label)
+    label = model.encode_label(latent.label)
     reference = None if settings.reference is None else as_picture(settings.reference)
     if reference is not None and reference.size != latent.size:
         raise ImageError(
@@ -128,16 +129,16 @@ def reconstruct(
     jumps = len(latent.levels) - 1
     width, height = latent.size
     windows = window_count(model, height, width, settings.tile)
-    progress = counted(settings.progress, windows * jumps)
+    progress = count_calls(settings.progress, windows * jumps)
     x = journeys.reconstruct(
         TiledBCM(model, settings.tile, label, progress),
         latent.x.to(model.device),
         latent.levels,
         noise=NoiseField(latent.seed),
     )
-    picture = fetched(latent.picture, x)
+    picture = fetch(latent.picture, x)
     found = {} if reference is None else likeness(picture, reference, "")
-    report = record(
+    report = record_journey(
         "reconstruct",
         model,
         replace(settings, seed=latent.seed),
@@ -174,10 +175,12 @@ def check_model(latent: Latent, model: BCM) -> None:
         )
 
 
-def likeness(picture: Picture, source: Picture, prefix: str = "round_trip_") -> dict[str, Any]:
+def likeness(
+    picture: Picture, source: Picture, prefix: str = "round_trip_"
+) -> dict[str, float | None]:
     """PSNR and SSIM of what came back to what was sent."""
-    a, b = same_kind(picture, source)
+    a, b = match_kinds(picture, source)
     return {
-        f"{prefix}psnr_db": decibels(metrics.psnr(a, b)),
-        f"{prefix}ssim": rounded(metrics.ssim(a, b)),
+        f"{prefix}psnr_db": round_decibels(metrics.psnr(a, b)),
+        f"{prefix}ssim": round_share(metrics.ssim(a, b)),
     }

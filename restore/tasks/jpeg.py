@@ -11,10 +11,12 @@ from restore import metrics
 from restore.bcm import BCM
 from restore.degradations import Free, Jpeg
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_bytes, sniff
+from restore.images.comparison import match_kinds
 from restore.jpegfile import JpegFile, coefficients_kept, read_jpeg, write_jpeg
+from restore.record import round_decibels
+from restore.settings import DEFAULTS, Settings
 from restore.tasks.result import Result
-from restore.tasks.run import Problem, decibels, same_kind, solve
-from restore.tasks.settings import DEFAULTS, Settings
+from restore.tasks.run import Problem, solve
 
 UNKNOWN_QUALITY = 30.0  # where the file that was compressed is not at hand
 LUMA = np.array(  # the standard table (ITU-T T.81, table K.1)
@@ -53,7 +55,7 @@ def jpeg(
     )
 
     def proof(stored: Picture) -> dict[str, Any]:
-        psnr = decibels(metrics.psnr(stored.pixels, source.pixels))
+        psnr = round_decibels(metrics.psnr(stored.pixels, source.pixels))
         return {"psnr_input_db": psnr, **consistency(stored, source, file)}
 
     problem = Problem(
@@ -119,7 +121,7 @@ def consistency(stored: Picture, source: Picture, file: JpegFile | None) -> dict
         ]
         kept = sum(int(e.sum()) for e in equal) / sum(e.size for e in equal)
         again, source = (picture.with_tensor(compress.pinv(some)) for some in (k, y))
-    found = decibels(metrics.psnr(*same_kind(again, source)))
+    found = round_decibels(metrics.psnr(*match_kinds(again, source)))
     return {
         "consistency_psnr_db": found,
         "consistency_exact": found is None,

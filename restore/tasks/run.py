@@ -6,8 +6,6 @@ tiles, round to the picture's depth, degrade the result again and report what th
 
 from __future__ import annotations
 
-import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,23 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restore import metrics
 from restore.bcm import BCM
 from restore.checkpoints import Preset, load
 from restore.degradations import Degradation
 from restore.degradations.grey import Grey
-from restore.errors import ImageError, RequestError
+from restore.devices import dtype_name
+from restore.errors import ImageError
 from restore.images import Picture, as_picture
+from restore.images.comparison import compare_to_clean
+from restore.images.transfer import fetch, send
+from restore.record import name_of
+from restore.settings import Settings, count_calls
 from restore.solvers import SOLVERS, Guided
 from restore.tasks.draws import batch_of, mean_and_spread
 from restore.tasks.result import Result
 from restore.tasks.schedule import mode_of, schedule, tile_of
-from restore.tasks.settings import Progress, Settings
-from restore.tasks.transfer import fetched, sent
 from restore.tasks.uncertainty import as_levels
 from restore.tiling import NoiseField, TiledBCM, pixels_at_once, window_count, window_shape
-
-DTYPES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
     shares = schedule(model.checkpoint, problem.task, settings, problem.severity)
     reference = reference_of(problem, settings)
     x, spread = solved(problem, model, settings, shares)
-    stored = problem.finish(fetched(source, x))
+    stored = problem.finish(fetch(source, x))
     del x
     found = problem.proof(stored)
     picture = stored.upright()
@@ -81,7 +79,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         where = True if problem.hole is None else problem.hole
         found["uncertainty_mean"] = round(float(uncertainty.mean(where=where)), 4)
     if reference is not None:
-        found |= against(picture, reference, problem.hole)
+        found |= compare_to_clean(picture, reference, problem.hole)
     checkpoint = model.checkpoint
     report = {
         "schema": 1,
@@ -96,7 +94,7 @@ def solve(problem: Problem, model: BCM | None, settings: Settings) -> Result:
         "nfe": settings.samples * sum(preset.evaluations for _, preset in shares),
         "seed": settings.seed,
         "device": str(model.device),
-        "dtype": DTYPES[model.dtype],
+        "dtype": dtype_name(model.dtype),
         "tile": max(window_shape(model, *worked_on(problem)[::-1], tile_of(settings))),
         "size_in": list(upright(source.size, source)),
         "size_out": list(picture.size),
@@ -122,17 +120,17 @@ def solved(
     Each draw is the sum of its presets' results, each by its share.
     """
     (width, height), tile = worked_on(problem), tile_of(settings)
-    label = label_of(model, settings.label)
+    label = model.encode_label(settings.label)
     y = problem.observe(model.device)
     room = pixels_at_once(model)
     batch = batch_of(settings.samples, (width, height), settings.method, room)
     windows = window_count(model, height, width, tile)
     calls = sum(preset.evaluations // preset.flips for _, preset in shares)
-    progress = counted(settings.progress, windows * calls * -(-settings.samples // batch))
+    progress = count_calls(settings.progress, windows * calls * -(-settings.samples // batch))
 
     def run(preset: Preset, seeds: Sequence[int]) -> Tensor:
         degradation = problem.degradation(preset)
-        start = sent(problem.start(y), model.device)
+        start = send(problem.start(y), model.device)
         assert start.shape[-2:] == (height, width), (start.shape, width, height)
         return SOLVERS[settings.method](
             TiledBCM(model, tile, label, progress),
@@ -162,20 +160,6 @@ def worked_on(problem: Problem) -> tuple[int, int]:
     return problem.canvas or problem.size
 
 
-def label_of(model: BCM, label: int | None) -> Tensor | None:
-    """The class as a tensor (1,); RequestError where the network's classes say otherwise."""
-    classes = model.network.num_classes
-    if classes is None:
-        if label is not None:
-            raise RequestError(f"label is {label}, but this model has no classes: leave it out")
-        return None
-    if label is None:
-        raise RequestError(f"this model is class-conditional: give a label from 0 to {classes - 1}")
-    if not 0 <= label < classes:
-        raise RequestError(f"label is {label}, expected 0 to {classes - 1}")
-    return torch.tensor([label], device=model.device)
-
-
 def reference_of(problem: Problem, settings: Settings) -> Picture | None:
     """The clean picture, if there is one; ImageError where it has not the size of the result."""
     if settings.reference is None:
@@ -189,53 +173,6 @@ def reference_of(problem: Problem, settings: Settings) -> Picture | None:
     return reference
 
 
-def against(picture: Picture, reference: Picture, hole: np.ndarray | None = None) -> dict[str, Any]:
-    """PSNR and SSIM to the clean picture; inside the hole too, where there is one."""
-    a, b = same_kind(picture, reference)
-    found = {"psnr_db": decibels(metrics.psnr(a, b)), "ssim": rounded(metrics.ssim(a, b))}
-    if hole is not None:
-        found["masked_psnr_db"] = decibels(metrics.psnr(a, b, hole))
-    return found
-
-
 def upright(size: tuple[int, int], picture: Picture) -> tuple[int, int]:
     """The (width, height) to be seen of a size that is stored as the picture is."""
     return size if picture.orientation < 5 else (size[1], size[0])
-
-
-def same_kind(picture: Picture, other: Picture) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels of both, the other's brought to this one's depth, greys repeated where one is."""
-    other = other.at_depth(picture.depth)
-    a, b = picture.pixels, other.pixels
-    if a.shape[2] != b.shape[2]:
-        a, b = a.repeat(3 // a.shape[2], axis=2), b.repeat(3 // b.shape[2], axis=2)
-    return a, b
-
-
-def decibels(value: float) -> float | None:
-    """For a record: rounded to 0.001 dB, None where infinite (equal images)."""
-    return round(value, 3) if math.isfinite(value) else None
-
-
-def rounded(value: float) -> float | None:
-    """For a record: rounded to 1e-5, None where not a number."""
-    return None if math.isnan(value) else round(value, 5)
-
-
-def counted(progress: Progress | None, total: int) -> Callable[[], None] | None:
-    """What to call after each window, of `total`; None where nobody listens."""
-    if progress is None:
-        return None
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        progress(min(done, total), total)
-
-    return count
-
-
-def name_of(image: Any) -> str | None:
-    """The name of an image's file; None for an image in memory."""
-    return os.fsdecode(image) if isinstance(image, str | os.PathLike) else None

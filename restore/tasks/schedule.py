@@ -8,9 +8,9 @@ from restore.checkpoints import Checkpoint, read_catalogue
 from restore.defaults import DEFAULT_NFE, METHODS
 from restore.errors import RequestError
 from restore.presets import Preset, spread
+from restore.settings import Mode, Settings
 from restore.solvers import PEERS
 from restore.tasks.rules import RULES
-from restore.tasks.settings import Mode, Settings
 from restore.tiling import Tile
 
 DRAW_NOISE = 0.6  # where a preset has none: the mean of draws is as near as one run without noise

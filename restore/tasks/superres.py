@@ -16,10 +16,11 @@ from restore.bcm import BCM
 from restore.degradations import Resize
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
+from restore.images.transfer import send
+from restore.record import round_decibels
+from restore.settings import DEFAULTS, Settings
 from restore.tasks.result import Result
-from restore.tasks.run import Problem, decibels, solve
-from restore.tasks.settings import DEFAULTS, Settings
-from restore.tasks.transfer import sent
+from restore.tasks.run import Problem, solve
 
 
 def superres(
@@ -48,9 +49,11 @@ def superres(
 
     def proof(stored: Picture) -> dict[str, Any]:
         again = replace(source, alpha=None).with_tensor(resize(stored.tensor()))
-        found = decibels(metrics.psnr(again.pixels, source.pixels))
+        found = round_decibels(metrics.psnr(again.pixels, source.pixels))
         return {
-            "psnr_input_db": decibels(metrics.psnr(stored.pixels, bicubic(source, size).pixels)),
+            "psnr_input_db": round_decibels(
+                metrics.psnr(stored.pixels, bicubic(source, size).pixels)
+            ),
             "consistency_psnr_db": found,
             "consistency_exact": found is None,
         }
@@ -62,7 +65,7 @@ def superres(
         size=size,
         severity=math.sqrt(width * height / (source.size[0] * source.size[1])),
         degradation=lambda preset: resize,
-        observe=lambda device: sent(source, device),
+        observe=lambda device: send(source, device),
         start=start,
         finish=lambda restored: restored,
         proof=proof,

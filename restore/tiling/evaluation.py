@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restore.bcm import BCM
+from restore.devices import is_out_of_memory
 from restore.errors import ImageError, ResourceError
 from restore.tiling.spans import Place, Span
 from restore.tiling.windows import (
@@ -37,9 +38,6 @@ Call = Callable[[Tensor, Sequence[Place]], Tensor]
 gives images of the same shape that depend on the network's receptive field of them."""
 Progress = Callable[[], object]
 Window = tuple[Span, Span]  # of rows, of columns
-
-# As the CPU's allocator, CUDA and MPS, and cuDNN and cuBLAS say it.
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
 def evaluate(
@@ -140,14 +138,9 @@ def _try_call(model: BCM, call: Call, x: Tensor, windows: Sequence[Window]) -> T
         together = cut[0] if len(cut) == 1 else torch.cat(cut)
         return _call_finite(model, call, together, [_place(window) for window in windows])
     except (torch.OutOfMemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         return None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    said = any(words in str(error) for words in OUT_OF_MEMORY)
-    return said or isinstance(error, torch.OutOfMemoryError)
 
 
 def _call_in_parts(model: BCM, call: Call, window: Tensor, place: Place) -> Tensor:

@@ -11,9 +11,9 @@ from typing import Literal
 import torch
 
 from restore.bcm import BCM
+from restore.settings import Tile
 from restore.tiling.spans import Span, spans, up_to
 
-Tile = int | Literal["auto"]
 Batch = int | Literal["auto"]
 WINDOW_PIXELS = 2_500_000  # of one window where the tile is "auto", in float32: about a gigabyte
 SMALLEST_TILE = 64

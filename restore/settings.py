@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from restore.defaults import METHODS
 from restore.errors import RequestError
-from restore.solvers import SOLVERS
-from restore.tiling import Tile
 
 Mode = Literal["fidelity", "perceptual"]
+Tile = int | Literal["auto"]
+"""Side of a window in pixels, "auto" (by memory) or 0 (the whole image in one window)."""
 Progress = Callable[[int, int], object]
 """Called as progress(done, total) in network calls, a call being one window at one level."""
 
@@ -24,7 +25,7 @@ class Settings:
     """How a task is run; one field an option of the command line.
 
     nfe: network evaluations that every pixel goes through, in each draw; None is the task's best
-    measured. method: the solver, a key of SOLVERS. seed: of the noise, any integer. tile: side of a
+    measured. method: the solver, one of METHODS. seed: of the noise, any integer. tile: side of a
     window in pixels, "auto" or 0 (one window). label: class of a class-conditional network.
     reference: the clean picture, for metrics alone. samples: how many draws, of seed, seed + 1, …,
     the result is the mean of. blend: from 0, the fidelity result, to 1, the perceptual one; None
@@ -56,8 +57,8 @@ class Settings:
             raise RequestError(f"nfe is {self.nfe}, expected 1 or more network evaluations")
         if self.mode not in ("fidelity", "perceptual"):
             raise RequestError(f"mode is {self.mode!r}, expected 'fidelity' or 'perceptual'")
-        if self.method not in SOLVERS:
-            raise RequestError(f"method is {self.method!r}, expected one of {', '.join(SOLVERS)}")
+        if self.method not in METHODS:
+            raise RequestError(f"method is {self.method!r}, expected one of {', '.join(METHODS)}")
         if self.tile != "auto" and self.tile < 0:
             raise RequestError(f"tile is {self.tile}, expected 'auto', 0 or a side in pixels")
         if not 1 <= self.samples <= MOST_SAMPLES:
@@ -77,3 +78,17 @@ class Settings:
 
 
 DEFAULTS = Settings()
+
+
+def count_calls(progress: Progress | None, total: int) -> Callable[[], None] | None:
+    """What to call after each of `total` network calls; None where nobody listens."""
+    if progress is None:
+        return None
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        progress(min(done, total), total)
+
+    return count

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from restore.errors import ImageError
-from restore.images import Picture
+from restore.images.picture import Picture
 
 
-def sent(image: Picture | Tensor, device: torch.device) -> Tensor:
+def send(image: Picture | Tensor, device: torch.device) -> Tensor:
     """A picture, or what is a tensor already, as (1, 3, H, W) in [-1, 1] on a device."""
     if isinstance(image, Tensor):
         return image.to(device)
@@ -26,7 +26,7 @@ def sent(image: Picture | Tensor, device: torch.device) -> Tensor:
     return as_image(_staged(image.pixels).to(device, non_blocking=True), image.depth)
 
 
-def fetched(picture: Picture, x: Tensor) -> Picture:
+def fetch(picture: Picture, x: Tensor) -> Picture:
     """The picture with the pixels of x (1, 3, h, w), as `Picture.with_tensor`; errors as there."""
     moved = x.shape[-2:] != picture.pixels.shape[:2] and picture.alpha is not None
     if x.device.type != "cuda" or moved:  # transparency is to be resized

@@ -1,0 +1,187 @@
+"""Record: what was done with one image and what it proves, one line of JSON.
+
+The fields and their order are the ones that other programs rely on; what only some runs have
+(`samples`, `blend`, `levels`, …) follows them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypedDict
+
+SCHEMA = 1
+Status = Literal["ok", "doubtful", "skipped", "failed"]
+STATUSES: tuple[Status, ...] = ("ok", "doubtful", "skipped", "failed")
+JSON = Any
+"""A value of JSON: None, bool, int, float, str, a list or a dict of them."""
+
+
+class Metrics(TypedDict, total=False):
+    """The figures of a record, in dB, levels of 8 bits or shares; None is infinite or unknown.
+
+    psnr_input_db: PSNR of the result to what was given. consistency_psnr_db: of the result,
+    degraded again, to what was given; consistency_exact: they are equal. coefficients_kept: share
+    of a JPEG file's quantised coefficients that compressing the result gives again.
+    known_max_error: largest change of a known pixel. sigma: the noise that was assumed;
+    residual_sigma: the noise that was found. psnr_db, ssim, masked_psnr_db: to the clean picture.
+    uncertainty_mean: mean deviation of the draws. round_trip_*: of a picture that went to the
+    noise and back.
+    """
+
+    psnr_input_db: float | None
+    consistency_psnr_db: float | None
+    consistency_exact: bool
+    coefficients_kept: float
+    known_max_error: int
+    sigma: float
+    residual_sigma: float | None
+    uncertainty_mean: float
+    psnr_db: float | None
+    ssim: float | None
+    masked_psnr_db: float | None
+    max_error: int
+    round_trip_psnr_db: float | None
+    round_trip_ssim: float | None
+    middle_round_trip_psnr_db: float | None
+
+
+class Cause(TypedDict, total=False):
+    """Why an image failed: the error's type, its message, and the stage (reading, …)."""
+
+    type: str
+    message: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was done with one image.
+
+    task: the command's name. status: "ok", "doubtful" (made, but the assumption does not fit),
+    "skipped" or "failed". input, output: paths, None for what has none. model, model_sha256: the
+    checkpoint. method, mode, nfe, seed, device, dtype, tile: how it ran; nfe counts network
+    evaluations of every pixel. size_in, size_out: (width, height). seconds: of the making. metrics:
+    what the result proves. warnings: sentences. error: of a failure. more: what only some runs
+    have, such as `samples` and `levels`.
+    """
+
+    task: str | None = None
+    status: Status = "ok"
+    input: str | None = None
+    output: str | None = None
+    model: str | None = None
+    model_sha256: str | None = None
+    method: str | None = None
+    mode: str | None = None
+    nfe: int | None = None
+    seed: int | None = None
+    device: str | None = None
+    dtype: str | None = None
+    tile: int | None = None
+    size_in: tuple[int, int] | None = None
+    size_out: tuple[int, int] | None = None
+    seconds: float = 0.0
+    metrics: Metrics = field(default_factory=Metrics)
+    warnings: tuple[str, ...] = ()
+    error: Cause | None = None
+    more: Mapping[str, JSON] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, JSON]:
+        """The record as a dictionary of JSON types, in the order of `KEYS`, `more` after them."""
+        found: dict[str, JSON] = {"schema": SCHEMA}
+        for name in KEYS[1:]:
+            value = getattr(self, name)
+            found[name] = list(value) if isinstance(value, tuple) else value
+        found["metrics"] = dict(self.metrics)
+        return {**found, **self.more}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, JSON]) -> Record:
+        """The record of `as_dict`. ValueError for what is none."""
+        if not is_record(value):
+            raise ValueError("no record: its status, input, output or seconds are not a record's")
+        given = {key: item for key, item in value.items() if key in KEYS and item is not None}
+        given.pop("schema", None)
+        for name in ("size_in", "size_out", "warnings"):
+            if isinstance(given.get(name), list):
+                given[name] = tuple(given[name])
+        more = {key: item for key, item in value.items() if key not in KEYS}
+        return cls(**given, more=more)
+
+    def updated(self, **changes: JSON) -> Record:
+        """The record with other fields; names that are none of its fields go to `more`."""
+        own = {key: item for key, item in changes.items() if key in FIELDS}
+        more = {key: item for key, item in changes.items() if key not in FIELDS}
+        return replace(self, **own, more={**own.pop("more", self.more), **more})
+
+
+FIELDS = tuple(f.name for f in fields(Record))
+KEYS = (
+    "schema", "status", "task", "input", "output", "model", "model_sha256", "method", "mode", "nfe",
+    "seed", "device", "dtype", "tile", "size_in", "size_out", "seconds", "metrics", "warnings",
+    "error",
+)  # fmt: skip
+
+
+def is_record(value: JSON) -> bool:
+    """Whether a value that was read has what a summary needs."""
+    if not isinstance(value, Mapping) or value.get("status") not in STATUSES:
+        return False
+    seconds, error = value.get("seconds"), value.get("error")
+    if not isinstance(value.get("input"), str | None) or not isinstance(seconds, int | float):
+        return False
+    if not isinstance(value.get("output"), str):
+        return False
+    if value["status"] != "failed":
+        return True
+    return isinstance(error, dict) and all(
+        isinstance(error.get(key), str) for key in ("type", "message")
+    )
+
+
+def format_json(value: JSON) -> str:
+    """A value as one line of JSON in ASCII, numbers that are not finite as null."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def describe_proof(metrics: Metrics) -> list[str]:
+    """What a record's metrics prove, each in a few words."""
+    parts = []
+    if (kept := metrics.get("coefficients_kept")) is not None:
+        parts.append(f"{kept:.2%} of the coefficients kept")
+    elif metrics.get("consistency_exact"):
+        parts.append("consistent to the last bit")
+    elif (decibels := metrics.get("consistency_psnr_db")) is not None:
+        parts.append(f"consistent to {decibels:.1f} dB")
+    if (returned := metrics.get("round_trip_psnr_db")) is not None:
+        parts.append(f"comes back at {returned:.2f} dB")
+    if (psnr := metrics.get("psnr_db")) is not None:
+        parts.append(f"PSNR {psnr:.2f} dB")
+    return parts
+
+
+def round_decibels(value: float) -> float | None:
+    """A PSNR to 0.001 dB; None where it is infinite (equal images)."""
+    return round(value, 3) if math.isfinite(value) else None
+
+
+def round_share(value: float) -> float | None:
+    """A share or an SSIM to 1e-5; None where it is no number."""
+    return None if math.isnan(value) else round(value, 5)
+
+
+def name_of(image: object) -> str | None:
+    """The name of an image's file; None for an image in memory."""
+    return os.fsdecode(image) if isinstance(image, str | os.PathLike) else None
+
+
+def _finite(value: JSON) -> JSON:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
