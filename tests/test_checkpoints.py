@@ -28,6 +28,7 @@ from restore.checkpoints.cards import Figure
 from restore.checkpoints.catalogue import Checkpoint, Preset, builtin
 from restore.devices import choose_dtype
 from restore.errors import CheckpointError, RequestError, ResourceError
+from restore.files import open_atomically
 from restore.networks import build
 from tests.support.hub_server import COMMIT, HubServer
 from tests.test_adm import SHARED, SMALL, beside, small_inputs, small_network
@@ -309,7 +310,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, model: Path) -> N
     before = model.read_bytes()
 
     def interrupted() -> None:
-        with files.whole(model) as stream:
+        with open_atomically(model) as stream:
             stream.write(b"half")
             raise ValueError
 
@@ -317,7 +318,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, model: Path) -> N
         interrupted()
     assert model.read_bytes() == before
     assert left_over(tmp_path) == [model.name]
-    with pytest.raises(ResourceError, match="cannot write"):
+    with pytest.raises(RequestError, match="does not exist"):
         files.write(tmp_path / "absent" / "x", {}, {})
 
 

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "restore"
 FLOORS = {
-    "errors": 0, "defaults": 0, "devices": 0.2, "settings": 0.4, "presets": 0.4, "record": 0.4,
+    "errors": -2, "files": -1, "jsonlines": 0,
+    "defaults": 0, "devices": 0.2, "settings": 0.4, "presets": 0.4, "record": 0.4,
     "metrics": 0.4, "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1,
     "bcm": 2,
     "checkpoints": 3, "journeys": 3, "tiling": 3,

@@ -1,11 +1,6 @@
 """Laws of the room `images`: what comes in goes out again, and what is damaged is named."""
 
-import errno
-import os
 import struct
-import subprocess
-import sys
-import time
 import tracemalloc
 import zlib
 from contextlib import suppress
@@ -18,7 +13,7 @@ import tifffile
 import torch
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, features
 
-from restore.errors import ImageError, RequestError, ResourceError
+from restore.errors import ImageError, RequestError
 from restore.images import (
     Picture,
     as_picture,
@@ -26,10 +21,7 @@ from restore.images import (
     decode,
     encode,
     format_of,
-    read_bytes,
     sniff,
-    sweep,
-    write_atomically,
 )
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
@@ -847,117 +839,3 @@ def test_pillow_images_are_left_as_they_were():
 
 
 # Files
-
-
-def test_reading_says_what_stands_in_the_way(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ImageError, match=r"'.*missing\.png' does not exist"):
-        read_bytes(tmp_path / "missing.png")
-    with pytest.raises(RequestError, match="is a folder"):
-        read_bytes(tmp_path)
-    with pytest.raises(ImageError, match="is a FIFO"):
-        read_bytes(tmp_path / "pipe")
-    with pytest.raises(RequestError, match="no file name"):
-        read_bytes("a\0b")
-
-
-@pytest.mark.parametrize("name", [os.fsdecode(b"\xff.png"), "new\nline.png", "\x1b[31m.png"])
-def test_odd_names_are_escaped_in_messages(tmp_path, name):
-    with pytest.raises(ImageError) as caught:
-        read_bytes(tmp_path / name)
-    assert str(caught.value).encode().isascii()
-    assert str(caught.value).isprintable()
-
-
-def test_writing_is_whole(tmp_path):
-    path = tmp_path / ("n" * 246 + ".png")
-    write_atomically(path, b"first")
-    write_atomically(path, b"second")
-    assert path.read_bytes() == b"second"
-    assert os.listdir(tmp_path) == [path.name]
-
-
-@pytest.mark.parametrize(
-    ("code", "sentence"),
-    [(errno.ENOSPC, "disk is full"), (errno.EACCES, "permission denied"), (errno.EIO, "rror")],
-)
-@pytest.mark.parametrize("stage", ["fsync", "replace"])
-def test_a_failed_write_leaves_the_previous_file(tmp_path, monkeypatch, code, sentence, stage):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"previous")
-
-    def fail(*_):
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, stage, fail)
-    with pytest.raises(ResourceError, match=sentence):
-        write_atomically(path, b"next")
-    assert path.read_bytes() == b"previous"
-    assert os.listdir(tmp_path) == ["a.png"]
-
-
-def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
-    def interrupt(_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(tmp_path / "a.png", b"next")
-    assert os.listdir(tmp_path) == []
-
-
-def test_only_files_are_written_and_links_are_not_followed(tmp_path):
-    target, link, folder = tmp_path / "target", tmp_path / "link", tmp_path / "folder"
-    target.write_bytes(b"kept")
-    link.symlink_to(target)
-    folder.mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(RequestError, match="symbolic link"):
-        write_atomically(link, b"x")
-    for path in (folder, tmp_path / "pipe"):
-        with pytest.raises(RequestError, match="not a regular file"):
-            write_atomically(path, b"x")
-    with pytest.raises(RequestError, match="does not exist"):
-        write_atomically(tmp_path / "nowhere" / "a.png", b"x")
-    with pytest.raises(RequestError, match="no file name"):
-        write_atomically(tmp_path / "a\0b", b"x")
-    assert target.read_bytes() == b"kept"
-
-
-def test_stale_temporaries_of_ours_are_swept(tmp_path):
-    stale, fresh = tmp_path / ".bcm-restore-dead.tmp", tmp_path / ".bcm-restore-live.tmp"
-    other = tmp_path / "other.tmp"
-    for path in (stale, fresh, other):
-        path.write_bytes(b"")
-    for path in (stale, other):
-        os.utime(path, (time.time() - 7200,) * 2)
-    write_atomically(tmp_path / "a.png", b"x")
-    assert sorted(os.listdir(tmp_path)) == [fresh.name, "a.png", other.name]
-
-
-def test_a_killed_write_is_swept_at_once_and_a_running_one_never(tmp_path):
-    script = (
-        "import os, sys, time; from restore.images import write_atomically\n"
-        "def wait(*_): print('here', flush=True); time.sleep(60)\n"
-        f"write_atomically({str(tmp_path / 'a.png')!r}, b'x', ready=wait)"
-    )
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-    assert child.stdout.readline() == b"here\n"
-    (name,) = os.listdir(tmp_path)
-    os.utime(tmp_path / name, (time.time() - 60,) * 2)
-    sweep(str(tmp_path))
-    assert os.listdir(tmp_path) == [name]
-    child.kill()
-    child.wait()
-    sweep(str(tmp_path))
-    assert os.listdir(tmp_path) == []
-
-
-def test_a_file_is_told_ready_when_it_is_whole_and_not_yet_there(tmp_path):
-    path, told = tmp_path / "a.png", []
-
-    def ready(stat):
-        told.append((stat.st_size, stat.st_mtime_ns, path.exists()))
-
-    write_atomically(path, b"whole", ready=ready)
-    assert told == [(5, path.stat().st_mtime_ns, False)]

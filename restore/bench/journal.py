@@ -7,14 +7,14 @@ which any of that is another now is passed over, and what it told is measured an
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from restore.errors import RequestError, ResourceError
+from restore.errors import RequestError
+from restore.jsonlines import JsonLines, read_json_lines
 
 VERSION = 1
 MEASURED = ("seconds", "metrics")
@@ -61,29 +61,25 @@ class Journal:
     def __init__(self, path: str | None, write: bool = True) -> None:
         self.path = path
         self._rows: dict[str, Row] = {}
-        self._file: int | None = None
+        self._lines: JsonLines | None = None
         if path is None or not (write or os.path.lexists(path)):
             return
-        if os.path.lexists(path) and not os.path.isfile(path):
+        if "\0" in path or not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            raise RequestError(f"--rows {path!r} is no file to write: it lies in no folder")
+        if os.path.lexists(path) and (not os.path.isfile(path) or os.path.islink(path)):
             raise RequestError(f"--rows {path!r} is no regular file")
-        try:
-            whole = self._read(path) if os.path.exists(path) else True
-            if write:
-                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-                if not whole:
-                    os.write(self._file, b"\n")
-        except (OSError, ValueError) as error:
-            raise _unusable(path, error) from error
+        if os.path.exists(path):
+            self._read(path)
+        if write:
+            self._lines = JsonLines(path, "--rows")
+            self._lines.open()
 
-    def _read(self, path: str) -> bool:
-        """Take the rows of the file; whether its last line is whole, not that of a killed run."""
-        with open(path, "rb") as file:
-            lines = file.read().split(b"\n")
-        rows = [row for line in lines if (row := _parsed(line)) is not None]
-        if not rows and any(lines):
+    def _read(self, path: str) -> None:
+        """Take the rows of the file."""
+        rows = [row for line in read_json_lines(path, "--rows") if (row := _parse(line))]
+        if not rows and os.path.getsize(path):
             raise RequestError(f"--rows {path!r} holds something else: name another file")
         self._rows = {row.identity: row for row in rows}
-        return not lines[-1]
 
     @property
     def count(self) -> int:
@@ -98,25 +94,17 @@ class Journal:
         """Keep a row. ResourceError where the file does not take it."""
         assert row.metrics is not None, "measured first"
         self._rows[row.identity] = row
-        if self._file is None or self.path is None:
-            return
-        data = json.dumps({"bench": VERSION, **asdict(row)}, allow_nan=False).encode() + b"\n"
-        try:
-            if os.write(self._file, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            raise _unusable(self.path, error) from error
+        if self._lines:
+            self._lines.add({"bench": VERSION, **asdict(row)})
 
     def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        if self._lines:
+            self._lines.close()
 
 
-def _parsed(line: bytes) -> Row | None:
-    """The row of a line, None where it is none: cut short, or somebody else's."""
+def _parse(value: dict[str, Any]) -> Row | None:
+    """The row that an object is, None where it is somebody else's."""
     try:
-        value: dict[str, Any] = json.loads(line)
         if value.pop("bench") != VERSION:
             return None
         row = Row(**{**value, "size": tuple(value["size"])})
@@ -124,12 +112,5 @@ def _parsed(line: bytes) -> Row | None:
             return None
         numbers = row.metrics.values()
         return row if all(isinstance(n, int | float | None) for n in numbers) else None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-def _unusable(path: str, error: OSError | ValueError) -> ResourceError | RequestError:
-    if isinstance(error, ValueError) or error.errno in (errno.ENOENT, errno.ENOTDIR):
-        reason = getattr(error, "strerror", None) or error
-        return RequestError(f"--rows {path!r} is no file to write: {reason}")
-    return ResourceError(f"--rows {path!r} cannot be read or written: {error.strerror}")

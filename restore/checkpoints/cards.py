@@ -13,6 +13,7 @@ from typing import Any
 
 from restore.checkpoints.catalogue import SUFFIX, Checkpoint
 from restore.errors import CheckpointError, RequestError, ResourceError
+from restore.files import open_atomically
 
 WEIGHTS = f"model{SUFFIX}"  # what hf:OWNER/REPO@REVISION means without a /FILE
 
@@ -108,7 +109,7 @@ def publish(
 
     RequestError where one of them exists and `overwrite` is off.
     """
-    from restore.checkpoints import files, models, sources
+    from restore.checkpoints import models, sources
 
     folder = Path(folder)
     readme, config, target = (folder / name for name in ("README.md", "config.json", WEIGHTS))
@@ -131,10 +132,10 @@ def publish(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResourceError(f"cannot make the folder {folder}: {error.strerror}") from error
-    with files.whole(target) as stream, source.open("rb") as original:
+    with open_atomically(target) as stream, source.open("rb") as original:
         shutil.copyfileobj(original, stream)
     for path, text in ((readme, card(described, figures)), (config, json.dumps(facts, indent=2))):
-        with files.whole(path) as stream:
+        with open_atomically(path) as stream:
             stream.write(f"{text.rstrip()}\n".encode())
     return [readme, config, target]
 

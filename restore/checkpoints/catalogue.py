@@ -17,6 +17,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from restore.errors import RequestError
+from restore.files import write_atomically
 from restore.presets import Preset, Presets, choose
 
 WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
@@ -137,9 +138,7 @@ def pin(path: str | Path, name: str, file: str | Path) -> Checkpoint:
         raise RequestError(f"{path}: the table [{name}] has no line {' and no line '.join(values)}")
     text = "".join(lines)
     row = _parse(text, Path(path))[name]
-    temporary = Path(f"{path}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, text.encode())
     return row
 
 

@@ -8,14 +8,14 @@ two files of the same weights would have two hashes.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from restore.checkpoints.headers import DTYPES, HEADER_LIMIT, Header, identify, parse_header
 from restore.errors import CheckpointError, ResourceError
+from restore.files import open_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,7 +74,7 @@ def write(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[s
     Equal tensors and metadata give equal bytes.
     """
     digest = hashlib.sha256()
-    with whole(path) as stream:
+    with open_atomically(path) as stream:
         for block in serialized(tensors, metadata):
             stream.write(block)
             digest.update(block)
@@ -99,26 +99,6 @@ def serialized(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> 
     text += b" " * (-len(text) % 8)
     blocks: list[Any] = [arrays[name].reshape(-1).view(torch.uint8).numpy() for name in order]
     return [len(text).to_bytes(8, "little"), text, *blocks]
-
-
-@contextmanager
-def whole(path: str | Path) -> Iterator[BinaryIO]:
-    """A stream to a file that appears under its name once all is written, or not at all.
-
-    ResourceError where it cannot be written.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def describe(

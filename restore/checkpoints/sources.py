@@ -19,6 +19,7 @@ from pathlib import Path
 from restore.checkpoints import files, headers
 from restore.checkpoints.catalogue import SHA256, SUFFIX, Checkpoint
 from restore.errors import CheckpointError, RequestError, ResourceError, RestoreError
+from restore.files import rename, sync
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 where unknown)
 
@@ -175,7 +176,7 @@ def _from_url(checkpoint: Checkpoint, progress: Progress | None) -> Path:
         except CheckpointError:
             part.unlink()
             raise
-        part.replace(target)
+        rename(part, target)
     return target
 
 
@@ -208,7 +209,7 @@ def _stream(checkpoint: Checkpoint, part: Path, progress: Progress | None) -> No
                 if progress:
                     progress(have, total)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file)
     if have < total:
         raise ConnectionError(f"the connection was cut after {have:,} of {total:,} bytes")
 

@@ -4,10 +4,10 @@ The one place where ranges change: files and arrays hold integers in [0, 2^depth
 float32 in [-1, 1].
 """
 
+from restore.files import read_bytes, sweep, write_atomically
 from restore.images.animation import animate, check_animation
 from restore.images.decoding import MAX_PIXELS, as_picture, decode
 from restore.images.encoding import encode
-from restore.images.files import read_bytes, sweep, write_atomically
 from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
 from restore.images.header import ImageHeader, read_header
 from restore.images.picture import Picture

@@ -16,8 +16,8 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, ResourceError, RestoreError
+from restore.files import read_bytes
 from restore.images import png, tiff
-from restore.images.files import read_bytes
 from restore.images.formats import ENDINGS, sniff
 from restore.images.metadata import carried_exif, fits, without_orientation
 from restore.images.picture import Picture, split

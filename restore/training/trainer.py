@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restore.bcm import BCM
+from restore.files import open_atomically
 from restore.networks import build
 from restore.training.losses import LOSSES, Batch
 from restore.training.optimizers import optimizers
@@ -101,8 +101,8 @@ class Trainer:
             "counts": {"step": self.step, "elapsed": self.elapsed, "patches": self.patches},
             "recipe": json.dumps(asdict(self.recipe), default=list),
         }
-        torch.save(state, self.folder / "state.pt.part")
-        os.replace(self.folder / "state.pt.part", self.folder / "state.pt")
+        with open_atomically(self.folder / "state.pt") as file:
+            torch.save(state, file)
 
     def resume(self) -> bool:
         """Take up `state.pt` where it stopped; False where there is none."""
