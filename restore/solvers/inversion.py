@@ -49,7 +49,7 @@ def inversion(
         s = max(preset.start * t, SIGMA_MIN)
         x = degradation.posterior_mean(x, y, t, out=x)
         x_t = add_noise(x.clone() if preset.fresh else x, s, noise, 2 * step)
-        x_t = model.jump(x_t, s, t, out=x_t)
+        x_t = model.jump(x_t, s, t, out=x_t, ahead=1)
         if preset.fresh:
             x_t = renew_noise(x_t, x, t, preset.fresh, degradation, noise, 2 * step + 1)
 

@@ -4,6 +4,7 @@ The same pixels to rounding whatever the windows, where the network's receptive 
 the same noise exactly, whatever the network.
 """
 
+from restore.tiling.crops import Crop, find_crops
 from restore.tiling.noise import NOISE_CELL, NoiseField
 from restore.tiling.spans import Place, Range, Span, spans, up_to
 from restore.tiling.tiled import TiledBCM
@@ -20,12 +21,14 @@ __all__ = [
     "NOISE_CELL",
     "WINDOW_PIXELS",
     "Batch",
+    "Crop",
     "NoiseField",
     "Place",
     "Range",
     "Span",
     "Tile",
     "TiledBCM",
+    "find_crops",
     "pixels_at_once",
     "spans",
     "up_to",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import product
+from itertools import groupby
 
 import torch
 import torch.nn.functional as F
@@ -21,14 +21,15 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.devices import is_out_of_memory
 from restore.errors import ImageError, ResourceError
-from restore.tiling.spans import Place, Span
+from restore.tiling.spans import Place
 from restore.tiling.windows import (
     SMALLEST_TILE,
     Batch,
     Tile,
-    grid,
+    Window,
+    find_windows,
     halo_of,
-    own_grid,
+    shape_of,
     side_of,
     windows_at_once,
 )
@@ -37,20 +38,31 @@ Call = Callable[[Tensor, Sequence[Place]], Tensor]
 """Called with windows (n B, 3, h, w), the B images of each of n places in turn, and the places, it
 gives images of the same shape that depend on the network's receptive field of them."""
 Progress = Callable[[], object]
-Window = tuple[Span, Span]  # of rows, of columns
 
 
 def evaluate(
-    model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
+    model: BCM,
+    call: Call,
+    x: Tensor,
+    tile: Tile,
+    batch: Batch,
+    progress: Progress,
+    region: Tensor | None = None,
+    ahead: int = 0,
 ) -> Tensor:
     """`call` over x (B, 3, H, W), window by window, in place; returns x.
 
     Windows that run out of memory are done again fewer at a time, and a single one in smaller ones,
-    to the same pixels. `progress` is called after each window.
+    to the same pixels. `progress` is called after each window. Where only a region (H, W) matters,
+    and what `ahead` evaluations more see of it, the rest of x may stay as it is.
     """
     sweep = _sweep_blended if model.network.receptive_field is None else _sweep_exactly
+    height, width = x.shape[-2:]
+    some = find_windows(model, height, width, tile, region, ahead)
+    if not some:
+        return x
     with _deterministic(x.device):
-        return sweep(model, call, x, tile, batch, progress)
+        return sweep(model, call, x, some, batch, progress)
 
 
 def _deterministic(device: torch.device) -> AbstractContextManager[object]:
@@ -61,16 +73,14 @@ def _deterministic(device: torch.device) -> AbstractContextManager[object]:
 
 
 def _sweep_exactly(
-    model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
+    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: Batch, progress: Progress
 ) -> Tensor:
     """In place: what is kept of a window waits until no later window reads where it belongs."""
     height, width = x.shape[-2:]
-    rows, columns = grid(model, height, width, tile)
-    windows = list(product(rows, columns))
-    ahead = [row.start for row, _ in windows[1:]] + [rows[-1].last]
+    ahead = [row.start for row, _ in some[1:]] + [max(row.last for row, _ in some)]
     waiting: deque[tuple[Tensor, Tensor, int]] = deque()
-    results = _call_windows(model, call, x, windows, batch)
-    for (row, column), result, first in zip(windows, results, ahead, strict=True):
+    results = _call_windows(model, call, x, some, batch)
+    for (row, column), result, first in zip(some, results, ahead, strict=True):
         bottom, right = min(row.last, height), min(column.last, width)
         place = x[:, :, row.first : bottom, column.first : right]
         kept = result[
@@ -87,48 +97,49 @@ def _sweep_exactly(
 
 
 def _sweep_blended(
-    model: BCM, call: Call, x: Tensor, tile: Tile, batch: Batch, progress: Progress
+    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: Batch, progress: Progress
 ) -> Tensor:
-    """Windows of the network's own size, whatever the tile, weighed down towards their edges."""
+    """Windows of the network's own size, weighed down towards their edges."""
     height, width = x.shape[-2:]
     size = side_of(model)
     ramp = torch.hann_window(size + 2, periodic=False, device=x.device)[1:-1] + 1e-3
     weight = ramp[:, None] * ramp
     total = torch.zeros(1, 1, height, width, device=x.device)
     out = torch.zeros_like(x)
-    windows = list(product(*own_grid(model, height, width)))
-    results = _call_windows(model, call, x, windows, batch)
-    for (row, column), result in zip(windows, results, strict=True):
+    results = _call_windows(model, call, x, some, batch)
+    for (row, column), result in zip(some, results, strict=True):
         h, w = row.last - row.first, column.last - column.first
         place = (..., slice(row.first, row.last), slice(column.first, column.last))
         out[place] += result[..., :h, :w] * weight[:h, :w]
         total[place] += weight[:h, :w]
         progress()
-    return x.copy_(out.div_(total))
+    return torch.where(total > 0, out.div_(total), x, out=x)
 
 
 def _call_windows(
-    model: BCM, call: Call, x: Tensor, windows: Sequence[Window], batch: Batch
+    model: BCM, call: Call, x: Tensor, every: Sequence[Window], batch: Batch
 ) -> Iterator[Tensor]:
     """The call's result for each window of x, whose pixels are read as late as they can be.
 
-    `batch` windows go together, and fewer from the first time on that memory does not suffice.
+    `batch` windows of one shape in turn go together, and fewer from the first time on that memory
+    does not suffice.
     """
-    if batch == "auto":
-        row, column = windows[0]
-        window = x[:, :, : row.stop - row.start, : column.stop - column.start]
-        batch = windows_at_once(model, len(x) * window.shape[-2:].numel(), len(windows))
-    first = 0
-    while first < len(windows):
-        some = windows[first : first + batch]
-        result = _try_call(model, call, x, some)
-        if result is None and len(some) > 1:
-            batch = len(some) // 2
-            continue
-        if result is None:
-            result = _call_in_parts(model, call, _cut(x, some[0]), _place(some[0]))
-        yield from result.chunk(len(some))
-        first += len(some)
+    most = len(every)
+    for (height, width), group in groupby(every, key=shape_of):
+        alike, first = list(group), 0
+        together = batch
+        if together == "auto":
+            together = windows_at_once(model, len(x) * height * width, len(alike))
+        while first < len(alike):
+            some = alike[first : first + min(together, most)]
+            result = _try_call(model, call, x, some)
+            if result is None and len(some) > 1:
+                most = len(some) // 2
+                continue
+            if result is None:
+                result = _call_in_parts(model, call, _cut(x, some[0]), _place(some[0]))
+            yield from result.chunk(len(some))
+            first += len(some)
 
 
 def _try_call(model: BCM, call: Call, x: Tensor, windows: Sequence[Window]) -> Tensor | None:
@@ -157,7 +168,9 @@ def _call_in_parts(model: BCM, call: Call, window: Tensor, place: Place) -> Tens
     def call_inside(windows: Tensor, places: Sequence[Place]) -> Tensor:
         return call(windows, [inner.shift(top, left) for inner in places])
 
-    return _sweep_exactly(model, call_inside, window.clone(), tile, 1, lambda: None)
+    height, width = window.shape[-2:]
+    some = find_windows(model, height, width, tile)
+    return _sweep_exactly(model, call_inside, window.clone(), some, 1, lambda: None)
 
 
 def _cut(x: Tensor, window: Window) -> Tensor:

@@ -22,15 +22,17 @@ class NoiseField:
     The plane is divided into cells of 128 by 128 pixels, each drawn from a generator of its own on
     the CPU; a step is an evaluation of a run. Several seeds give a batch, each image its own noise.
     `chroma`, 0 to 1, scales what differs between the channels, and leaves their mean alone.
+    `origin` is the row and the column of the picture that places are counted from, for a crop.
     """
 
-    def __init__(self, *seeds: int, chroma: float = 1.0) -> None:
+    def __init__(self, *seeds: int, chroma: float = 1.0, origin: tuple[int, int] = (0, 0)) -> None:
         self.seeds = seeds
         self.chroma = chroma
+        self.origin = origin
 
     def __call__(self, step: int, rows: Range, columns: Range) -> Tensor:
         """Noise (B, 3, h, w) for the rows [top, bottom) and columns [left, right)."""
-        (top, bottom), (left, right) = rows, columns
+        (top, bottom), (left, right) = Place(rows, columns).shift(*self.origin)
         out = torch.empty(len(self.seeds), 3, bottom - top, right - left)
         for i in range(top // NOISE_CELL, -(-bottom // NOISE_CELL)):
             for j in range(left // NOISE_CELL, -(-right // NOISE_CELL)):

@@ -11,7 +11,7 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.networks import Network
 from restore.tiling.evaluation import Call, evaluate
-from restore.tiling.windows import Batch, Tile
+from restore.tiling.windows import Batch, Tile, window_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +20,14 @@ class TiledBCM:
 
     tile: the side of a window in pixels, "auto" (by memory) or 0 (the whole image). label: (1,),
     the class of a class-conditional network. progress: called after each window. batch: how many
-    windows go through the network together, "auto" by device and memory. What comes out is written
-    to `out` when given, which may be x itself: then memory stays near that of x.
+    windows go through the network together, "auto" by device and memory. region: (H, W) bool on the
+    CPU, the pixels that matter of what is done with the results, None for all; the others may come
+    out as they went in. What comes out is written to `out` when given, which may be x itself: then
+    memory stays near that of x.
+
+    Where a region is given, each method is told by `ahead` how many evaluations more its result
+    goes through before all pixels outside the region are set to what is known of them, since those
+    see as much more of it as the receptive field.
     """
 
     model: BCM
@@ -29,6 +35,7 @@ class TiledBCM:
     label: Tensor | None = None
     progress: Callable[[], object] | None = None
     batch: Batch = "auto"
+    region: Tensor | None = None
 
     @property
     def network(self) -> Network:
@@ -40,17 +47,33 @@ class TiledBCM:
         """Where the model is."""
         return self.model.device
 
-    def denoise(self, x: Tensor, t: float, out: Tensor | None = None) -> Tensor:
+    def denoise(self, x: Tensor, t: float, out: Tensor | None = None, *, ahead: int = 0) -> Tensor:
         """E[clean image | x at noise level t], as `BCM.denoise`."""
-        return self.over(lambda windows, _: self.model.denoise(windows, t, self.label), x, out)
+        return self.over(
+            lambda windows, _: self.model.denoise(windows, t, self.label), x, out, ahead=ahead
+        )
 
-    def jump(self, x: Tensor, t: float, u: float, out: Tensor | None = None) -> Tensor:
+    def jump(
+        self, x: Tensor, t: float, u: float, out: Tensor | None = None, *, ahead: int = 0
+    ) -> Tensor:
         """x of noise level t, carried along the ODE to level u, as `BCM.jump`."""
-        return self.over(lambda windows, _: self.model.jump(windows, t, u, self.label), x, out)
+        return self.over(
+            lambda windows, _: self.model.jump(windows, t, u, self.label), x, out, ahead=ahead
+        )
+
+    def window_count(self, height: int, width: int, ahead: int = 0) -> int:
+        """How many windows an evaluation of an image takes."""
+        return window_count(self.model, height, width, self.tile, self.region, ahead)
 
     @torch.no_grad()
     def over(
-        self, call: Call, x: Tensor, out: Tensor | None = None, *, evaluations: int = 1
+        self,
+        call: Call,
+        x: Tensor,
+        out: Tensor | None = None,
+        *,
+        evaluations: int = 1,
+        ahead: int = 0,
     ) -> Tensor:
         """`call` over x, window by window; progress is told of it `evaluations` times a window.
 
@@ -60,10 +83,13 @@ class TiledBCM:
             out = x.clone()
         elif out is not x:
             out.copy_(x)
+        assert self.region is None or self.region.shape == x.shape[-2:]
 
         def progress() -> None:
             if self.progress:
                 for _ in range(evaluations):
                     self.progress()
 
-        return evaluate(self.model, call, out, self.tile, self.batch, progress)
+        return evaluate(
+            self.model, call, out, self.tile, self.batch, progress, self.region, ahead
+        )  # fmt: skip

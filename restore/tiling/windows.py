@@ -2,19 +2,28 @@
 
 Those of a network with a bounded receptive field are of one shape, by memory, and overlap by the
 field. A network with global attention only works at its own size: its windows overlap by a quarter.
+Where a region says which pixels of the result matter, windows without any are left out, and of a
+bounded receptive field the others are shrunk to what those pixels see.
 """
 
 from __future__ import annotations
 
+import math
+from itertools import product
 from typing import Literal
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from restore.bcm import BCM
 from restore.settings import Tile
+from restore.tiling.cover import cover
 from restore.tiling.spans import Span, spans, up_to
 
 Batch = int | Literal["auto"]
+Window = tuple[Span, Span]  # of rows, of columns
 WINDOW_PIXELS = 2_500_000  # of one window where the tile is "auto", in float32: about a gigabyte
 SMALLEST_TILE = 64
 MEMORY_SHARE = 8  # of a GPU's memory, one part for the windows that go through it together
@@ -49,13 +58,87 @@ def window_shape(model: BCM, height: int, width: int, tile: Tile) -> tuple[int, 
     return part(best[0], whole[0]), part(best[1], whole[1])
 
 
-def window_count(model: BCM, height: int, width: int, tile: Tile) -> int:
+def window_count(
+    model: BCM, height: int, width: int, tile: Tile, region: Tensor | None = None, ahead: int = 0
+) -> int:
     """How many windows one evaluation of an image takes."""
+    return len(find_windows(model, height, width, tile, region, ahead))
+
+
+def find_windows(
+    model: BCM, height: int, width: int, tile: Tile, region: Tensor | None = None, ahead: int = 0
+) -> list[Window]:
+    """The windows of one evaluation of an image, by their first rows.
+
+    region: (height, width) bool, the pixels whose result matters, None for all. ahead: how many
+    evaluations more the result goes through, each of which sees as far as the receptive field.
+    """
     if model.network.receptive_field is None:
-        rows, columns = own_grid(model, height, width)
-        return len(rows) * len(columns)
-    rows, columns = grid(model, height, width, tile)
-    return len(rows) * len(columns)
+        every = list(product(*own_grid(model, height, width)))
+        return every if region is None else _touching(every, region, ahead * side_of(model))
+    every = list(product(*grid(model, height, width, tile)))
+    if region is None:
+        return every
+    needed = _covering(model, height, width, tile, region, ahead)
+    return min(needed, every, key=lambda some: sum(math.prod(shape_of(window)) for window in some))
+
+
+def shape_of(window: Window) -> tuple[int, int]:
+    """Height and width of a window, halo included."""
+    row, column = window
+    return row.stop - row.start, column.stop - column.start
+
+
+def _touching(every: list[Window], region: Tensor, reach: int) -> list[Window]:
+    """Of the windows those that hold a pixel no farther than `reach` from the region."""
+    return [
+        (row, column)
+        for row, column in every
+        if bool(
+            region[
+                max(row.start - reach, 0) : row.stop + reach,
+                max(column.start - reach, 0) : column.stop + reach,
+            ].any()
+        )
+    ]
+
+
+def _covering(
+    model: BCM, height: int, width: int, tile: Tile, region: Tensor, ahead: int
+) -> list[Window]:
+    """Windows of many shapes around the region alone."""
+    stride, halo = model.network.stride, halo_of(model)
+    cells = _cells(region, stride, ahead * halo)
+    whole = up_to(height, stride), up_to(width, stride)
+
+    def fits(rows: int, columns: int) -> bool:
+        if tile == "auto":
+            return (rows * stride + 2 * halo) * (columns * stride + 2 * halo) <= most_pixels
+        return tile == 0 or max(rows, columns) * stride <= up_to(tile, stride)
+
+    def span(first: int, last: int, length: int) -> Span:
+        first, last = first * stride, last * stride
+        return Span(max(first - halo, 0), min(last + halo, length), first, last)
+
+    most_pixels = pixels_of_window(model)
+    found = [
+        (span(box.top, box.bottom, whole[0]), span(box.left, box.right, whole[1]))
+        for box in cover(cells, halo // stride, fits)
+    ]
+    return sorted(found, key=lambda window: window[0].start)
+
+
+def _cells(region: Tensor, stride: int, reach: int) -> np.ndarray:
+    """Which cells of `stride` by `stride` pixels lie no farther than `reach` from the region."""
+    height, width = region.shape
+    cells = F.pad(region, (0, -width % stride, 0, -height % stride))
+    cells = cells.unflatten(0, (-1, stride)).any(dim=1).unflatten(1, (-1, stride)).any(dim=2)
+    if reach:
+        side = reach // stride
+        grown = cells[None].float()
+        grown = F.max_pool2d(grown, (2 * side + 1, 1), stride=1, padding=(side, 0))
+        cells = F.max_pool2d(grown, (1, 2 * side + 1), stride=1, padding=(0, side))[0] > 0
+    return cells.numpy()
 
 
 def pixels_of_window(model: BCM) -> int:
