@@ -14,7 +14,7 @@ from restore.solvers import CLOSER, PUBLISHED, bcm, gradient
 from restore.solvers.levels import alphas, karras, level_of, quadratic, trailing, uniform
 from restore.solvers.method import lift
 from restore.tiling import NoiseField, TiledBCM, window_count
-from tests.test_degradations import S420, box
+from tests.support.degradations import S420, box
 from tests.test_patch import seeded
 
 GUIDED = ("dps", "pgdm")

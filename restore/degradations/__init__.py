@@ -1,6 +1,8 @@
 """Degradations: known ways to lose information, each with its exact projection."""
 
 from restore.degradations.blur import Blur, pad_periodic
+from restore.degradations.composed import Composed, compose
+from restore.degradations.crop import Crop
 from restore.degradations.degradation import Degradation, Free
 from restore.degradations.grey import Grey
 from restore.degradations.jpeg import Jpeg
@@ -11,6 +13,8 @@ from restore.degradations.resize import Resize
 
 __all__ = [
     "Blur",
+    "Composed",
+    "Crop",
     "Degradation",
     "Free",
     "Grey",
@@ -18,6 +22,7 @@ __all__ = [
     "Mask",
     "Noise",
     "Resize",
+    "compose",
     "estimate_sigma",
     "make_kernel",
     "pad_periodic",

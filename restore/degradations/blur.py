@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from copy import copy
 from typing import final
 
 import torch
@@ -53,12 +52,11 @@ class Blur(Degradation[Tensor]):
         self._h = torch.where(h.abs() < floor, 0, h)
         if not bool(self._h.any()):
             raise RequestError("the kernel erases every frequency: its samples sum to nothing")
+        self.onto = bool(self._h.all())
 
     def with_noise_scaled(self, share: float) -> Blur:
         """The same blur with `share` of the noise's power: `posterior_mean` trusts y more."""
-        other = copy(self)
-        other.sigma *= math.sqrt(share)
-        return other
+        return self.with_noise(self.sigma * math.sqrt(share))
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._each(x, lambda spectrum, h: spectrum * h)

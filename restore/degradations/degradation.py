@@ -12,10 +12,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, TypeVar, final
+from copy import copy
+from typing import Generic, Self, TypeVar, final
 
 import torch
 from torch import Tensor
+
+from restore.errors import RequestError
 
 Y = TypeVar("Y")
 
@@ -26,11 +29,13 @@ STRIP = 256  # rows worked on at once
 class Degradation(ABC, Generic[Y]):
     """y = A(x) + σ z. Images x are (B, C, H, W) float in [-1, 1]; what y is, each degradation says.
 
-    sigma: σ, the level of the observation's own noise, 0 for most. linear: whether A is.
+    sigma: σ, the level of the observation's own noise on [-1, 1], 0 for most. linear: whether A is.
+    onto: whether A A⁺ y = y for every y, so that A may be what another degradation begins with.
     """
 
     sigma: float = 0.0
     linear: bool = True
+    onto: bool = False
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Y:
@@ -47,6 +52,17 @@ class Degradation(ABC, Generic[Y]):
         It is written to `out` when given, which may be x itself: then memory stays near that of x
         at any size.
         """
+
+    def with_noise(self, sigma: float) -> Self:
+        """The same A, its observation taken to be off by noise of `sigma`, 0 or more, on [-1, 1].
+
+        `project` stays exact; `posterior_mean` trusts y less. RequestError for no such level.
+        """
+        if not 0 <= sigma < math.inf:
+            raise RequestError(f"noise of level {sigma:g}: expected 0 or more")
+        other = copy(self)
+        other.sigma = sigma
+        return other
 
     def posterior_mean(self, x: Tensor, y: Y, t: float, out: Tensor | None = None) -> Tensor:
         """The mean of what y leaves of images normal about x, of standard deviation t:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -54,6 +55,10 @@ class Jpeg(Degradation[Coefficients]):
     levels outlasts the rounding of the image to 8 bits; a shrink of 0.25 to 0.35 is best for PSNR;
     only the whole box, margin 0, leaves every x that degrades to y alone. With luma alone, the
     differences between an image's channels stay.
+
+    sigma is the noise that the image had when it was compressed, on [-1, 1], as an earlier
+    compression leaves it. Then `posterior_mean` takes a coefficient outside its box t² / (t² + σ²)
+    of the way to it: the likeliest by a normal prior about x and by its distance from the box.
     """
 
     linear = False  # it rounds
@@ -66,6 +71,7 @@ class Jpeg(Degradation[Coefficients]):
         known: Sequence[np.ndarray] | None = None,
         margin: float = 1.5,
         shrink: float = 0.5,
+        sigma: float = 0.0,
     ) -> None:
         if margin < 0 or not 0 <= shrink <= 0.5:
             raise RequestError(
@@ -73,7 +79,7 @@ class Jpeg(Degradation[Coefficients]):
             )
         if known is None:
             known = [_inside(size, sampling) for sampling in samplings]
-        self.size = size
+        self.size, self.sigma = size, sigma
         self._planes = tuple(
             _plane(size, np.asarray(q), sampling, given, margin, shrink)
             for q, sampling, given in zip(tables, samplings, known, strict=True)
@@ -146,6 +152,29 @@ class Jpeg(Degradation[Coefficients]):
             out[:, :, rows] += _to_rgb(changes)
         return out
 
+    def posterior_mean(
+        self, x: Tensor, y: Coefficients, t: float, out: Tensor | None = None
+    ) -> Tensor:
+        if self.sigma == 0:
+            return self.project(x, y, out)
+        out = destination(x, out)
+        nearest = self.project(out, y)
+        return out.lerp_(nearest, t**2 / (t**2 + self.sigma**2))
+
+    def without(self, hole: Tensor) -> Jpeg:
+        """The same, with every block that a hole (H, W) bool touches left free.
+
+        A block shares a sample of chroma with its neighbours, so that all blocks of a unit go.
+        """
+        assert hole.shape == self.size, (hole.shape, self.size)
+        unit = [8 * max(plane.sampling[side] for plane in self._planes) for side in (0, 1)]
+        pad = [-side % step for side, step in zip(self.size, unit, strict=True)]
+        touched = F.pad(hole, (0, pad[1], 0, pad[0]))
+        touched = touched.unflatten(1, (-1, unit[1])).any(2).unflatten(0, (-1, unit[0])).any(1)
+        other = copy(self)
+        other._planes = tuple(plane.without(touched, unit) for plane in self._planes)
+        return other
+
     def _strips(self, batch: int) -> Iterator[slice]:
         """Rows of pixels, in strips that cut no block."""
         height, width = self.size
@@ -199,6 +228,13 @@ class _Plane:
         """c with zeros in blocks that are not known."""
         known = self.known[blocks]
         return c if known.all() else c * known[:, None, :, None].to(c)
+
+    def without(self, touched: Tensor, unit: Sequence[int]) -> _Plane:
+        """The component with the blocks of the units (rows, columns) bool that are touched free."""
+        for axis in (0, 1):
+            touched = touched.repeat_interleave(unit[axis] // (8 * self.sampling[axis]), axis)
+        rows, columns = self.known.shape
+        return replace(self, known=self.known & ~touched[:rows, :columns])
 
     def _pixels(self, blocks: tuple[slice, slice]) -> tuple[slice, slice]:
         rows, columns = ((b.stop - b.start) * 8 for b in blocks)

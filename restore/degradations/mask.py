@@ -1,13 +1,15 @@
-"""Mask: the degradation that keeps some pixels, y = m x; the others are a hole."""
+"""Mask: the degradation that keeps some pixels, y = m x + σ z; the others are a hole."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import final
 
 import torch
 from torch import Tensor
 
-from restore.degradations.degradation import Degradation
+from restore.degradations.degradation import Degradation, destination
 from restore.errors import RequestError
 
 
@@ -15,15 +17,16 @@ from restore.errors import RequestError
 class Mask(Degradation[Tensor]):
     """known is (1, 1, H, W) bool, True where the pixel is given; y is an image, 0 in the hole.
 
-    What an observation holds inside the hole makes no difference.
+    What an observation holds inside the hole makes no difference. sigma is the noise of the known
+    pixels on [-1, 1], 0 where they are exact.
     """
 
-    def __init__(self, known: Tensor) -> None:
+    def __init__(self, known: Tensor, sigma: float = 0.0) -> None:
         if known.dtype != torch.bool or known.ndim != 4 or known.shape[:2] != (1, 1):
             raise RequestError(
                 f"a mask of {tuple(known.shape)} {known.dtype}, expected (1, 1, H, W) of bool"
             )
-        self.known = known
+        self.known, self.sigma = known, sigma
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.where(self.known.to(x.device), x, 0)
@@ -36,3 +39,13 @@ class Mask(Degradation[Tensor]):
         if out is None:
             return torch.where(known, y, x)
         return torch.where(known, y, x, out=out)
+
+    def posterior_mean(self, x: Tensor, y: Tensor, t: float, out: Tensor | None = None) -> Tensor:
+        if self.sigma == 0:
+            return self.project(x, y, out)
+        known, weight = self.known.to(x.device), t**2 / (t**2 + self.sigma**2)
+        return torch.where(known, torch.lerp(x, y, weight), x, out=destination(x, out))
+
+    def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+        kept, erased = gain(torch.tensor([self.sigma, math.inf])).tolist()
+        return x * torch.where(self.known.to(x.device), kept, erased)

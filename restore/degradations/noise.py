@@ -35,6 +35,8 @@ FLAT = 1e-4  # of the range: less is rounding
 class Noise(Degradation[Tensor]):
     """sigma is the noise's standard deviation on [-1, 1]; y is an image."""
 
+    onto = True
+
     def __init__(self, sigma: float) -> None:
         if not 0 < sigma < float("inf"):
             raise RequestError(f"noise of level {sigma:g}: expected a number above 0")

@@ -5,6 +5,12 @@
 One 1-D matrix a side (Keys' cubic with a = -1/2, stretched by the factor). Row i of A has taps
 near i alone, and so, to any accuracy, does A⁺, since A is well conditioned: both are kept as dense
 blocks along the diagonal, and no size of image is too large.
+
+Where y has noise, x + Aᵀ f(A Aᵀ) (y - A x) with f(λ) = t² / (t² λ + σ²) is what its posterior mean
+wants. f is summed as a series of Chebyshev polynomials in A Aᵀ, which has such a diagonal too, on
+the interval of its eigenvalues: for a condition number κ each term is (√κ + 1) / (√κ - 1) times
+smaller than the one before (Trefethen, Approximation Theory and Approximation Practice, theorem
+8.2), and κ is 4.4 for the bicubic.
 """
 
 from __future__ import annotations
@@ -23,6 +29,9 @@ from restore.errors import RequestError
 ROWS = 64  # of a block
 STRIP = 1 << 21  # numbers worked on at once
 NEGLIGIBLE = 1e-9  # entries of A⁺ that may be left out; its largest are near 1
+SECTION = 256  # samples of a side whose eigenvalues stand for those of a longer one
+NODES = 512  # of a series at most
+PRECISION = 1e-8  # of its coefficients; smaller ones are left out
 
 
 @dataclass(frozen=True)
@@ -50,46 +59,105 @@ class Band:
 class Resize(Degradation[Tensor]):
     """From `large` = (H, W) to `small` = (h, w), any sizes with h <= H and w <= W.
 
-    y is (B, C, h, w). Agrees with Pillow's resize of floats (mode F, BICUBIC) to its rounding.
-    Raises RequestError for a small size that is empty or larger than the large one.
+    y is (B, C, h, w), with noise of level `sigma` on [-1, 1], 0 where it is an exact reduction.
+    Agrees with Pillow's resize of floats (mode F, BICUBIC) to its rounding. Raises RequestError for
+    a small size that is empty or larger than the large one.
     """
 
-    def __init__(self, large: tuple[int, int], small: tuple[int, int]) -> None:
+    onto = True
+
+    def __init__(self, large: tuple[int, int], small: tuple[int, int], sigma: float = 0.0) -> None:
         if not all(1 <= m <= n for n, m in zip(large, small, strict=True)):
             raise RequestError(
                 f"from {large[1]}×{large[0]} to {small[1]}×{small[0]} pixels is no reduction: "
                 "expected at least one pixel, and no side longer than it was"
             )
-        self.large, self.small = tuple(large), tuple(small)
-        self._ah, self._ph = _matrices(large[0], small[0])
-        self._aw, self._pw = _matrices(large[1], small[1])
+        self.large, self.small, self.sigma = tuple(large), tuple(small), sigma
+        self._h, self._w = (_matrices(n, m) for n, m in zip(large, small, strict=True))
 
     def __call__(self, x: Tensor) -> Tensor:
         assert x.shape[-2:] == self.large, (x.shape, self.large)
         y = x.new_empty((*x.shape[:-2], *self.small))
-        for rows, strip in self._ah.to(x).times(x, self._aw.to(x)):
+        for rows, strip in self._h.a.to(x).times(x, self._w.a.to(x)):
             y[..., rows, :] = strip
         return y
 
     def pinv(self, y: Tensor) -> Tensor:
         assert y.shape[-2:] == self.small, (y.shape, self.small)
         x = y.new_empty((*y.shape[:-2], *self.large))
-        for rows, strip in self._ph.to(y).times(y, self._pw.to(y)):
+        for rows, strip in self._h.pinv.to(y).times(y, self._w.pinv.to(y)):
             x[..., rows, :] = strip
         return x
 
     def project(self, x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
         out = destination(x, out)
-        ph, pw = self._ph.to(x), self._pw.to(x)
+        ph, pw = self._h.pinv.to(x), self._w.pinv.to(x)
         for c in range(x.shape[1]):
             residual = self(out[:, c]).sub_(y[:, c])
             for rows, strip in ph.times(residual, pw):
                 out[:, c, rows] -= strip
         return out
 
+    def posterior_mean(self, x: Tensor, y: Tensor, t: float, out: Tensor | None = None) -> Tensor:
+        if self.sigma == 0:
+            return self.project(x, y, out)
+        rho = (self.sigma / t) ** 2
+        out = destination(x, out)
+        for c in range(x.shape[1]):
+            residual = y[:, c] - self(out[:, c])
+            self._add(out[:, c], residual, lambda powers: 1 / (powers + rho))
+        return out
 
-def _matrices(n: int, m: int) -> tuple[Band, Band]:
-    """A (m, n) of one side, from n to m samples, and its pseudo-inverse (n, m)."""
+    def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.sigma == 0:
+            return super().spectral_filter(x, gain)
+        erased = float(gain(torch.tensor([math.inf])))
+        out = erased * x
+        for c in range(x.shape[1]):
+            self._add(
+                out[:, c],
+                self(x[:, c]),
+                lambda powers: (gain(self.sigma / powers.sqrt()) - erased) / powers,
+            )
+        return out
+
+    def _add(self, out: Tensor, v: Tensor, f: Callable[[Tensor], Tensor]) -> None:
+        """Adds Aᵀ f(A Aᵀ) v, of images (B, h, w), to `out`; f works element by element."""
+        low, high = (a * b for a, b in zip(self._h.powers, self._w.powers, strict=True))
+        middle, half = (high + low) / 2, (high - low) / 2
+        angles = (torch.arange(NODES, dtype=torch.float64) + 0.5) * (math.pi / NODES)
+        degrees = torch.arange(NODES, dtype=torch.float64)
+        values = f(middle + half * angles.cos()).double()
+        series = (degrees[:, None] * angles).cos() @ values * (2 / NODES)
+        series[0] /= 2
+        count = int((series.abs() > PRECISION * series.abs().max()).nonzero().max()) + 1
+        gram_h, gram_w = self._h.gram.to(v), self._w.gram.to(v)
+
+        def shifted(u: Tensor) -> Tensor:
+            product = torch.cat([strip for _, strip in gram_h.times(u, gram_w)], dim=-2)
+            return product.sub_(u, alpha=middle).div_(half)
+
+        total, before, now = float(series[0]) * v, v, v
+        for k in range(1, count):
+            before, now = now, shifted(now) if k == 1 else 2 * shifted(now) - before
+            total.add_(now, alpha=float(series[k]))
+        for rows, strip in self._h.transpose.to(v).times(total, self._w.transpose.to(v)):
+            out[..., rows, :] += strip
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side's matrices: A (m, n), Aᵀ, A⁺ (n, m), A Aᵀ, and the range of A Aᵀ's eigenvalues."""
+
+    a: Band
+    transpose: Band
+    pinv: Band
+    gram: Band
+    powers: tuple[float, float]
+
+
+def _matrices(n: int, m: int) -> _Side:
+    """The matrices of one side, from n to m samples."""
     scale = n / m
     centre = (torch.arange(m, dtype=torch.float64) + 0.5) * scale
     first = (centre - 2 * scale + 0.5).clamp(min=0).long()
@@ -103,9 +171,29 @@ def _matrices(n: int, m: int) -> tuple[Band, Band]:
         weights *= (at >= first[a:b, None]) & (at < last[a:b, None])
         return start, stop, weights / weights.sum(dim=1, keepdim=True)
 
+    def touching(a: int, b: int) -> tuple[int, int]:
+        """Between which rows of A lie all that have taps in columns a to b."""
+        return int(torch.searchsorted(last, a, right=True)), int(torch.searchsorted(first, b))
+
+    def rows_of_transpose(a: int, b: int) -> tuple[int, int, Tensor]:
+        top, bottom = touching(a, b)
+        top, bottom = min(top, m - 1), max(bottom, top + 1)
+        start, stop, some = rows_of_a(top, bottom)
+        columns = torch.arange(a, b)
+        inside = (columns >= start) & (columns < stop)
+        block = some.new_zeros(b - a, bottom - top)
+        block[inside] = some[:, columns[inside] - start].mT
+        return top, bottom, block
+
+    def rows_of_gram(a: int, b: int) -> tuple[int, int, Tensor]:
+        start, stop, these = rows_of_a(a, b)
+        top, bottom = touching(start, stop)
+        begin, _, those = rows_of_a(top, bottom)
+        return top, bottom, these @ those[:, start - begin : stop - begin].mT
+
     def rows_of_pinv(a: int, b: int) -> tuple[int, int, Tensor]:
         """Rows a to b of A⁺, from the rows of A nearby: as many as still make a difference."""
-        near = int(torch.searchsorted(last, a, right=True)), int(torch.searchsorted(first, b))
+        near = touching(a, b)
         reach = 16
         while True:
             top, bottom = max(near[0] - reach, 0), min(near[1] + reach, m)
@@ -120,7 +208,19 @@ def _matrices(n: int, m: int) -> tuple[Band, Band]:
         left, right = int(kept.min()), int(kept.max()) + 1
         return top + left, top + right, block[:, left:right].contiguous()
 
-    return _band(m, rows_of_a), _band(n, rows_of_pinv)
+    if m > SECTION:
+        powers = _matrices(round(SECTION * scale), SECTION).powers
+    else:
+        _, _, whole = rows_of_a(0, m)
+        eigenvalues = torch.linalg.eigvalsh(whole @ whole.mT)
+        powers = 0.99 * float(eigenvalues[0]), 1.01 * float(eigenvalues[-1])
+    return _Side(
+        _band(m, rows_of_a),
+        _band(n, rows_of_transpose),
+        _band(n, rows_of_pinv),
+        _band(m, rows_of_gram),
+        powers,
+    )
 
 
 def _band(height: int, rows: Callable[[int, int], tuple[int, int, Tensor]]) -> Band:
