@@ -22,21 +22,21 @@ import torch
 from PIL import Image
 
 import restore
-from restore.batch import Ended, Job, Kind, Names, Size, Where, Work, plan, run
+from restore.batch import Job, Kind, Names, Outcome, Size, Where, Work, plan, run
 from restore.images import decode, encode, read_bytes, write_atomically
 from restore.tasks import Settings, jpeg, superres
 
 
 class Silent:
-    """A witness who says nothing and counts what failed."""
+    """A observer who says nothing and counts what failed."""
 
     failed = 0
 
-    def begins(self, number: int, job: Job) -> None:
+    def begin(self, number: int, job: Job) -> None:
         return None
 
-    def ends(self, number: int, job: Job, ended: Ended) -> None:
-        self.failed += ended.failure is not None
+    def end(self, number: int, job: Job, outcome: Outcome) -> None:
+        self.failed += outcome.failure is not None
 
     def emit(self, data: bytes) -> None: ...
 
@@ -107,9 +107,9 @@ def main() -> None:
                 make(job, one, None)
 
         def batch(workers: int) -> None:
-            witness = Silent()
-            run(planned, work, witness, threads=workers)
-            assert not witness.failed
+            observer = Silent()
+            run(planned, work, observer, threads=workers)
+            assert not observer.failed
 
         ways: dict[str, Callable[[], object]] = {
             "reading alone": lambda: [read(job) for job in planned.jobs],

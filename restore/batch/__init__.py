@@ -1,27 +1,54 @@
 """Batch: many images by one task, planned before any work, resumable, in shards.
 
-The plan makes jobs; `run` takes each through three overlapped stages (read, make, write); the
-manifest remembers what was made of what, so that another run does only the rest.
+The plan makes jobs; `run` takes each through three overlapped stages (read, make, finish); the
+manifest remembers what was made of what, so that another run does only the rest. Module `ray`
+does the same on the machines of a cluster.
 """
 
-from restore.batch.companions import Companion
-from restore.batch.inputs import STDIN, Input, names_in
-from restore.batch.jobs import STDOUT, Existing, Job, check_outputs, past_existing
-from restore.batch.manifest import MANIFEST, Entry, Manifest, entries, latest
+from restore.batch.inputs import STDIN, Input, Sidecar, split_names
+from restore.batch.manifest import (
+    KEYS,
+    MANIFEST,
+    Entry,
+    Manifest,
+    Tally,
+    keep_latest,
+    make_record,
+    read_entries,
+)
 from restore.batch.pipeline import Failure
-from restore.batch.plan import Format, Kind, Names, Plan, Size, Where, plan
-from restore.batch.records import KEYS, Tally, blank
-from restore.batch.runs import Witness, probe, resumed, run
-from restore.batch.shards import Shard, assigned, shard_of
-from restore.batch.work import Ended, Made, Progress, Recipe, Work
+from restore.batch.plan import (
+    STDOUT,
+    Existing,
+    Format,
+    Job,
+    Kind,
+    Names,
+    Plan,
+    Size,
+    Where,
+    check_outputs,
+    mark_existing,
+    plan,
+)
+from restore.batch.run import (
+    Observer,
+    Outcome,
+    Output,
+    Progress,
+    Recipe,
+    Work,
+    probe,
+    resume,
+    run,
+)
+from restore.batch.shards import Shard, find_assigned, parse_shard
 
 __all__ = [
     "KEYS",
     "MANIFEST",
     "STDIN",
     "STDOUT",
-    "Companion",
-    "Ended",
     "Entry",
     "Existing",
     "Failure",
@@ -29,28 +56,30 @@ __all__ = [
     "Input",
     "Job",
     "Kind",
-    "Made",
     "Manifest",
     "Names",
+    "Observer",
+    "Outcome",
+    "Output",
     "Plan",
     "Progress",
     "Recipe",
     "Shard",
+    "Sidecar",
     "Size",
     "Tally",
     "Where",
-    "Witness",
     "Work",
-    "assigned",
-    "blank",
     "check_outputs",
-    "entries",
-    "latest",
-    "names_in",
-    "past_existing",
+    "find_assigned",
+    "keep_latest",
+    "make_record",
+    "mark_existing",
+    "parse_shard",
     "plan",
     "probe",
-    "resumed",
+    "read_entries",
+    "resume",
     "run",
-    "shard_of",
+    "split_names",
 ]

@@ -1,4 +1,7 @@
-"""Input: a file to restore, named itself, by a pattern or a list, or found in a folder."""
+"""Inputs: the files to restore, and what goes with each: its mask, its reference.
+
+An input is named itself, by a pattern or a list, or found in a folder.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from restore.errors import RequestError, ResourceError
+from restore.errors import ImageError, RequestError, ResourceError
 
 STDIN = "-"
 
@@ -42,6 +45,41 @@ class Input:
         return os.path.normpath(path).replace(os.sep, "/")
 
 
+@dataclass(frozen=True)
+class Sidecar:
+    """A file that goes with an input: its mask or its reference, as `kind` says.
+
+    A `path` that is a file goes with every input. In a folder it is the image of the input's name,
+    whatever its ending, at the same place below the folder or at its top. RequestError where
+    there is nothing at `path`.
+    """
+
+    kind: str
+    path: str
+
+    def __post_init__(self) -> None:
+        if "\0" in self.path or not os.path.exists(self.path):
+            raise RequestError(f"--{self.kind} {self.path!r} does not exist")
+
+    def find(self, input: Input) -> str:
+        """The path for an input; ImageError where none matches its name, or several do."""
+        from restore.images import ENDINGS
+
+        if not os.path.isdir(self.path):
+            return self.path
+        for folder in dict.fromkeys((os.path.join(self.path, input.place), self.path)):
+            found = []
+            for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+                stem, ending = os.path.splitext(name)
+                if stem == input.stem and ending.lower() in ENDINGS:
+                    found.append(os.path.join(folder, name))
+            if len(found) > 1:
+                raise ImageError(f"several {self.kind}s match: {', '.join(map(repr, found[:3]))}")
+            if found:
+                return found[0]
+        raise ImageError(f"no {self.kind} in {self.path!r} is named {input.stem!r}")
+
+
 def find(
     names: Sequence[str], listed: Sequence[str], recursive: bool, aside: Sequence[str]
 ) -> tuple[list[Input], int]:
@@ -54,8 +92,8 @@ def find(
     """
     if names.count(STDIN) > 1:
         raise RequestError("- was given more than once, and there is one standard input")
-    named = [(name, "") for given in names for name in _matched(given)]
-    named += [(name, _base(name)) for name in listed]
+    named = [(name, "") for given in names for name in _match(given)]
+    named += [(name, _base_of(name)) for name in listed]
     found: list[Input] = []
     passed = 0
     for name, base in named:
@@ -63,7 +101,7 @@ def find(
             raise RequestError(f"{name!r} is no file name")
         here = [Input(name, base=base)]
         if name != STDIN and os.path.isdir(name):
-            paths = [path for path in _images(name, recursive) if not within(path, aside)]
+            paths = [path for path in _walk(name, recursive) if not within(path, aside)]
             here = [Input(path, name, base or name) for path in paths]
             if not here:
                 hint = "" if recursive else "; -r looks into the folders below it"
@@ -74,7 +112,7 @@ def find(
     return found, passed
 
 
-def names_in(data: bytes, null: bool) -> list[str]:
+def split_names(data: bytes, null: bool) -> list[str]:
     """The names of a list, one a line, or ended by NULs; what is empty is left out."""
     parts = data.split(b"\0") if null else [line.rstrip(b"\r") for line in data.split(b"\n")]
     return [os.fsdecode(part) for part in parts if part]
@@ -95,7 +133,7 @@ def within(path: str, folders: Sequence[str]) -> bool:
     )
 
 
-def _matched(name: str) -> list[str]:
+def _match(name: str) -> list[str]:
     """The name itself where that exists or is no pattern, else the files that match it."""
     if name == STDIN or "\0" in name or not glob.has_magic(name) or os.path.lexists(name):
         return [name]
@@ -105,13 +143,13 @@ def _matched(name: str) -> list[str]:
     return found
 
 
-def _base(name: str) -> str:
+def _base_of(name: str) -> str:
     """The current folder, where a listed name lies below it."""
     above = os.path.normpath(name).split(os.sep)[0] == os.pardir
     return "" if os.path.isabs(name) or above else os.curdir
 
 
-def _images(folder: str, recursive: bool) -> Iterator[str]:
+def _walk(folder: str, recursive: bool) -> Iterator[str]:
     from restore.images import ENDINGS
 
     def refuse(error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""Manifest: what a batch has done, a line of JSON for each output.
+"""Manifest: what a batch has done, a line of JSON for each output; summed up, and as a table.
 
 A line is written when the output is whole, just before that takes its name, so whatever kills a
 run, no output of ours is without its line. A line says which output, from which inputs, by which
@@ -11,13 +11,15 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import math
 import os
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from restore.batch.records import dumped, is_record
 from restore.batch.shards import Shard
 from restore.errors import RequestError, ResourceError
 
@@ -27,10 +29,21 @@ if TYPE_CHECKING:
 MANIFEST = ".bcm-restore.jsonl"  # in the folder of the outputs
 LONGEST_LINE = 1 << 20  # bytes; a record has some hundreds
 VERSION = 1
+TABLE = ".parquet"
+
+KEYS = (
+    "schema", "status", "task", "input", "output", "model", "model_sha256", "method", "mode", "nfe",
+    "seed", "device", "dtype", "tile", "size_in", "size_out", "seconds", "metrics", "warnings",
+    "error",
+)  # fmt: skip
+STATUSES = ("ok", "skipped", "failed")
+PARTICULARS = re.compile(  # names, the bytes that a file starts with, numbers
+    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\b[0-9a-f]{2}(?: [0-9a-f]{2})+\b|\d+(?:[.,]\d+)*"
+)
 
 
 @dataclass(frozen=True)
-class Print:
+class Fingerprint:
     """What tells a file from any other: its size, its time and the hash of its bytes."""
 
     bytes: int
@@ -51,9 +64,9 @@ class Print:
             return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
 
 
-def printed(data: bytes, stat: os.stat_result | None) -> Print:
-    """The print of a file of these bytes; one that is no file has no time."""
-    return Print(len(data), stat.st_mtime_ns if stat else 0, hashlib.sha256(data).hexdigest())
+def fingerprint(data: bytes, stat: os.stat_result | None) -> Fingerprint:
+    """The fingerprint of a file of these bytes; one that is no file has no time."""
+    return Fingerprint(len(data), stat.st_mtime_ns if stat else 0, hashlib.sha256(data).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -61,19 +74,19 @@ class Entry:
     """A line: the record of an output, and what that was made of.
 
     `path` is the output's, from the manifest's folder. `settings` decide the pixels and their file.
-    `inputs` are the prints of the image and of what belongs to it, as masks do.
+    `inputs` are the fingerprints of the image and of what belongs to it, as masks do.
     """
 
     path: str
     record: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Sequence[Print] = ()
-    output: Print | None = None
+    inputs: Sequence[Fingerprint] = ()
+    output: Fingerprint | None = None
     when: float = 0.0
 
     def difference(self, settings: Mapping[str, Any], inputs: Sequence[str], output: str) -> str:
         """Why the output has to be made again; "" where it has not."""
-        now = json.loads(dumped(settings))
+        now = json.loads(to_json(settings))
         changes = [
             "the model is another" if name == "model_sha256" else f"{name} was {was!r}, is {is_!r}"
             for name in sorted({*now, *self.settings})
@@ -130,7 +143,7 @@ class Lines:
             "output": entry.output and asdict(entry.output),
         }
         try:
-            self._append(dumped(line).encode() + b"\n")
+            self._append(to_json(line).encode() + b"\n")
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -161,7 +174,9 @@ class Manifest(Lines):
         for found in there:
             if not os.path.isfile(found) or os.path.islink(found):
                 raise RequestError(f"the manifest {found!r} is no regular file")
-        self.made = latest(entry for entry in entries(there) if entry.record["status"] == "ok")
+        self.made = keep_latest(
+            entry for entry in read_entries(there) if entry.record["status"] == "ok"
+        )
 
     def files(self) -> list[str]:
         """The files of lines that there are: its own, and those of all shards and writers."""
@@ -173,13 +188,13 @@ class Manifest(Lines):
         """The files of lines on what it is the manifest of: all of them, but a shard's only its."""
         return [self.path] if self._shard else self.files()
 
-    def tells(self, plan: Plan) -> bool:
+    def covers(self, plan: Plan) -> bool:
         """Whether anything in here is on an output that is there."""
         return any(job.done and self.name(job.output) in self.made for job in plan.jobs)
 
     def gather(self, run: str) -> None:
         """Take over the lines of a run's writers, which have ended. ResourceError as `add`."""
-        parts = part_of(glob.escape(self.path), "*", run)
+        parts = name_part(glob.escape(self.path), "*", run)
         for path in sorted(glob.glob(parts, include_hidden=True)):
             try:
                 with open(path, "rb") as file:
@@ -193,13 +208,13 @@ class Manifest(Lines):
                 raise self._unwritable(error) from error
 
 
-def part_of(path: str, writer: str, run: str) -> str:
+def name_part(path: str, writer: str, run: str) -> str:
     """The file for the lines of one of a run's several writers, which is read as a shard's is."""
     stem, ending = os.path.splitext(path)
     return f"{stem}.{writer}-of-{run}{ending}"
 
 
-def entries(paths: Iterable[str]) -> Iterator[Entry]:
+def read_entries(paths: Iterable[str]) -> Iterator[Entry]:
     """The entries in manifests, in their order; lines that are none are passed over.
 
     ResourceError where one cannot be read.
@@ -208,14 +223,14 @@ def entries(paths: Iterable[str]) -> Iterator[Entry]:
         try:
             with open(path, "rb") as file:
                 while line := file.readline(LONGEST_LINE):
-                    if (entry := _parsed(line)) is not None:
+                    if (entry := _parse(line)) is not None:
                         yield entry
         except OSError as error:
             message = f"the manifest {path!r} cannot be read: {_reason(error)}"
             raise ResourceError(message) from error
 
 
-def latest(
+def keep_latest(
     found: Iterable[Entry], key: Callable[[Entry], str] = lambda entry: entry.path
 ) -> dict[str, Entry]:
     """The last entry of each output, by time."""
@@ -227,7 +242,7 @@ def latest(
     return last
 
 
-def _parsed(line: bytes) -> Entry | None:
+def _parse(line: bytes) -> Entry | None:
     """The entry of a line, None where it is none: cut short, or somebody else's."""
     try:
         value = json.loads(line)
@@ -238,19 +253,155 @@ def _parsed(line: bytes) -> Entry | None:
             return None
         if not is_record(record):
             return None
-        inputs = tuple(_print(one) for one in value["inputs"])
-        output = None if value["output"] is None else _print(value["output"])
+        inputs = tuple(_fingerprint(one) for one in value["inputs"])
+        output = None if value["output"] is None else _fingerprint(value["output"])
         return Entry(value["path"], record, settings, inputs, output, float(when))
     except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError):
         return None
 
 
-def _print(value: Any) -> Print:
-    found = Print(**value)
+def _fingerprint(value: Any) -> Fingerprint:
+    found = Fingerprint(**value)
     if not (type(found.bytes) is int and type(found.mtime_ns) is int and type(found.sha256) is str):
-        raise TypeError("a print is two numbers and a hash")
+        raise TypeError("a fingerprint is two numbers and a hash")
     return found
 
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def make_record(
+    known: Mapping[str, Any], input: str, output: str, /, **more: Any
+) -> dict[str, Any]:
+    """The record of an image, what no one says being null."""
+    record: dict[str, Any] = dict.fromkeys(KEYS)
+    record.update(schema=1, status="ok", seconds=0.0, metrics={}, warnings=[])
+    return {**record, **known, **more, "input": input or None, "output": output}
+
+
+def is_record(value: Any) -> bool:
+    """Whether a value that was read has what a summary needs."""
+    if not isinstance(value, dict) or value.get("status") not in STATUSES:
+        return False
+    seconds, error = value.get("seconds"), value.get("error")
+    if not isinstance(value.get("input"), str | None) or not isinstance(seconds, int | float):
+        return False
+    if not isinstance(value.get("output"), str):
+        return False
+    if value["status"] != "failed":
+        return True
+    return isinstance(error, dict) and all(
+        isinstance(error.get(key), str) for key in ("type", "message")
+    )
+
+
+def describe_kind(error: Mapping[str, Any]) -> str:
+    """What failures of one kind have in common: the stage and the message without particulars."""
+    message = PARTICULARS.sub("…", error["message"].split("\n")[0]) or error["type"]
+    return f"{error['stage']}: {message}" if error.get("stage") else message
+
+
+@dataclass
+class Tally:
+    """How many images ended how, and the failures by kind, each with a first example."""
+
+    count: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, records: Iterable[Mapping[str, Any]]) -> Tally:
+        tally = cls()
+        for record in records:
+            tally.add(record)
+        return tally
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        self.count[record["status"]] += 1
+        self.seconds += record["seconds"]
+        if record["status"] == "failed":
+            kind = describe_kind(record["error"])
+            self.kinds[kind] += 1
+            self.examples.setdefault(kind, record["input"] or "")
+
+    def counts(self) -> dict[str, int]:
+        return {status: self.count[status] for status in STATUSES}
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The kinds of failure, the most frequent first."""
+        return [
+            {"kind": kind, "count": count, "example": self.examples[kind]}
+            for kind, count in self.kinds.most_common()
+        ]
+
+
+def to_json(value: Any) -> str:
+    """A value as one line of JSON in ASCII, numbers that are not finite as null."""
+    return json.dumps(_without_nan(value), allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def tabulate(manifest: Manifest) -> str:
+    """Write the last line of each output beside the manifest, a shard's own, and tell where.
+
+    ResourceError where that fails.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    from restore.images import write_atomically
+
+    text, number = pyarrow.string(), pyarrow.int64()
+    schema = pyarrow.schema(
+        [(name, text) for name in ("path", "status", "input", "output", "task", "model")]
+        + [(name, text) for name in ("model_sha256", "method", "mode", "device", "dtype")]
+        + [(name, number) for name in ("nfe", "seed", "width_in", "height_in")]
+        + [(name, number) for name in ("width_out", "height_out", "bytes")]
+        + [("seconds", pyarrow.float64()), ("when", pyarrow.float64()), ("sha256", text)]
+        + [(name, text) for name in ("error_type", "error", "error_stage", "metrics", "settings")]
+        + [("warnings", pyarrow.list_(text))]
+    )
+    made = keep_latest(read_entries(manifest.own()))
+    rows = [_row(made[path]) for path in sorted(made)]
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(pyarrow.Table.from_pylist(rows, schema), sink)
+    path = os.path.splitext(manifest.path)[0] + TABLE
+    write_atomically(path, sink.getvalue().to_pybytes())
+    return path
+
+
+def _row(entry: Entry) -> Mapping[str, Any]:
+    """An entry in columns; a name that is no text is escaped as in its line."""
+    record = entry.record
+    error = record.get("error") or {}
+    sides = [*(record.get("size_in") or (None, None)), *(record.get("size_out") or (None, None))]
+    plain = ("status", "task", "model", "model_sha256", "method", "mode", "device", "dtype")
+    return {
+        **{name: record.get(name) for name in (*plain, "nfe", "seed")},
+        **{name: _text(record.get(name)) for name in ("input", "output")},
+        **dict(zip(("width_in", "height_in", "width_out", "height_out"), sides, strict=True)),
+        "path": _text(entry.path),
+        "seconds": record.get("seconds"),
+        "when": entry.when,
+        "bytes": entry.output.bytes if entry.output else None,
+        "sha256": entry.output.sha256 if entry.output else None,
+        "error_type": error.get("type"),
+        "error": _text(error.get("message")),
+        "error_stage": error.get("stage"),
+        "metrics": to_json(record.get("metrics")),
+        "settings": to_json(entry.settings),
+        "warnings": [_text(one) for one in record.get("warnings") or ()],
+    }
+
+
+def _text(value: str | None) -> str | None:
+    return value and value.encode("utf-8", "backslashreplace").decode()

@@ -9,12 +9,14 @@ with that the memory. What comes out depends on neither the overlap nor the thre
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 FILES = 6  # in flight, from reading to written
@@ -31,6 +33,17 @@ class Failure:
     stage: str
     error: Exception
     seconds: float = 0.0
+
+    def make_portable(self) -> Failure:
+        """The failure such that another process can read it, and show its traceback as a note."""
+        if self.error.__traceback__:
+            self.error.add_note("".join(traceback.format_exception(self.error)))
+        try:
+            pickle.loads(pickle.dumps(self.error))
+        except Exception:  # an exception of any library, whose own __reduce__ may raise anything
+            error = RuntimeError(f"{type(self.error).__name__}: {self.error}")
+            return replace(self, error=error)
+        return self
 
 
 @dataclass(frozen=True)
@@ -50,15 +63,15 @@ class Stages(Generic[J]):
     pixels: Callable[[J], int] = lambda job: 0
 
 
-def in_turn(jobs: Iterable[J], stages: Stages[J]) -> None:
+def run_in_turn(jobs: Iterable[J], stages: Stages[J]) -> None:
     """Every job from its file to its file before the next."""
     for job in jobs:
-        given = attempted("reading", stages.read, job)
-        if stages.report(job, stages.finish(job, _made(stages, job, given))):
+        loaded = attempt("reading", stages.read, job)
+        if stages.report(job, stages.finish(job, _make(stages, job, loaded))):
             return
 
 
-def overlapped(
+def run_overlapped(
     jobs: Iterable[J],
     stages: Stages[J],
     threads: int = 1,
@@ -80,8 +93,8 @@ def overlapped(
     readers = ThreadPoolExecutor(threads, "bcm-restore-read")
     writers = ThreadPoolExecutor(threads, "bcm-restore-write")
 
-    def conclude(number: int, job: J, made: Any) -> None:
-        turns.take(number, job, stages.finish(job, made))
+    def conclude(number: int, job: J, result: Any) -> None:
+        turns.take(number, job, stages.finish(job, result))
 
     def collect() -> None:
         for future in [one for one in behind if one.done()]:
@@ -96,7 +109,7 @@ def overlapped(
                 break
             todo.popleft()
             costs[number] = cost
-            ahead.append((number, job, readers.submit(attempted, "reading", stages.read, job)))
+            ahead.append((number, job, readers.submit(attempt, "reading", stages.read, job)))
 
     try:
         while True:
@@ -108,11 +121,11 @@ def overlapped(
                 wait(behind, return_when=FIRST_COMPLETED)
                 continue
             number, job, reading = ahead.popleft()
-            made = _made(stages, job, reading.result())
-            behind[writers.submit(conclude, number, job, made)] = number
-            if strict and isinstance(made, Failure):
+            result = _make(stages, job, reading.result())
+            behind[writers.submit(conclude, number, job, result)] = number
+            if strict and isinstance(result, Failure):
                 wait(behind)
-            del made, reading  # not in memory during the next
+            del result, reading  # not in memory during the next
         wait(behind)
         collect()
     except BaseException:
@@ -133,28 +146,28 @@ class Turns(Generic[J]):
         self._waiting: dict[int, tuple[J, Any]] = {}
         self._lock = threading.Lock()
 
-    def take(self, number: int, job: J, ended: Any) -> None:
+    def take(self, number: int, job: J, outcome: Any) -> None:
         with self._lock:
-            self._waiting[number] = job, ended
+            self._waiting[number] = job, outcome
             while self._next in self._waiting:
-                job, ended = self._waiting.pop(self._next)
+                job, outcome = self._waiting.pop(self._next)
                 self._next += 1
-                self.stopped |= self._report(job, ended)
+                self.stopped |= self._report(job, outcome)
 
-    def hurry(self) -> None:
+    def flush(self) -> None:
         """Report what has ended, though what comes before it has not, as before an early end."""
         with self._lock:
             for number in sorted(self._waiting):
                 self._report(*self._waiting.pop(number))
 
 
-def _made(stages: Stages[J], job: J, given: Any) -> Any:
-    if isinstance(given, Failure):
-        return given
-    return attempted("restoring", stages.make, job, given)
+def _make(stages: Stages[J], job: J, loaded: Any) -> Any:
+    if isinstance(loaded, Failure):
+        return loaded
+    return attempt("restoring", stages.make, job, loaded)
 
 
-def attempted(stage: str, call: Callable[..., Any], *arguments: Any) -> Any:
+def attempt(stage: str, call: Callable[..., Any], *arguments: Any) -> Any:
     """What a stage gives, or its failure."""
     began = time.perf_counter()
     try:

@@ -10,25 +10,40 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from restore.batch.inputs import STDIN, Input, find
-from restore.batch.jobs import (
-    STDOUT,
-    Existing,
-    Job,
-    Target,
-    check_outputs,
-    earlier,
-    past_existing,
-)
+from restore.batch.inputs import STDIN, Input, find, identity, within
 from restore.batch.shards import Shard
 from restore.errors import ImageError, RequestError
 
+if TYPE_CHECKING:
+    from restore.images import ImageHeader
+
+STDOUT = "-"
+LONGEST_NAME = 255  # bytes, in all file systems in use
 FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tiff": "TIFF"}
 
+Existing = Literal["error", "skip", "overwrite"]
+Target = Literal["beside", "folder", "file", "stdout"]
 Format = Literal["auto", "png", "jpg", "webp", "tiff"]
 Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input, the output it goes to, and what its header says.
+
+    `data` holds what came through standard input; `done` says that the output is there already.
+    `header` is None where the header cannot be read, which is found out again in due course.
+    `again` says why it is done although the output is there, where that is so.
+    """
+
+    input: Input
+    output: str
+    data: bytes | None = None
+    header: ImageHeader | None = None
+    done: bool = False
+    again: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,19 +115,19 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
     ending = "." + next(short for short, name in FORMATS.items() if name == format)
 
     jobs = [Job(input, _output_of(input, where, target, kind.task, ending)) for input in inputs]
-    made = earlier(jobs) if target == "beside" else set()
+    made = find_earlier(jobs) if target == "beside" else set()
     jobs = [job for job in jobs if job not in made]
     folder = _folder(jobs, where, target)
     if target != "stdout":
         check_outputs(jobs, target, names.aside)
     own = [job for job in jobs if shard is None or job.input in shard]
     if target != "stdout":
-        own = past_existing(own, where.existing)
-    own = [job if job.done else measured(job, format, kind, names.stdin) for job in own]
+        own = mark_existing(own, where.existing)
+    own = [job if job.done else read_job(job, format, kind, names.stdin) for job in own]
     return Plan(tuple(own), format, kind, folder, passed, len(made), len(jobs) - len(own))
 
 
-def measured(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = bytes) -> Job:
+def read_job(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = bytes) -> Job:
     """The job with its data, where those come through standard input, and its header.
 
     RequestError where the format cannot hold what the job makes.
@@ -133,6 +148,59 @@ def measured(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = byt
     except RequestError as error:
         raise RequestError(f"{job.input.path!r}: {error}") from error
     return replace(job, header=own)
+
+
+def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> None:
+    """RequestError unless each output is a file of its own, away from all that is read."""
+    paths = [job.input.path for job in jobs if job.input.path != STDIN]
+    sources = {*map(identity, paths), *map(_inode, paths)} - {None}
+    taken: dict[str, str] = {}
+    for job in jobs:
+        output, source, folder = job.output, job.input.path, job.input.folder
+        own = identity(output)
+        if own in taken:
+            raise RequestError(
+                f"{taken[own]!r} and {source!r} have one output, {output!r}: give -o DIR or "
+                "--suffix, or run them apart"
+            )
+        taken[own] = source
+        if own in sources or _inode(output) in sources:
+            raise RequestError(f"the output {output!r} is an input, and inputs are never changed")
+        if within(output, aside):
+            raise RequestError(f"the output {output!r} is, or lies among, the masks or references")
+        if folder and target == "folder" and within(output, [folder]):
+            raise RequestError(
+                f"the output {output!r} lies inside the input folder {folder!r}, whose next run "
+                "would take it for an input: choose another folder"
+            )
+        if os.path.islink(output) or (os.path.exists(output) and not os.path.isfile(output)):
+            raise RequestError(f"the output {output!r} is a symbolic link, or no regular file")
+        if len(os.fsencode(os.path.basename(output))) > LONGEST_NAME:
+            raise RequestError(f"the output's name {output!r} is too long: give -o or --suffix")
+        if target == "file" and not os.path.isdir(os.path.dirname(output) or os.curdir):
+            raise RequestError(f"{output!r} lies in a folder that does not exist: create it first")
+
+
+def mark_existing(jobs: Sequence[Job], policy: Existing) -> list[Job]:
+    """The jobs, those whose output is there marked as done where that is the policy."""
+    if policy == "overwrite":
+        return list(jobs)
+    jobs = [replace(job, done=os.path.exists(job.output)) for job in jobs]
+    there = [job.output for job in jobs if job.done]
+    if there and policy == "error":
+        more = f", and so do {len(there) - 1} more outputs" if len(there) > 1 else ""
+        raise RequestError(f"{there[0]!r} exists{more}: --existing skip or overwrite (-y)")
+    return jobs
+
+
+def find_earlier(jobs: Sequence[Job]) -> set[Job]:
+    """Jobs whose input, found in a folder, is the output of another: an earlier run made it."""
+    makers = {identity(job.output): job for job in jobs}
+    return {
+        job
+        for job in jobs
+        if job.input.folder and makers.get(identity(job.input.path), job) is not job
+    }
 
 
 def _target(output: str | None, inputs: Sequence[Input]) -> Target:
@@ -214,3 +282,12 @@ def _folder(jobs: Sequence[Job], where: Where, target: Target) -> str | None:
     tops = {job.input.folder or os.path.dirname(job.output) or os.curdir for job in jobs}
     several = len(jobs) > 1 or any(job.input.folder for job in jobs)
     return tops.pop() if target == "beside" and several and len(tops) == 1 else None
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    """What a file is to the disk, so that no other spelling of its name hides it."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino

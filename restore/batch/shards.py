@@ -41,10 +41,10 @@ class Shard:
         return f"{self.index}/{self.count}"
 
 
-def shard_of(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
+def parse_shard(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
     """The shard that I/N says, or with auto the environment. RequestError for what is none."""
     if text == AUTO:
-        found = _assigned(environment)
+        found = _read_environment(environment)
         if found is None:
             raise RequestError(
                 "--shard auto: nothing says which one: no array or srun of Slurm, no RANK and "
@@ -57,15 +57,15 @@ def shard_of(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
     return Shard(int(match[1]), int(match[2]))
 
 
-def assigned(environment: Mapping[str, str] = os.environ) -> Shard | None:
+def find_assigned(environment: Mapping[str, str] = os.environ) -> Shard | None:
     """The shard that Slurm, torchrun or Kubernetes assigned, if any did."""
     try:
-        return _assigned(environment)
+        return _read_environment(environment)
     except RequestError:
         return None
 
 
-def _assigned(environment: Mapping[str, str]) -> Shard | None:
+def _read_environment(environment: Mapping[str, str]) -> Shard | None:
     """An array's or an indexed job's share, and of that the process's own."""
 
     def number(name: str, default: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from restore.batch import STDOUT, Job, Plan, check_outputs
 from restore.batch.inputs import identity
-from restore.batch.plan import FORMATS, measured
+from restore.batch.plan import FORMATS, read_job
 from restore.cli.options import Restoration
 from restore.cli.terminal import piped
 from restore.errors import RequestError
@@ -62,7 +62,7 @@ def charts_of(
         if not job.done or os.path.exists(path):
             return job
         again = replace(job, done=False, again=f"its chart {path!r} is missing")
-        return measured(again, plan.format, plan.kind, piped)
+        return read_job(again, plan.format, plan.kind, piped)
 
     jobs = tuple(map(judged, plan.jobs, paths))
     return Charts({j.output: p for j, p in zip(jobs, paths, strict=True)}), replace(plan, jobs=jobs)

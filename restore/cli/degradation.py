@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from restore.batch import Companion, Job, Plan, Progress, Size, Work, probe
+from restore.batch import Job, Plan, Progress, Sidecar, Size, Work, probe
 from restore.batch.inputs import identity
 from restore.cli.displays import Display, display_of
 from restore.cli.jobs import plan
@@ -150,7 +150,7 @@ def degrade(
         _check_hole(mask, missing, seed, mask_out)
     if task in ("denoise", "deblur"):
         _check_noise(task, sigma, seed, kernel)
-    companion = None if mask is None else Companion("mask", mask)
+    sidecar = None if mask is None else Sidecar("mask", mask)
 
     def size_out(size: Size) -> Size:
         factor = scale or 1
@@ -161,7 +161,7 @@ def degrade(
         "degraded",
         files,
         conduct,
-        aside=[companion.path] if companion else [],
+        aside=[sidecar.path] if sidecar else [],
         ending="jpg" if task == "jpeg" else "png",
         size_out=size_out,
         bits=8 if task == "jpeg" else None,
@@ -184,8 +184,8 @@ def degrade(
             level = 25.0 if task == "denoise" and sigma is None else sigma
             return made if level is None else noisy(made, level, seed or 0)
         if missing is None:
-            assert companion is not None
-            return holed(picture, companion.of(job.input))
+            assert sidecar is not None
+            return holed(picture, sidecar.find(job.input))
         hole = random_mask(picture.size, missing, seed or 0)
         made = holed(picture, hole)
         if job in masks:
@@ -194,7 +194,7 @@ def degrade(
 
     random = missing or task == "denoise" or sigma is not None
     known = {"task": f"degrade {task}", "seed": seed or 0 if random else None}
-    aside = [companion.path] if companion else []
+    aside = [sidecar.path] if sidecar else []
     display = display_of(planned, conduct, files.policy, aside)
     degrader = Degrader(change, files.max_pixels, display)
     plain = Encoding()
@@ -204,7 +204,7 @@ def degrade(
         degrader.make,
         encoder(planned.format, plain),
         decisive(known, planned.format, plain, None, **given | {"mask": None, "mask-out": None}),
-        lambda job: [companion.of(job.input)] if companion else [],
+        lambda job: [sidecar.find(job.input)] if sidecar else [],
     )
     manifest = manifest_of(planned, conduct)
     planned = resume(planned, manifest, work, conduct)

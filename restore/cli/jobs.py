@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from restore.batch import STDIN, STDOUT, Kind, Names, Plan, Size, Where, names_in
+from restore.batch import STDIN, STDOUT, Kind, Names, Plan, Size, Where, split_names
 from restore.batch import plan as planned
 from restore.cli.options import Conduct, Files, Format
 from restore.cli.terminal import piped
@@ -56,9 +56,9 @@ def _listed(files: Files, names: Sequence[str]) -> list[str]:
     if path == STDIN:
         if STDIN in names:
             raise RequestError("- was given as an image and as a list: there is one standard input")
-        return names_in(piped("a list of names"), files.null)
+        return split_names(piped("a list of names"), files.null)
     try:
         with open(path, "rb") as file:
-            return names_in(file.read(), files.null)
+            return split_names(file.read(), files.null)
     except (OSError, ValueError) as error:
         raise RequestError(f"--from-file {path!r} cannot be read: {error}") from error

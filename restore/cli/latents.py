@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restore.batch import STDIN, STDOUT, Job, Made
+from restore.batch import STDIN, STDOUT, Job, Output
 from restore.cli.machine import Machine
 from restore.cli.options import Encoding, Manner, MaxPixels, Source, flattened
 from restore.cli.passages import (
@@ -76,7 +76,7 @@ def invert(
 
     def make(
         given: Picture, model: BCM, settings: Settings, show: Show
-    ) -> tuple[Made, dict[str, Any]]:
+    ) -> tuple[Output, dict[str, Any]]:
         made = inverted(
             given, model, settings, level=way.level, start=way.start, refine=refine,
             max_pixels=max_pixels,
@@ -157,7 +157,7 @@ def reconstruct(
 
     def make(
         given: tuple[Latent, Picture | None], model: BCM, settings: Settings, show: Show
-    ) -> tuple[Made, dict[str, Any]]:
+    ) -> tuple[Output, dict[str, Any]]:
         settings = replace(settings, reference=given[1])
         result = reconstructed(given[0], model, settings, max_pixels=max_pixels)
         show(result.picture, None, given[1])

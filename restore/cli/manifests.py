@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from restore.batch import Tally, entries, latest
+from restore.batch import Tally, keep_latest, read_entries
 from restore.cli.options import Json
 from restore.cli.runs import told
 from restore.cli.terminal import dumped, emit, escaped
@@ -24,7 +24,7 @@ def merge(
     Of an output that occurs more than once the latest line counts. Ends with 3
     where an image is left that failed.
     """
-    made = latest(entries(manifest), key=lambda entry: entry.record["output"])
+    made = keep_latest(read_entries(manifest), key=lambda entry: entry.record["output"])
     if not made:
         raise RequestError("no manifest has a line of ours")
     tally = Tally.of(entry.record for entry in made.values())

@@ -18,13 +18,13 @@ from restore.batch import (
     Input,
     Job,
     Kind,
-    Made,
+    Output,
     Plan,
     Progress,
     Size,
     Work,
     check_outputs,
-    past_existing,
+    mark_existing,
     probe,
 )
 from restore.cli.announcement import announced, expected
@@ -108,7 +108,7 @@ class Target:
         for path in inputs or [""]:
             made = [replace(job, input=Input(path), output=path_out) for path_out in paths]
             check_outputs(made, "folder" if files else "file", ())
-        there = past_existing([replace(job, output=path) for path in paths], self.policy)
+        there = mark_existing([replace(job, output=path) for path in paths], self.policy)
         return replace(job, done=all(one.done for one in there))
 
 
@@ -135,7 +135,7 @@ class Passage:
     job: Job
     format: str
     read: Callable[[Job], Any]
-    make: Callable[[Any, BCM, Settings, Show], tuple[Made, dict[str, Any]]]
+    make: Callable[[Any, BCM, Settings, Show], tuple[Output, dict[str, Any]]]
     settings: Settings
     nfe: int | None
     how: str
@@ -206,7 +206,7 @@ def travel(
             nfe = passage.nfe or 0
             conduct.terminal.say(announced(model, passage.task, nfe, passage.how, seconds))
 
-    def make(job: Job, given: Any, progress: Progress | None) -> tuple[Made, dict[str, Any]]:
+    def make(job: Job, given: Any, progress: Progress | None) -> tuple[Output, dict[str, Any]]:
         assert model is not None
         show = partial(display.keep, job)
         return passage.make(given, model, replace(settings, progress=progress), show)

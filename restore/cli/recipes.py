@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from restore.batch import Companion, Job, Progress, Size, Work
+from restore.batch import Job, Progress, Sidecar, Size, Work
 from restore.cli.charts import Charts
 from restore.cli.options import Encoding, Source
 from restore.cli.runs import decisive, encoder
@@ -52,7 +52,7 @@ class Task:
     name: str
     solve: Callable[[Given, BCM | None, Settings], Result]
     size_out: Callable[[Size], Size] = same_size
-    mask: Companion | str | None = None
+    mask: Sidecar | str | None = None
     own: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -72,7 +72,7 @@ class Restorer:
     format: str
     encoding: Encoding
     max_pixels: int
-    reference: Companion | None = None
+    reference: Sidecar | None = None
     charts: Charts = field(default_factory=Charts)
 
     def load(self) -> BCM:
@@ -109,7 +109,7 @@ class Restorer:
             partial(self.make, model, show),
             encoder(self.format, self.encoding),
             decisive(self.known, self.format, self.encoding, self.settings, **self.task.own),
-            self.companions,
+            self.sidecars,
         )
 
     def read(self, job: Job) -> Given:
@@ -120,14 +120,14 @@ class Restorer:
         picture = decode(data, max_pixels=self.max_pixels)
         image = data if self.task.name == "jpeg" and sniff(data) == "JPEG" else picture
         mask: Picture | str | None = None
-        if isinstance(self.task.mask, Companion):
-            mask = self._picture(self.task.mask.of(job.input), "mask")
+        if isinstance(self.task.mask, Sidecar):
+            mask = self._picture(self.task.mask.find(job.input), "mask")
         else:
             mask = self.task.mask
         if self.reference is None:
             return Given(image, mask)
         try:
-            path = self.reference.of(job.input)
+            path = self.reference.find(job.input)
         except ImageError as error:  # it is for metrics alone
             return Given(image, mask, warnings=(str(error),))
         reference = self._picture(path, "reference")
@@ -164,10 +164,10 @@ class Restorer:
         given = self.read(job)
         return self._picture(job.output, "result"), given.image, given.reference
 
-    def companions(self, job: Job) -> list[str]:
+    def sidecars(self, job: Job) -> list[str]:
         """The file of the mask, where there is one."""
         mask = self.task.mask
-        return [mask.of(job.input)] if isinstance(mask, Companion) else []
+        return [mask.find(job.input)] if isinstance(mask, Sidecar) else []
 
     def _picture(self, path: str, kind: str) -> Picture:
         from restore.images import decode, read_bytes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch import Companion, Size
+from restore.batch import Sidecar, Size
 from restore.cli.options import (
     FLAG,
     Conduct,
@@ -63,7 +63,7 @@ def inpaint(
 
     All other pixels stay as they are, to the last bit.
     """
-    where = mask if mask == ALPHA else Companion("mask", mask)
+    where = mask if mask == ALPHA else Sidecar("mask", mask)
     own = {"mask": where == ALPHA, "invert_mask": invert_mask, "dilate": dilate}
     solve = partial(_inpaint, invert_mask=invert_mask, dilate=dilate)
     task = Task("inpaint", solve, mask=where, own=own)

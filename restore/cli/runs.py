@@ -14,18 +14,17 @@ import typer
 from restore import batch
 from restore.batch import (
     STDOUT,
-    Ended,
     Failure,
     Job,
     Manifest,
+    Observer,
+    Outcome,
     Plan,
     Progress,
     Tally,
-    Witness,
     Work,
-    assigned,
-    blank,
-    resumed,
+    find_assigned,
+    make_record,
 )
 from restore.cli.displays import Display
 from restore.cli.exits import HINT, code_of, described, is_out_of_memory
@@ -45,7 +44,9 @@ KINDS = 10  # of failure, in a summary's words
 class Elsewhere(Protocol):
     """What does the jobs of a run in place of this process."""
 
-    def __call__(self, *, witness: Witness, manifest: Manifest | None, fail_fast: bool) -> None: ...
+    def __call__(
+        self, *, observer: Observer, manifest: Manifest | None, fail_fast: bool
+    ) -> None: ...
 
 
 def encoder(format: str, encoding: Encoding) -> Callable[[Picture], bytes]:
@@ -87,7 +88,7 @@ def resume(plan: Plan, manifest: Manifest | None, work: Work, conduct: Conduct) 
     """The plan, with what has to be done again although its output is there, and why it is said."""
     if manifest is None:
         return plan
-    plan = resumed(plan, manifest, work)
+    plan = batch.resume(plan, manifest, work)
     for job in plan.jobs:
         if job.again:
             conduct.terminal.say(f"again: {work_title(work, job)}: {job.again}")
@@ -100,7 +101,7 @@ def rehearse(plan: Plan, known: Mapping[str, Any], conduct: Conduct) -> None:
         note = "the output exists" if job.done else "dry run: nothing was written"
         if conduct.json:
             title = job.input.path, job.output
-            conduct.terminal.record(blank(known, *title, status="skipped", warnings=[note]))
+            conduct.terminal.record(make_record(known, *title, status="skipped", warnings=[note]))
         elif not job.done and job.output != STDOUT:
             emit(escaped(job.output))
     todo = sum(not job.done for job in plan.jobs)
@@ -124,7 +125,7 @@ def run(
     Ends in typer.Exit with the code of the failures where all failed alike, else 3, if any failed;
     ResourceError where the run could not go on.
     """
-    share = None if conduct.share else assigned()
+    share = None if conduct.share else find_assigned()
     if share and len(plan.jobs) > 1:
         conduct.terminal.say(f"all {len(plan.jobs)} images; --shard auto would take {share}")
     account = _Account(plan, work, conduct, display)
@@ -134,7 +135,7 @@ def run(
             manifest.open()
         with account.meter:
             go = elsewhere or partial(batch.run, plan, work, threads=conduct.codecs)
-            go(witness=account, manifest=manifest, fail_fast=conduct.fail_fast)
+            go(observer=account, manifest=manifest, fail_fast=conduct.fail_fast)
     finally:
         if manifest:
             manifest.close()
@@ -160,18 +161,18 @@ class _Account:
         self._terminal = conduct.terminal
         self._began = time.perf_counter()
 
-    def begins(self, number: int, job: Job) -> Progress | None:
+    def begin(self, number: int, job: Job) -> Progress | None:
         return self.meter.begin(self._label(number, job))
 
     def emit(self, data: bytes) -> None:
         emit(data)
 
-    def ends(self, number: int, job: Job, ended: Ended) -> None:
-        record, label, title = ended.record, self._label(number, job), work_title(self._work, job)
+    def end(self, number: int, job: Job, outcome: Outcome) -> None:
+        record, label, title = outcome.record, self._label(number, job), work_title(self._work, job)
         self.tally.add(record)
-        if ended.failure:
-            self._terminal.fail(f"{title}: {_told(ended.failure)}", ended.failure.error)
-            self.codes.add(code_of(ended.failure.error))
+        if outcome.failure:
+            self._terminal.fail(f"{title}: {_told(outcome.failure)}", outcome.failure.error)
+            self.codes.add(code_of(outcome.failure.error))
         elif record["status"] == "skipped":
             say = self._terminal.detail if len(self._plan.jobs) > 1 else self._terminal.say
             say(f"{label}: skipped, {job.output} exists")

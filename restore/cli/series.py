@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from restore.batch import STDIN, STDOUT, Job, Made, Size
+from restore.batch import STDIN, STDOUT, Job, Output, Size
 from restore.cli.options import FLAG, Manner, MaxPixels, Source, flattened
 from restore.cli.passages import (
     Draw,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from restore.images import Picture
     from restore.tasks import Settings
 
-Output = Annotated[
+Destination = Annotated[
     str,
     destination(
         metavar="FILE|DIR",
@@ -41,7 +41,7 @@ Output = Annotated[
 
 @flattened
 def generate(
-    output: Output,
+    output: Destination,
     count: Annotated[int, journey("-n", min=1, metavar="N", help="How many samples")] = 1,
     recipe: Annotated[
         Literal["one-step", "ancestral", "zigzag", "mixed"],
@@ -89,7 +89,7 @@ def generate(
 
     def make(
         given: None, model: BCM, settings: Settings, show: Show
-    ) -> tuple[Made, dict[str, Any]]:
+    ) -> tuple[Output, dict[str, Any]]:
         series = generated(
             count, model, settings, recipe=recipe, size=asked, max_pixels=max_pixels
         )  # fmt: skip
@@ -121,7 +121,7 @@ def generate(
 def interpolate(
     a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="The first image")],
     b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="The last image")],
-    output: Output,
+    output: Destination,
     frames: Annotated[
         int, journey(min=2, metavar="N", help="How many, the two ends among them")
     ] = 9,
@@ -164,7 +164,7 @@ def interpolate(
 
     def make(
         given: tuple[Picture, Picture], model: BCM, settings: Settings, show: Show
-    ) -> tuple[Made, dict[str, Any]]:
+    ) -> tuple[Output, dict[str, Any]]:
         series = interpolated(
             *given, frames, model, settings, level=way.level, start=way.start,
             cross_fade=cross_fade, max_pixels=max_pixels,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from restore.batch import Companion, Plan, probe
-from restore.batch.cluster import Cluster
+from restore.batch import Plan, Sidecar, probe
+from restore.batch.ray import Cluster
 from restore.cli.announcement import announced, expected
 from restore.cli.charts import charts_of
 from restore.cli.displays import Display, display_of
@@ -43,8 +43,8 @@ def restore(
 
     checkpoint = resolve(source.model, source.catalog)
     clean = restoration.reference
-    reference = None if clean is None else Companion("reference", clean)
-    aside = [c.path for c in (task.mask, reference) if isinstance(c, Companion)]
+    reference = None if clean is None else Sidecar("reference", clean)
+    aside = [c.path for c in (task.mask, reference) if isinstance(c, Sidecar)]
     planned = plan(
         images,
         task.name,
@@ -59,9 +59,9 @@ def restore(
     display = display_of(planned, conduct, files.policy, [*aside, *charts.paths.values()])
     cluster = engine.cluster(restoration.threads, conduct.codecs)
     if cluster:
-        from restore.batch.dispersal import check_dispersable
+        from restore.batch.ray import check_for_cluster
 
-        check_dispersable(planned)
+        check_for_cluster(planned)
 
     from restore.tasks import Settings
     from restore.tasks.schedule import evaluations_of, mode_of, schedule
@@ -78,7 +78,7 @@ def restore(
     )
     schedule(checkpoint, task.name, settings)
     threads = restoration.threads or (cluster.cpus if cluster else None)
-    with cluster.connected() if cluster else nullcontext():
+    with cluster.connect() if cluster else nullcontext():
         device, dtype = _machine(restoration, cluster)
         known = {
             "task": task.name,
@@ -118,7 +118,7 @@ def _run(
     here = here if cluster else recipe
     model = None
     manifest = manifest_of(planned, conduct)
-    if not recipe.checkpoint.sha256 and manifest and manifest.tells(planned):
+    if not recipe.checkpoint.sha256 and manifest and manifest.covers(planned):
         model = here.load()  # its hash is needed to tell whether it was this one
         recipe = recipe.of(model)
     planned = resume(planned, manifest, recipe.work(), conduct)
@@ -137,10 +137,10 @@ def _run(
     if cluster is None:
         run(planned, recipe.work(model, display.keep), conduct, display, manifest)
         return
-    from restore.batch.dispersal import disperse
+    from restore.batch.ray import run_on_cluster
 
     display.look_by(recipe.pictures)
-    spread = partial(disperse, cluster, planned, recipe, say=conduct.terminal.say)
+    spread = partial(run_on_cluster, cluster, planned, recipe, say=conduct.terminal.say)
     run(planned, recipe.work(), conduct, display, manifest, elsewhere=spread)
 
 
@@ -152,7 +152,7 @@ def _machine(restoration: Restoration, cluster: Cluster | None) -> tuple[str, st
     if restoration.device not in ("auto", device):
         give = "it needs --gpus-per-worker" if device == "cpu" else "Ray gives each worker its own"
         raise RequestError(f"--device {restoration.device} with --engine ray: {give}")
-    return cluster.asked(chosen, device, restoration.dtype)
+    return cluster.ask(chosen, device, restoration.dtype)
 
 
 def chosen(device: str, dtype: str) -> tuple[str, str]:
@@ -173,7 +173,7 @@ def _announcement(model: BCM, planned: Plan, recipe: Restorer, cluster: Cluster 
     nfe = evaluations_of(task.name, settings)
     how = mode_of(settings) or (settings.method if settings.blend is None else "blend")
     if cluster:
-        workers = cluster.sized()
+        workers = cluster.count_workers()
         each = f"{cluster.cpus} CPU{'s' if cluster.cpus > 1 else ''}"
         each += f" and {cluster.gpus:g} GPU" if cluster.gpus else ""
         who = f"{workers} worker{'s' if workers > 1 else ''} of Ray with {each}"

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from restore.batch.records import dumped
+from restore.batch.manifest import to_json as dumped
 from restore.errors import RequestError, ResourceError
 
 if TYPE_CHECKING:

@@ -21,8 +21,7 @@ import torch
 from PIL import Image, ImageCms, features
 
 from restore import checkpoints
-from restore.batch.manifest import Entry, Manifest, Print
-from restore.batch.records import blank
+from restore.batch.manifest import Entry, Fingerprint, Manifest, make_record
 from restore.checkpoints import catalogue, files
 from restore.checkpoints.catalogue import Checkpoint
 from restore.images import Picture, decode, encode, read_header
@@ -281,12 +280,12 @@ def read_latents(data: bytes, folder: Path) -> None:
 
 @cache
 def manifests() -> tuple[bytes, ...]:
-    made = Print(3, 5, "0" * 64)
+    made = Fingerprint(3, 5, "0" * 64)
     error = {"type": "ImageError", "message": "damaged PNG", "stage": "reading"}
     records = ({"status": "ok"}, {"status": "failed", "error": error})
     lines = []
     for n, more in enumerate(records):
-        record = blank({"task": "jpeg", "nfe": 4}, f"{n}.jpg", f"{n}.png", **more)
+        record = make_record({"task": "jpeg", "nfe": 4}, f"{n}.jpg", f"{n}.png", **more)
         values = {"manifest": 1, "when": 1.5 + n, "path": f"{n}.png", "record": record}
         values |= {"settings": {"nfe": 4}, "inputs": [asdict(made)], "output": asdict(made)}
         lines.append(json.dumps(values).encode() + b"\n")
@@ -303,7 +302,7 @@ def read_manifest(data: bytes, folder: Path) -> None:
         assert entry.record["status"] == "ok"
     manifest.open()  # a torn tail is closed, and what follows it is a line of its own
     try:
-        manifest.add(Entry("new.png", blank({}, "a", "b")))
+        manifest.add(Entry("new.png", make_record({}, "a", "b")))
     finally:
         manifest.close()
     assert path.read_bytes().startswith(data)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from restore.batch import MANIFEST, Shard, shard_of
+from restore.batch import MANIFEST, Shard, parse_shard
 from restore.cli.options.groups import FLAG
 from restore.cli.terminal import VERBOSE, Terminal
 
@@ -108,7 +108,7 @@ class Conduct(Manner):
     @property
     def share(self) -> Shard | None:
         """The shard. RequestError for what is none."""
-        return None if self.shard is None else shard_of(self.shard)
+        return None if self.shard is None else parse_shard(self.shard)
 
     @property
     def codecs(self) -> int:

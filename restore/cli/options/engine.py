@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from restore.batch.cluster import Cluster
+from restore.batch.ray import Cluster
 from restore.errors import RequestError
 
 _engine = partial(typer.Option, rich_help_panel="Many machines")

@@ -23,16 +23,11 @@ COMMAND = [sys.executable, "-m", "restore", "jpeg", "in", "-o", "out", "--dtype"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch, photograph, tiny_model):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BCM_RESTORE_MODEL", str(tiny_model))
-    monkeypatch.setenv("PYTHONPATH", str(TOP))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def photos(here, photograph):
     os.mkdir("in")
     for i in range(IMAGES):
         pixels = np.roll(photograph(width=24, height=16), i, axis=1)
         Image.fromarray(pixels).save(f"in/{i:02}.jpg", quality=10)
-    return tmp_path
 
 
 def interrupted(*numbers, after, nfe=30):

@@ -21,14 +21,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import restore
-from restore.batch import MANIFEST, Ended, Input, Job, Kind, Manifest, Names, Shard, Where, plan
-from restore.batch.cluster import Cluster
+from restore.batch import MANIFEST, Input, Job, Kind, Manifest, Names, Outcome, Shard, Where, plan
+from restore.batch.ray import Cluster
 from restore.cli import app
 from restore.errors import CheckpointError, ResourceError
 from tests.support.fragile import Fragile
 
 ray = pytest.importorskip("ray")
-from restore.batch import dispersal  # noqa: E402
+from restore.batch import ray as engine  # noqa: E402
 
 TOP = Path(restore.__file__).parents[1]
 FAST = ("--nfe", "1", "--tile", "0", "--threads", "1", "--dtype", "fp32")
@@ -57,56 +57,47 @@ def machines() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BCM_RESTORE_MODEL", str(tiny_model))
-    monkeypatch.setenv("PYTHONPATH", str(TOP))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    for name in ("SLURM_ARRAY_TASK_ID", "SLURM_PROCID", "JOB_COMPLETION_INDEX", "RANK"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+def notes(here: Path) -> None:
     os.mkdir("notes")
-    return tmp_path
 
 
-class Witness:
+class Observer:
     """Remembers what it is told."""
 
     def __init__(self) -> None:
-        self.ended: list[tuple[int, Ended]] = []
+        self.ended: list[tuple[int, Outcome]] = []
         self.said: list[str] = []
         self.then: Callable[[int], object] = lambda count: None
 
-    def begins(self, number: int, job: Job) -> None: ...
+    def begin(self, number: int, job: Job) -> None: ...
 
-    def ends(self, number: int, job: Job, ended: Ended) -> None:
-        self.ended.append((number, ended))
+    def end(self, number: int, job: Job, outcome: Outcome) -> None:
+        self.ended.append((number, outcome))
         self.then(len(self.ended))
 
     def emit(self, data: bytes) -> None:
         raise AssertionError
 
     def statuses(self) -> str:
-        return "".join(ended.record["status"][0] for _, ended in self.ended)
+        return "".join(outcome.record["status"][0] for _, outcome in self.ended)
 
 
-def turned(recipe: Fragile, *contents: str, fail_fast: bool = False, **cluster: Any) -> Witness:
+def turned(recipe: Fragile, *contents: str, fail_fast: bool = False, **cluster: Any) -> Observer:
     """A run of a recipe over files that hold this."""
     os.makedirs("in", exist_ok=True)
     for i, text in enumerate(contents):
         Path(f"in/{i}.png").write_text(text)
-    witness, manifest = Witness(), Manifest(f"out/{MANIFEST}")
+    observer, manifest = Observer(), Manifest(f"out/{MANIFEST}")
     manifest.open()
     planned = plan(Names(["in"]), Where("out/", existing="skip"), Kind("turn"))
     wanted = Cluster(**cluster)
-    with wanted.connected():
-        dispersal.disperse(
-            wanted, planned, recipe, witness, witness.said.append,
+    with wanted.connect():
+        engine.run_on_cluster(
+            wanted, planned, recipe, observer, observer.said.append,
             manifest=manifest, fail_fast=fail_fast,
         )  # fmt: skip
     manifest.close()
-    return witness
+    return observer
 
 
 def outputs(folder: str = "out") -> dict[str, bytes]:
@@ -204,59 +195,59 @@ def test_a_resume_does_only_the_rest_and_a_shard_only_its_own(
 
 
 def test_a_killed_worker_loses_nothing(machines: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    witness = turned(Fragile("notes"), "a", "b", "mortal", "c", "broken", "d", "e", "f")
-    assert witness.statuses() == "ooooof"[:4] + "f" + "ooo"
-    assert [number for number, _ in witness.ended] == list(range(1, 9))
+    observer = turned(Fragile("notes"), "a", "b", "mortal", "c", "broken", "d", "e", "f")
+    assert observer.statuses() == "ooooof"[:4] + "f" + "ooo"
+    assert [number for number, _ in observer.ended] == list(range(1, 9))
     made = [text[::-1].encode() for text in ("a", "b", "mortal", "c", "d", "e", "f")]
     assert list(outputs().values()) == made
-    assert any("lost with a worker's process" in said for said in witness.said)
+    assert any("lost with a worker's process" in said for said in observer.said)
     assert {line["path"] for line in lines()} == {f"{i}.png" for i in range(8)}
     assert capfd.readouterr().out == ""  # Ray has nothing to say there
 
 
 def test_where_there_are_gpus_other_processes_write(machines: Any) -> None:
-    witness = turned(Fragile("notes"), "a", "mortal", "broken", "b", gpus=1)
-    assert witness.statuses() == "oofo"
+    observer = turned(Fragile("notes"), "a", "mortal", "broken", "b", gpus=1)
+    assert observer.statuses() == "oofo"
     assert list(outputs().values()) == [b"a", b"latrom", b"b"]
-    makers = {ended.record["made_by"] for _, ended in witness.ended if not ended.failure}
-    writers = {ended.record["written_by"] for _, ended in witness.ended if not ended.failure}
+    makers = {outcome.record["made_by"] for _, outcome in observer.ended if not outcome.failure}
+    writers = {outcome.record["written_by"] for _, outcome in observer.ended if not outcome.failure}
     assert makers.isdisjoint(writers)
 
 
 def test_what_kills_every_worker_fails_alone(
     machines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispersal, "ROUNDS", 2)
-    witness = turned(Fragile("notes"), "a", "deadly", "b")
-    assert witness.statuses() == "ofo"
-    (failed,) = [ended for _, ended in witness.ended if ended.failure]
+    monkeypatch.setattr(engine, "ROUNDS", 2)
+    observer = turned(Fragile("notes"), "a", "deadly", "b")
+    assert observer.statuses() == "ofo"
+    (failed,) = [outcome for _, outcome in observer.ended if outcome.failure]
     assert "a process that held it died" in failed.record["error"]["message"]
     assert [line["record"]["status"] for line in lines()].count("failed") == 1
 
 
 def test_a_lost_machine_loses_nothing(machines: Any) -> None:
     lost = threading.Event()
-    witness = Witness()
+    observer = Observer()
 
     def lose(count: int) -> None:
         if count == 2 and not lost.is_set():
             lost.set()
             machines.remove_node(machines.second, allow_graceful=False)
 
-    original = Witness.ends
+    original = Observer.end
 
-    def ends(self: Witness, number: int, job: Job, ended: Ended) -> None:
-        original(self, number, job, ended)
+    def end(self: Observer, number: int, job: Job, outcome: Outcome) -> None:
+        original(self, number, job, outcome)
         lose(len(self.ended))
 
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Witness, "ends", ends)
-            witness = turned(Fragile("notes", seconds=0.3), *(f"file {i}" for i in range(16)))
+            patch.setattr(Observer, "end", end)
+            observer = turned(Fragile("notes", seconds=0.3), *(f"file {i}" for i in range(16)))
     finally:
         machines.second = machines.add_node(**MACHINE)
     assert lost.is_set()
-    assert witness.statuses() == "o" * 16
+    assert observer.statuses() == "o" * 16
     assert outputs() == {f"{i}.png": f"file {i}"[::-1].encode() for i in range(16)}
 
 
@@ -314,10 +305,10 @@ def test_an_interrupt_of_the_driver_leaves_soon_and_nothing_half_done(
 
 
 def test_the_first_failure_ends_a_run_where_that_is_asked(machines: Any) -> None:
-    witness = turned(Fragile("notes"), "a", "broken", *"bcdefgh", fail_fast=True)
-    assert witness.statuses()[:2] == "of"
-    assert isinstance(witness.ended[1][1].failure.error, ValueError)
-    assert "it is broken" in str(witness.ended[1][1].failure.error.__notes__)
+    observer = turned(Fragile("notes"), "a", "broken", *"bcdefgh", fail_fast=True)
+    assert observer.statuses()[:2] == "of"
+    assert isinstance(observer.ended[1][1].failure.error, ValueError)
+    assert "it is broken" in str(observer.ended[1][1].failure.error.__notes__)
 
 
 def test_a_worker_that_cannot_have_the_model_ends_the_run(machines: Any) -> None:
@@ -329,12 +320,12 @@ def test_a_worker_that_cannot_have_the_model_ends_the_run(machines: Any) -> None
 def test_a_folder_that_is_not_on_every_machine_ends_the_run(
     machines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = dispersal.Shared
+    there = engine.Shared
 
     def elsewhere(recipe: Any, folder: str, *more: Any) -> Any:
         return there(recipe, "/no/folder/of/theirs", *more)
 
-    monkeypatch.setattr(dispersal, "Shared", elsewhere)
+    monkeypatch.setattr(engine, "Shared", elsewhere)
     with pytest.raises(ResourceError, match="not on every machine"):
         turned(Fragile("notes"), "a")
     assert outputs() == {}
@@ -381,7 +372,7 @@ def test_without_ray_the_extra_is_named(
     photograph: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos(photograph, 1)
-    monkeypatch.setattr("restore.batch.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
     result = run("jpeg", "in/00.jpg", *RAY, code=2)
     assert "pip install 'bcm-restore[ray]'" in result.stderr
 

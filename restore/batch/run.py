@@ -1,0 +1,325 @@
+"""Run: each job of a plan from its files to its file, by what a task does with it.
+
+    read  ->  make (the network)  ->  finish
+
+Each step gets what the step before it gave, or its failure. What passes between steps pickles: one
+process may take all steps, or each step may have processes of its own. A job that fails is named
+and the others go on. A disk that takes nothing more ends the run, as then every job would fail.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from restore.batch.inputs import STDIN
+from restore.batch.manifest import (
+    Entry,
+    Fingerprint,
+    Lines,
+    Manifest,
+    fingerprint,
+    make_record,
+)
+from restore.batch.pipeline import Failure, Stages, run_in_turn, run_overlapped
+from restore.batch.plan import STDOUT, Job, Plan, read_job
+from restore.errors import ImageError, ResourceError, RestoreError
+
+if TYPE_CHECKING:
+    from restore.images import Picture
+
+Progress = Callable[[int, int], None]
+"""Called as progress(done, total), in network calls."""
+
+Output: TypeAlias = "Picture | bytes | dict[str, bytes]"
+"""A picture, the bytes of a file, or those of all files of a folder by their names."""
+
+Turn = tuple[int, Job]  # counted from 1
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with each job.
+
+    known: what a record says without any result, the task at least.
+    read: gives what `make` needs of a job's files.
+    make: gets the job, what `read` gave, and a progress callback; gives the output and its record.
+    encode: makes the bytes of a picture's file.
+    settings: all that decides the bytes of an output beside its inputs; kept in the manifest.
+    sidecars: the paths of the files beside the input that an output depends on, as masks.
+    """
+
+    known: Mapping[str, Any]
+    read: Callable[[Job], Any]
+    make: Callable[[Job, Any, Progress | None], tuple[Output, dict[str, Any]]]
+    encode: Callable[[Picture], bytes] = lambda picture: b""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    sidecars: Callable[[Job], Sequence[str]] = lambda job: ()
+
+
+class Recipe(Protocol):
+    """Work as data, which pickles: any process makes its own work of it.
+
+    `load` gives what a process holds once, the model, without which only `make` cannot be done;
+    RestoreError where it cannot be had.
+    """
+
+    def load(self) -> Any: ...
+    def work(self, model: Any = None) -> Work: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    record: what is said of it.
+    failure: the stage and the error, where one failed.
+    fatal: why the run cannot go on, where it cannot.
+    """
+
+    record: dict[str, Any]
+    failure: Failure | None = None
+    fatal: RestoreError | None = None
+
+    def make_portable(self) -> Outcome:
+        """The outcome such that another process can read it."""
+        return replace(self, failure=self.failure.make_portable()) if self.failure else self
+
+
+class Observer(Protocol):
+    """Whom a run calls. Jobs are numbered from 1, in the order of the plan.
+
+    `begin` comes before the network runs, from the thread that called `run`; it gives the progress
+    callback for that job, or None. `end` comes for every job, in order and never twice at once,
+    but from other threads too. `emit` gets the bytes for standard output. On a cluster `end` alone
+    is called.
+    """
+
+    def begin(self, number: int, job: Job) -> Progress | None: ...
+    def end(self, number: int, job: Job, outcome: Outcome) -> None: ...
+    def emit(self, data: bytes) -> None: ...
+
+
+class Loaded(NamedTuple):
+    """What a job's files hold, and their fingerprints."""
+
+    value: Any
+    fingerprints: tuple[Fingerprint, ...] = ()
+
+
+class Restored(NamedTuple):
+    """What was made, its record, and the fingerprints of what it was made of."""
+
+    output: Output
+    record: dict[str, Any]
+    fingerprints: tuple[Fingerprint, ...]
+
+
+def run(
+    plan: Plan,
+    work: Work,
+    observer: Observer,
+    *,
+    manifest: Manifest | None = None,
+    threads: int = 0,
+    fail_fast: bool = False,
+) -> None:
+    """Do every job that is not done.
+
+    manifest: where what was made of what is kept, open; None for nowhere.
+    threads: so many read and as many write beside the network; 0 is one job after the other.
+    fail_fast: begin nothing after the first failure.
+    Raises ResourceError where the run cannot go on.
+    """
+    reporter = Reporter(observer, fail_fast)
+
+    def begin(turn: Turn) -> Loaded | None:
+        return None if turn[1].done else read(turn[1], work, manifest is not None)
+
+    def go_on(turn: Turn, loaded: Loaded | None) -> Restored | None:
+        return None if loaded is None else make(turn[1], loaded, work, observer.begin(*turn))
+
+    def end(turn: Turn, result: Restored | Failure | None) -> Outcome:
+        if result is None:
+            return skip(turn[1], work)
+        return finish(turn[1], result, work, manifest, observer.emit)
+
+    turns = list(enumerate(plan.jobs, 1))
+    stages = Stages(begin, go_on, end, reporter.report, lambda turn: _count_pixels(turn[1], plan))
+    if threads and len(turns) > 1:
+        run_overlapped(turns, stages, threads, strict=fail_fast)
+    else:
+        run_in_turn(turns, stages)
+    if reporter.fatal:
+        raise reporter.fatal
+
+
+class Reporter:
+    """Tells an observer how each job ended, and the run when to stop."""
+
+    def __init__(self, observer: Observer, fail_fast: bool) -> None:
+        self.fatal: RestoreError | None = None  # why the run cannot go on
+        self._observer, self._fail_fast = observer, fail_fast
+
+    def report(self, turn: Turn, outcome: Outcome) -> bool:
+        """Whether no further job is to be begun."""
+        self._observer.end(*turn, outcome)
+        self.fatal = self.fatal or outcome.fatal
+        return bool(outcome.fatal or (self._fail_fast and outcome.failure))
+
+
+def read(job: Job, work: Work, recorded: bool) -> Loaded:
+    """What the task needs of a job's files; where that is recorded, with their fingerprints."""
+    from restore.images import read_bytes
+
+    if not recorded:
+        return Loaded(work.read(job))
+    paths = [job.input.path, *work.sidecars(job)]
+    stats = [_stat(path) for path in paths]
+    data = [read_bytes(path) if job.data is None else job.data for path in paths[:1]]
+    data += map(read_bytes, paths[1:])
+    fingerprints = tuple(map(fingerprint, data, stats))
+    return Loaded(work.read(replace(job, data=data[0])), fingerprints)
+
+
+def make(job: Job, loaded: Loaded, work: Work, progress: Progress | None = None) -> Restored:
+    """What the task makes of it."""
+    output, record = work.make(job, loaded.value, progress)
+    return Restored(output, record, loaded.fingerprints)
+
+
+def finish(
+    job: Job,
+    result: Restored | Failure,
+    work: Work,
+    manifest: Lines | None,
+    emit: Callable[[bytes], None] | None = None,
+) -> Outcome:
+    """Encode and write what was made, and say how the job ended."""
+    title = job.input.path, job.output
+    if isinstance(result, Restored):
+        record = make_record(work.known, *title, **result.record)
+        began = time.perf_counter()
+        try:
+            _write(job, result, record, work, manifest, emit)
+            return Outcome(record)
+        except Exception as error:
+            result = Failure("writing", error, time.perf_counter() - began)
+    cause = result.error
+    failure = {"type": type(cause).__name__, "message": str(cause), "stage": result.stage}
+    seconds = round(result.seconds, 3)
+    record = make_record(work.known, *title, status="failed", seconds=seconds, error=failure)
+    fatal = None
+    try:
+        if manifest:
+            manifest.add(Entry(manifest.name(job.output), record, work.settings))
+        if isinstance(cause, ResourceError) and result.stage == "writing" and job.output != STDOUT:
+            try_writing(os.path.dirname(os.path.abspath(job.output)))
+    except ResourceError as full:
+        fatal = full
+    return Outcome(record, result, fatal)
+
+
+def skip(job: Job, work: Work) -> Outcome:
+    """How a job ends whose output is there already."""
+    warnings = ["the output exists"]
+    title = job.input.path, job.output
+    return Outcome(make_record(work.known, *title, status="skipped", warnings=warnings))
+
+
+def probe(plan: Plan, more: Iterable[str] = ()) -> None:
+    """Make the folders of the outputs, and of `more`, tidy them and try to write into each.
+
+    ResourceError where that fails.
+    """
+    from restore.images import sweep
+
+    outputs = [job.output for job in plan.jobs if not job.done and job.output != STDOUT]
+    outputs += more
+    for folder in dict.fromkeys(os.path.dirname(os.path.abspath(output)) for output in outputs):
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise ResourceError(f"cannot make {folder!r}: {error.strerror}") from error
+        sweep(folder)
+        try_writing(folder)
+
+
+def try_writing(folder: str) -> None:
+    """ResourceError where the folder takes no file."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ResourceError(f"cannot write into {folder!r}: {error.strerror}") from error
+
+
+def resume(plan: Plan, manifest: Manifest, work: Work) -> Plan:
+    """The plan, with the jobs to do again that the manifest says were made otherwise."""
+
+    def judge(job: Job) -> Job:
+        entry = manifest.made.get(manifest.name(job.output))
+        if not job.done or entry is None or job.input.path == STDIN:
+            return job
+        try:
+            inputs = [job.input.path, *work.sidecars(job)]
+        except ImageError as error:
+            why = str(error)
+        else:
+            why = entry.difference(work.settings, inputs, job.output)
+        if not why:
+            return job
+        return read_job(replace(job, done=False, again=why), plan.format, plan.kind)
+
+    return replace(plan, jobs=tuple(map(judge, plan.jobs)))
+
+
+def _count_pixels(job: Job, plan: Plan) -> int:
+    """What a job holds at most, as its header says."""
+    if job.done or job.header is None:
+        return 0
+    (width, height), (wide, high) = job.header.size, plan.kind.size_out(job.header.size)
+    return max(width * height, wide * high)
+
+
+def _stat(path: str) -> os.stat_result | None:
+    with suppress(OSError, ValueError):  # reading says what is wrong
+        return os.stat(path)
+    return None
+
+
+def _write(
+    job: Job,
+    result: Restored,
+    record: dict[str, Any],
+    work: Work,
+    manifest: Lines | None,
+    emit: Callable[[bytes], None] | None,
+) -> None:
+    from restore.images import write_atomically
+
+    output = result.output
+    if isinstance(output, dict):
+        for name, data in output.items():
+            write_atomically(os.path.join(job.output, name), data)
+        return
+    data = output if isinstance(output, bytes) else work.encode(output)
+    if job.output == STDOUT:
+        assert emit is not None, "no job of a cluster writes to standard output"
+        emit(data)
+        return
+
+    def record_it(stat: os.stat_result) -> None:
+        if manifest:
+            name = manifest.name(job.output)
+            made = fingerprint(data, stat)
+            manifest.add(Entry(name, record, work.settings, result.fingerprints, made))
+
+    write_atomically(job.output, data, ready=record_it, tidy=False)
