@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MAX, SIGMA_MIN
-from restore.tiling import NOISE_CELL, NoiseField, TiledBCM
+from restore.tiling import NoiseField, TiledBCM
 
 Leg = Sequence[float]
 
@@ -39,7 +39,9 @@ def nfe_of(legs: Sequence[Leg]) -> int:
 
 
 @torch.no_grad()
-def travel(model: TiledBCM, x: Tensor, *legs: Leg, noise: NoiseField, level: float = 0.0) -> Tensor:
+def travel(
+    denoiser: TiledBCM, x: Tensor, *legs: Leg, noise: NoiseField, level: float = 0.0
+) -> Tensor:
     """The image x (1, 3, H, W) of noise level `level` at the end of the legs; x is overwritten.
 
     Leg i takes its fresh noise from step i of `noise`. ValueError for a leg that begins below the
@@ -50,33 +52,23 @@ def travel(model: TiledBCM, x: Tensor, *legs: Leg, noise: NoiseField, level: flo
             raise ValueError(f"the leg {tuple(leg)} leaves [{SIGMA_MIN}, {SIGMA_MAX:g}]")
         if leg[0] < level:
             raise ValueError(f"a leg from {leg[0]:g} cannot follow on level {level:g}")
-        add_noise(x, math.sqrt(leg[0] ** 2 - level**2), noise, step)
+        noise.add_(x, math.sqrt(leg[0] ** 2 - level**2), step)
         for t, u in itertools.pairwise(leg):
-            x = model.jump(x, t, u, out=x)
+            x = denoiser.jump(x, t, u, out=x)
         level = leg[-1]
     return x
 
 
-def add_noise(x: Tensor, amount: float, noise: NoiseField, step: int = 0) -> Tensor:
-    """x (1, 3, H, W) plus `amount` times the noise of its pixels, in place and in bands of rows."""
-    height, width = x.shape[-2:]
-    for top in range(0, height, NOISE_CELL) if amount else ():
-        bottom = min(top + NOISE_CELL, height)
-        fresh = noise(step, (top, bottom), (0, width)).to(x.device)
-        x[:, :, top:bottom].add_(fresh, alpha=amount)
-    return x
-
-
 def generate(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     size: tuple[int, int],
     legs: Sequence[Leg] = RECIPES["ancestral"],
     *,
     noise: NoiseField,
 ) -> Tensor:
     """A sample (1, 3, H, W) of `size` (width, height): the journey from zeros."""
-    x = torch.zeros(1, 3, size[1], size[0], device=model.model.device)
-    return travel(model, x, *legs, noise=noise)
+    x = torch.zeros(1, 3, size[1], size[0], device=denoiser.device)
+    return travel(denoiser, x, *legs, noise=noise)
 
 
 def ladder(start: float, level: float, nfe: int) -> Leg:
@@ -93,25 +85,25 @@ def ladder(start: float, level: float, nfe: int) -> Leg:
     return (start, *inner, level)
 
 
-def invert(model: TiledBCM, x: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
+def invert(denoiser: TiledBCM, x: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
     """The latent (1, 3, H, W) of an image x at the last of the rising levels."""
-    return travel(model, x.clone(), levels, noise=noise)
+    return travel(denoiser, x.clone(), levels, noise=noise)
 
 
-def reconstruct(model: TiledBCM, latent: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
+def reconstruct(denoiser: TiledBCM, latent: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
     """The image (1, 3, H, W) of a latent: down the levels it went up, less the noise of the start.
 
     The noise is known, being that of the seed; taking it away loses less than a last jump below
     the start would.
     """
     down = tuple(reversed(levels))
-    x = travel(model, latent.clone(), down, noise=noise, level=down[0])
-    return add_noise(x, -down[-1], noise)
+    x = travel(denoiser, latent.clone(), down, noise=noise, level=down[0])
+    return noise.add_(x, -down[-1])
 
 
 @torch.no_grad()
 def refine(
-    model: TiledBCM, x: Tensor, latent: Tensor, levels: Leg, times: int, *, noise: NoiseField
+    denoiser: TiledBCM, x: Tensor, latent: Tensor, levels: Leg, times: int, *, noise: NoiseField
 ) -> tuple[Tensor, Tensor]:
     """A latent that comes back nearer to x than its own `latent` does, and what it comes back to.
 
@@ -121,12 +113,12 @@ def refine(
     nearest is taken. Each correction costs a trip up and down.
     """
     y = x
-    back = reconstruct(model, latent, levels, noise=noise)
+    back = reconstruct(denoiser, latent, levels, noise=noise)
     best = latent, back
     for _ in range(times):
         y = y + (x - back)
-        latent = invert(model, y, levels, noise=noise)
-        back = reconstruct(model, latent, levels, noise=noise)
+        latent = invert(denoiser, y, levels, noise=noise)
+        back = reconstruct(denoiser, latent, levels, noise=noise)
         if _error(back, x) < _error(best[1], x):
             best = latent, back
     return best

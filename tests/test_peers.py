@@ -11,7 +11,15 @@ from restore.degradations import Blur, Free, Mask, Noise, Resize
 from restore.errors import RequestError
 from restore.networks import ADM, Network
 from restore.solvers import CLOSER, PUBLISHED, bcm, gradient
-from restore.solvers.levels import alphas, karras, level_of, quadratic, trailing, uniform
+from restore.solvers.levels import (
+    alphas,
+    karras,
+    level_of,
+    quadratic,
+    step_above,
+    trailing,
+    uniform,
+)
 from restore.solvers.method import lift
 from restore.tiling import NoiseField, TiledBCM, window_count
 from tests.support.degradations import S420, box
@@ -182,7 +190,7 @@ def test_levels_are_those_of_the_published_schedule():
     assert level_of(0) == pytest.approx(math.sqrt(1e-4 / (1 - 1e-4)))
     assert uniform(4) == tuple(level_of(step) for step in (750, 500, 250, 0))
     assert uniform(3, first=300) == tuple(level_of(step) for step in (200, 100, 0))
-    assert quadratic(3) == tuple(level_of(step) for step in (999, 707, 0))
+    assert quadratic(4) == tuple(level_of(step) for step in (999, 422, 183, 0))  # DiffPIR's list
     assert karras(2) == pytest.approx((80.0, 2.5152), rel=1e-4)
     for levels in (uniform, quadratic, karras):
         assert len(levels(1)) == 1
@@ -313,6 +321,13 @@ def test_the_posterior_mean_of_a_reduced_image(name):
 def test_trailing_levels_begin_at_a_step_and_end_above_the_last() -> None:
     assert trailing(4, 100) == tuple(map(level_of, (100, 75, 50, 25)))
     assert trailing(1, 50) == (level_of(50),)
+
+
+@pytest.mark.parametrize("name", [n for n, m in CLOSER.items() if "denoise" in m.tasks])
+@pytest.mark.parametrize("sigma", [0.02, 0.2, 50 / 127.5])
+def test_nothing_is_begun_below_the_noise_of_the_picture(name, sigma):
+    assert level_of(step_above(sigma)) >= sigma > level_of(step_above(sigma) - 1)
+    assert CLOSER[name].schedule(4, "denoise", sigma).levels[0] >= sigma
 
 
 @pytest.mark.parametrize("name", CLOSER)

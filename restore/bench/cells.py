@@ -6,7 +6,6 @@ that costs, as its `Method` says, so that it visits fewer levels.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from restore.bench.pictures import Pictures
 from restore.checkpoints import Checkpoint
 from restore.errors import RequestError
 from restore.settings import Mode
-from restore.solvers import PEERS
+from restore.solvers import METHODS, PEERS
 from restore.tasks import Settings
 from restore.tasks.schedule import schedule
 
@@ -137,12 +136,15 @@ def _classical(
 
 def _impossible(cell: Cell, checkpoint: Checkpoint | None) -> str:
     """Why a cell cannot be measured, "" where it can."""
+    method, task = METHODS[cell.method], cell.exercise.task
+    if method.supports(task) is not None:
+        return FORMLESS
+    if reason := method.supports(task, cell.nfe):
+        return reason
     try:
-        schedule(checkpoint, cell.exercise.task, cell.settings, cell.exercise.strength)
+        schedule(checkpoint, task, cell.settings, cell.exercise.strength)
     except RequestError as error:
-        if "has no form" in str(error):
-            return FORMLESS
-        return re.sub(r"^nfe is \d+, and |: give .*$", "", str(error))
+        return str(error)
     return ""
 
 

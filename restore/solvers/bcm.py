@@ -23,14 +23,15 @@ from torch import Tensor
 
 from restore.degradations import Degradation
 from restore.presets import Preset
-from restore.solvers.estimate import estimate
+from restore.solvers.estimate import ORIENTATIONS, estimate
 from restore.solvers.inversion import inversion
+from restore.solvers.method import Method
 from restore.tiling import NoiseField, Place, TiledBCM
 
 
 @torch.no_grad()
 def bcm(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: object,
     start: Tensor,
@@ -42,7 +43,7 @@ def bcm(
     Every pixel goes through `preset.evaluations` network evaluations.
     """
     if preset.start:  # noise is amplified, not added
-        return inversion(model, degradation, y, start, preset, noise)
+        return inversion(denoiser, degradation, y, start, preset, noise)
     x = start
     for step, t in enumerate(preset.levels):
 
@@ -50,9 +51,12 @@ def bcm(
             x_t = x
             if preset.noise:
                 x_t = torch.add(x, noise.at(step, places, x.device), alpha=preset.noise * t)
-            x0 = estimate(model, x_t, (1 + preset.delta) * t, preset)
+            x0 = estimate(denoiser, x_t, (1 + preset.delta) * t, preset)
             return torch.lerp(x, x0, 1 + preset.relaxation)
 
         x = degradation.posterior_mean(x, y, t, out=x)
-        x = model.over(restored, x, out=x)
+        x = denoiser.over(restored, x, out=x)
     return degradation.project_into_range(x, y, out=x)
+
+
+BCM_METHOD = Method(bcm, most={"denoise": len(ORIENTATIONS)})

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
 from restore.degradations import Degradation
-from restore.journeys import add_noise
 from restore.presets import Preset
 from restore.solvers.levels import karras
 from restore.solvers.method import EXACT, Method
@@ -27,7 +26,7 @@ from restore.tiling import NoiseField, TiledBCM
 
 @torch.no_grad()
 def cm(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -40,10 +39,10 @@ def cm(
     """
     x = start
     for step, t in enumerate(preset.levels):
-        x = add_noise(x, math.sqrt(t**2 - SIGMA_MIN**2), noise, step)
-        x = model.jump(x, t, SIGMA_MIN)
+        x = noise.add_(x, math.sqrt(t**2 - SIGMA_MIN**2), step)
+        x = denoiser.jump(x, t, SIGMA_MIN)
         x = degradation.project(x, y, out=x)
     return degradation.project_into_range(x, y, out=x)
 
 
-CM = Method(cm, lambda task, n: karras(n), EXACT)
+CM = Method(cm, lambda task, n, sigma: karras(n), EXACT)

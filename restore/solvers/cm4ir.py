@@ -22,7 +22,6 @@ from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
 from restore.degradations import Degradation
-from restore.journeys import add_noise
 from restore.presets import Preset
 from restore.solvers.levels import alphas
 from restore.solvers.method import Method
@@ -35,7 +34,7 @@ STEPS = 4
 
 @torch.no_grad()
 def cm4ir(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -46,22 +45,22 @@ def cm4ir(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    x = add_noise(start, preset.levels[0], noise)
+    x = noise.add_(start, preset.levels[0])
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         told = (1 + preset.delta) * t
-        x0 = model.jump(x, told, SIGMA_MIN).clamp_(-1, 1)
+        x0 = denoiser.jump(x, told, SIGMA_MIN).clamp_(-1, 1)
         minus = torch.sub(x0, x, out=x).div_(t)
         if u or degradation.sigma == 0:
             x0 = degradation.posterior_mean(x0, y, 1 / math.sqrt(ZETA), out=x0)
         x = x0.add_(minus, alpha=math.sqrt(1 - ETA**2) * u)
-        x = add_noise(x, ETA * u, noise, step + 1)
+        x = noise.add_(x, ETA * u, step + 1)
     return degradation.project_into_range(x, y, out=x)
 
 
-def levels(task: str, n: int) -> tuple[float, ...]:
+def levels(task: str, n: int, sigma: float) -> tuple[float, ...]:
     """n falling levels sqrt(1 - ᾱ), 0.01 at least."""
     first, gamma = GROWTH[task]
-    start = alphas()[first]
+    start = alphas()[first + 1]  # theirs counts from before the first step
     growth = (1 + gamma) ** ((STEPS - 1) / max(n - 1, 1))
     return tuple(math.sqrt(1 - min(start * growth**i, 0.9999)) for i in range(n))
 

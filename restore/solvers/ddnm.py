@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
-from restore.journeys import add_noise
 from restore.presets import Preset
 from restore.solvers.ddrm import stepped
 from restore.solvers.levels import uniform
@@ -32,7 +31,7 @@ ETA = 0.85
 
 @torch.no_grad()
 def ddnm(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -43,17 +42,17 @@ def ddnm(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    x = add_noise(start, lift(preset.levels[0], degradation), noise)
+    x = noise.add_(start, lift(preset.levels[0], degradation))
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = model.denoise(x, t)
+        x0 = denoiser.denoise(x, t)
         epsilon = x.sub_(x0).div_(t)
         if degradation.sigma:
             x = stepped(x0, epsilon, y, u, degradation, noise, step + 1) if u else x0
             continue
         x = degradation.project(x0, y, out=x0)
         x.add_(epsilon, alpha=math.sqrt(1 - ETA**2) * u)
-        x = add_noise(x, ETA * u, noise, step + 1)
+        x = noise.add_(x, ETA * u, step + 1)
     return degradation.project_into_range(x, y, out=x)
 
 
-DDNM = Method(ddnm, lambda task, n: uniform(n))
+DDNM = Method(ddnm, lambda task, n, sigma: uniform(n))

@@ -27,7 +27,6 @@ import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
-from restore.journeys import add_noise
 from restore.presets import Preset
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method, lift
@@ -39,7 +38,7 @@ JPEG_ETA_B, JPEG_FIRST = 0.4, 300
 
 @torch.no_grad()
 def ddrm(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -50,16 +49,16 @@ def ddrm(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    x = add_noise(start, lift(preset.levels[0], degradation), noise)
+    x = noise.add_(start, lift(preset.levels[0], degradation))
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = model.denoise(x, t)
+        x0 = denoiser.denoise(x, t)
         if u == 0:
             x = x0
         elif degradation.linear:
             x = stepped(x0, x.sub_(x0).div_(t), y, u, degradation, noise, step + 1)
         else:  # η = 1 leaves ε out
             x = torch.lerp(x0, degradation.project(x0, y), JPEG_ETA_B)
-            x = add_noise(x, u, noise, step + 1)
+            x = noise.add_(x, u, step + 1)
     return degradation.project_into_range(x, y, out=x)
 
 
@@ -84,11 +83,11 @@ def stepped(
 
     x = degradation.spectral_filter(degradation.pinv(y).sub_(x0), trust).add_(x0)
     x += degradation.spectral_filter(epsilon, lambda tau: torch.where(tau.isinf(), along * u, 0.0))
-    z = add_noise(torch.zeros_like(x0), 1.0, noise, step)
+    z = noise.add_(torch.zeros_like(x0), 1.0, step)
     return x.add_(degradation.spectral_filter(z, spread))
 
 
-def levels(task: str, n: int) -> tuple[float, ...]:
+def levels(task: str, n: int, sigma: float) -> tuple[float, ...]:
     """Evenly spaced over the steps, all of them or for JPEG the first 300."""
     return uniform(n, JPEG_FIRST) if task == "jpeg" else uniform(n)
 

@@ -6,9 +6,10 @@
     x_u = x0' + u (sqrt(1 - ζ) ε + sqrt(ζ) z)                            eq. 14
 
 for each level t and the next one u, in images over sqrt(ᾱ). λ = 1, and ζ = 1 for holes and 0.1
-else, as in their code; the levels are spaced quadratically over the steps, as there, from the top
-to the last. At the last level x0 stays as it is where y has noise, as there, else it is projected.
-Without noise ρ is 0 (theirs is 1e-6) and the step is the projection, for a JPEG file onto its box.
+else, as in their code; the levels are those of its "quad" spacing, from the top down: of four, the
+steps 999, 422, 183 and 0. At the last level x0 stays as it is where y has noise, as there, else it
+is projected. Without noise ρ is 0 (theirs is 1e-6) and the step is the projection, for a JPEG file
+onto its box.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import torch
 from torch import Tensor
 
 from restore.degradations import Degradation, Mask
-from restore.journeys import add_noise
 from restore.presets import Preset
 from restore.solvers.levels import quadratic
 from restore.solvers.method import Method, lift
@@ -32,7 +32,7 @@ LAMBDA, ZETA, HOLE_ZETA = 1.0, 0.1, 1.0
 
 @torch.no_grad()
 def diffpir(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -44,15 +44,15 @@ def diffpir(
     Every pixel goes through `preset.evaluations` network evaluations.
     """
     zeta = HOLE_ZETA if isinstance(degradation, Mask) else ZETA
-    x = add_noise(start, lift(preset.levels[0], degradation), noise)
+    x = noise.add_(start, lift(preset.levels[0], degradation))
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = model.denoise(x, t)
+        x0 = denoiser.denoise(x, t)
         if u or degradation.sigma == 0:
             x0 = degradation.posterior_mean(x0, y, t / math.sqrt(LAMBDA), out=x0)
         epsilon = x.sub_(x0).div_(t)
         x = x0.add_(epsilon, alpha=math.sqrt(1 - zeta) * u)
-        x = add_noise(x, math.sqrt(zeta) * u, noise, step + 1)
+        x = noise.add_(x, math.sqrt(zeta) * u, step + 1)
     return degradation.project_into_range(x, y, out=x)
 
 
-DIFFPIR = Method(diffpir, lambda task, n: quadratic(n))
+DIFFPIR = Method(diffpir, lambda task, n, sigma: quadratic(n))

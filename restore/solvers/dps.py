@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
-from restore.journeys import add_noise
 from restore.solvers.gradient import COST, GRADIENT_TILE, vjp
 from restore.solvers.levels import uniform
 from restore.solvers.method import LINEAR, Guided, Method, lift
@@ -33,7 +32,7 @@ ZETA, PUBLISHED_STEPS, PUBLISHED_SIZE = 1.0, 1000, 3 * 256 * 256
 
 @torch.no_grad()
 def dps(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -46,14 +45,14 @@ def dps(
     """
     size = math.sqrt(start.numel() / PUBLISHED_SIZE)
     longest = ZETA * size * PUBLISHED_STEPS / max(preset.gradients, 1)
-    x = add_noise(start, lift(preset.levels[0], degradation), noise)
+    x = noise.add_(start, lift(preset.levels[0], degradation))
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = model.denoise(x, t)
+        x0 = denoiser.denoise(x, t)
         onwards = torch.lerp(x0, x, (u / t) ** 2)
-        onwards = add_noise(onwards, u * math.sqrt(1 - (u / t) ** 2), noise, step + 1)
+        onwards = noise.add_(onwards, u * math.sqrt(1 - (u / t) ** 2), step + 1)
         if step < preset.gradients:
             direction, r = descent(degradation, x0, y)
-            gradient = vjp(model, x, direction, t)
+            gradient = vjp(denoiser, x, direction, t)
             length = max(float(torch.linalg.vector_norm(gradient)), 1e-12)
             scale = 2 * longest * math.sqrt((1 + t**2) * (1 + u**2)) / max(r, 1e-12)
             onwards.sub_(gradient, alpha=min(scale, r / length))
@@ -70,4 +69,4 @@ def descent(degradation: Degradation, x0: Tensor, y: Any) -> tuple[Tensor, float
     return direction, float(torch.linalg.vector_norm(r.detach()))
 
 
-DPS = Method(dps, lambda task, n: uniform(n), LINEAR, COST, GRADIENT_TILE)
+DPS = Method(dps, lambda task, n, sigma: uniform(n), LINEAR, COST, auto=GRADIENT_TILE)

@@ -13,7 +13,7 @@ AXES: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # mirrored
 ORIENTATIONS = tuple((turned, axes) for turned in (False, True) for axes in AXES)
 
 
-def estimate(model: TiledBCM, x: Tensor, t: float, preset: Preset) -> Tensor:
+def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset) -> Tensor:
     """Of windows x, the clean ones by the preset's estimator, their mean over `preset.flips` runs.
 
     Each sees them in another orientation: mirrored, and from the fifth on transposed too.
@@ -23,9 +23,9 @@ def estimate(model: TiledBCM, x: Tensor, t: float, preset: Preset) -> Tensor:
         mirrored = x.flip(axes) if axes else x
         mirrored = mirrored.mT if turned else mirrored
         if preset.estimator == "denoise":
-            x0 = model.model.denoise(mirrored, t, model.label)
+            x0 = denoiser.model.denoise(mirrored, t, denoiser.label)
         else:
-            x0 = model.model.jump(mirrored, t, SIGMA_MIN, model.label)
+            x0 = denoiser.model.jump(mirrored, t, SIGMA_MIN, denoiser.label)
         x0 = x0.mT if turned else x0
         total += x0.flip(axes) if axes else x0
     return total.div_(preset.flips)

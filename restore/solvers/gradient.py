@@ -21,7 +21,7 @@ COST = 3
 GRADIENT_TILE = 384  # what "auto" means here: what is remembered of a window takes a gigabyte
 
 
-def vjp(model: TiledBCM, x: Tensor, v: Tensor, t: float) -> Tensor:
+def vjp(denoiser: TiledBCM, x: Tensor, v: Tensor, t: float) -> Tensor:
     """J(x)ᵀ v of the denoiser at level t, both (B, 3, H, W), in v's place.
 
     What a pixel's gradient depends on lies within twice the receptive field, once there and once
@@ -29,7 +29,7 @@ def vjp(model: TiledBCM, x: Tensor, v: Tensor, t: float) -> Tensor:
     gets the gradient of each of its windows, blended. Progress is told of it twice a window.
     """
     height, width = x.shape[-2:]
-    network = model.model.network
+    network = denoiser.network
     field, stride = network.receptive_field, network.stride
     margin = 0 if field is None else up_to(field, stride)
     end = None if field is None else (up_to(height, stride), up_to(width, stride))
@@ -46,7 +46,7 @@ def vjp(model: TiledBCM, x: Tensor, v: Tensor, t: float) -> Tensor:
         direction = F.pad(given[inside], beyond)
         with torch.enable_grad():
             leaf = known.requires_grad_()
-            x0 = model.model.denoise(F.pad(leaf, beyond, mode="replicate"), t, model.label)
+            x0 = denoiser.model.denoise(F.pad(leaf, beyond, mode="replicate"), t, denoiser.label)
             (gradient,) = torch.autograd.grad(x0, leaf, direction)
         out = F.pad(gradient, beyond)
         return out[
@@ -54,4 +54,4 @@ def vjp(model: TiledBCM, x: Tensor, v: Tensor, t: float) -> Tensor:
         ].contiguous()  # fmt: skip
 
     given = v.clone()
-    return replace(model, batch=1).over(pulled, v, out=v, evaluations=2)
+    return replace(denoiser, batch=1).over(pulled, v, out=v, evaluations=2)

@@ -24,15 +24,15 @@ from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
 from restore.degradations import Degradation
-from restore.journeys import add_noise
 from restore.presets import Preset
 from restore.solvers.estimate import estimate
+from restore.solvers.method import Method
 from restore.tiling import NoiseField, Place, TiledBCM
 
 
 @torch.no_grad()
 def inversion(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: object,
     start: Tensor,
@@ -48,15 +48,15 @@ def inversion(
     for step, t in enumerate(preset.levels):
         s = max(preset.start * t, SIGMA_MIN)
         x = degradation.posterior_mean(x, y, t, out=x)
-        x_t = add_noise(x.clone() if preset.fresh else x, s, noise, 2 * step)
-        x_t = model.jump(x_t, s, t, out=x_t, ahead=1)
+        x_t = noise.add_(x.clone() if preset.fresh else x, s, 2 * step)
+        x_t = denoiser.jump(x_t, s, t, out=x_t, ahead=1)
         if preset.fresh:
             x_t = renew_noise(x_t, x, t, preset.fresh, degradation, noise, 2 * step + 1)
 
         def restored(x_t: Tensor, places: Sequence[Place], t: float = t) -> Tensor:
-            return estimate(model, x_t, (1 + preset.delta) * t, preset)
+            return estimate(denoiser, x_t, (1 + preset.delta) * t, preset)
 
-        x = model.over(restored, x_t, out=x_t)
+        x = denoiser.over(restored, x_t, out=x_t)
     return degradation.project_into_range(x, y, out=x)
 
 
@@ -75,5 +75,9 @@ def renew_noise(
     """
     nothing = degradation(torch.zeros_like(x))
     change = x.sub_(x_t).mul_(1 - math.sqrt(1 - share**2))  # m - n, x - x_t being -n
-    change = add_noise(change, share * t, noise, step)
+    change = noise.add_(change, share * t, step)
     return x_t.add_(degradation.project(change, nothing, out=change))
+
+
+# Denoising has one level, where nothing is lifted.
+INVERSION = Method(inversion, tasks=("inpaint", "superres", "deblur", "jpeg"), every=2)

@@ -34,6 +34,11 @@ def level_of(step: int) -> float:
     return min(math.sqrt((1 - alpha) / alpha), SIGMA_MAX)
 
 
+def step_above(sigma: float) -> int:
+    """The first step whose level is not below sigma, 0 to 999."""
+    return next((i for i in range(STEPS) if level_of(i) >= sigma), STEPS - 1)
+
+
 def uniform(n: int, first: int = STEPS) -> tuple[float, ...]:
     """n levels, falling, evenly spaced over the steps below `first`; the last is that of step 0.
 
@@ -51,9 +56,14 @@ def trailing(n: int, first: int) -> tuple[float, ...]:
 
 
 def quadratic(n: int) -> tuple[float, ...]:
-    """n levels, falling, whose steps' squares are evenly spaced: denser where there is noise."""
-    steps = [math.isqrt(STEPS**2 * i // max(n - 1, 1)) for i in reversed(range(n))]
-    return tuple(level_of(min(step, STEPS - 1)) for step in steps)
+    """n levels, falling from step 999 to 0, their distances growing as DiffPIR's do downwards.
+
+    Step i is 999 - floor(1000 sqrt(i / (n - 1))), and the last is 0: four are 999, 422, 183, 0. The
+    list of squares that are evenly spaced indexes the levels from the noisiest one down.
+    """
+    last = STEPS - 1
+    passed = [math.isqrt(STEPS**2 * i // max(n - 1, 1)) for i in range(n)]
+    return tuple(level_of(last - min(steps, last)) for steps in passed)
 
 
 def karras(n: int) -> tuple[float, ...]:

@@ -1,18 +1,23 @@
-"""Method: what a published method can do, and the levels that it visits in so many evaluations."""
+"""Method: a solver, with the tasks it has a form for and the levels that it visits.
+
+Every solver has one signature, `Solver`. Ours take their levels from the presets tuned for a model;
+a published method brings its own, `levels`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from restore.degradations import Degradation
 from restore.errors import RequestError
 from restore.presets import Preset
-from restore.solvers.levels import trailing
-from restore.tiling import Tile
+from restore.solvers.levels import step_above, trailing
+from restore.tiling import NoiseField, Tile, TiledBCM
 
 LINEAR = ("inpaint", "superres", "denoise", "deblur")
 EXACT = ("inpaint", "jpeg", "superres")  # observations without noise
@@ -22,36 +27,94 @@ ALL = (*LINEAR, "jpeg")
 FIRST = {"jpeg": 25, "superres": 100, "inpaint": 25, "denoise": 50, "deblur": 50}
 
 
+class Solver(Protocol):
+    """The image (B, 3, H, W) in [-1, 1] that degrades to y, restored from `start`."""
+
+    def __call__(
+        self,
+        denoiser: TiledBCM,
+        degradation: Degradation[Any],
+        y: Any,
+        start: Tensor,
+        preset: Any,
+        noise: NoiseField,
+    ) -> Tensor:
+        """Restore an image; every pixel goes through `preset.evaluations` network evaluations.
+
+        denoiser: the model over images of any size, on the device of `start`.
+        degradation: A, and the level of the observation's own noise.
+        y: the observation, of the degradation's own type.
+        start: a first guess (B, 3, H, W) in [-1, 1], which is overwritten.
+        preset: a `Preset`, or a `Guided` one for the methods that take gradients.
+        noise: of B seeds; step i of it belongs to the method's i-th draw.
+        """
+
+
+Levels = Callable[[str, int, float], tuple[float, ...]]
+
+
 @dataclass(frozen=True)
 class Method:
-    """solve: the function. tasks: those it has a form for.
+    """A solver and what it can do.
 
-    levels: of (task, n), the n levels that it visits. cost: network evaluations of a level, more
-    than 1 where a gradient goes through the network. auto: the tile that "auto" stands for. times:
-    of n, how often each level comes.
+    solve: the function.
+    levels: of (task, n, sigma) the n levels that it visits, sigma being the observation's noise on
+        [-1, 1]; None where they come from the presets tuned for a model.
+    tasks: those that it has a form for.
+    cost: network evaluations of a level, more than 1 where a gradient goes through the network.
+    every: network evaluations come in multiples of it.
+    most: the largest number of them, for tasks that have one.
+    auto: the tile that "auto" stands for.
+    times: of n, how often each level comes.
     """
 
-    solve: Callable[..., Tensor]
-    levels: Callable[[str, int], tuple[float, ...]]
+    solve: Solver
+    levels: Levels | None = None
     tasks: tuple[str, ...] = ALL
     cost: int = 1
+    every: int = 1
+    most: Mapping[str, int] = field(default_factory=dict)
     auto: Tile = "auto"
     times: Callable[[int], int] = lambda n: 1
 
-    def schedule(self, nfe: int, task: str) -> Preset:
-        """The settings for exactly `nfe` network evaluations.
+    def supports(self, task: str, nfe: int | None = None) -> str | None:
+        """None where the method can do a task in so many evaluations, else why not, in words.
+
+        task: a task's name. nfe: network evaluations, 1 or more; None asks of the task alone.
+        """
+        if task not in self.tasks:
+            return f"there is no form for {task}"
+        if nfe is None:
+            return None
+        if nfe < self.cost:
+            return f"a level with its gradient takes {self.cost} network evaluations"
+        if nfe % self.every:
+            return f"each level takes {self.every} network evaluations, up and down"
+        if nfe > self.most.get(task, nfe):
+            return f"{task} takes one evaluation for each orientation of the picture"
+        return None
+
+    def admitted(self, task: str) -> str:
+        """What numbers of network evaluations the method takes for a task, in words."""
+        if self.every > 1:
+            return f"a multiple of {self.every}"
+        if task in self.most:
+            return f"{self.most[task]} at most"
+        return f"{self.cost} or more"
+
+    def schedule(self, nfe: int, task: str, sigma: float = 0.0) -> Preset:
+        """The settings of a published method for exactly `nfe` network evaluations.
 
         Levels that take a gradient come first; evaluations left over are levels without one.
-        RequestError where they do not suffice for one level.
+        nfe: `cost` or more. task: a task's name. sigma: the observation's noise on [-1, 1].
+        RequestError where the evaluations do not suffice for one level.
         """
-        if nfe < self.cost:
-            raise RequestError(
-                f"nfe is {nfe}, and a level with its gradient takes {self.cost} network "
-                f"evaluations: give {self.cost} or more"
-            )
+        assert self.levels is not None, "its levels come from a model's presets"
+        if reason := self.supports(task, nfe):
+            raise RequestError(f"nfe is {nfe}, and {reason}: give {self.admitted(task)}")
         guided, plain = divmod(nfe, self.cost)
         n = guided + plain
-        distinct = self.levels(task, -(-n // self.times(n)))
+        distinct = self.levels(task, -(-n // self.times(n)), sigma)
         levels = tuple(distinct[i * len(distinct) // n] for i in range(n))
         if self.cost == 1:
             return Preset(levels)
@@ -60,9 +123,14 @@ class Method:
     def closer(self) -> Method:
         """The same for few evaluations: begun at a low level, since the start is near already.
 
-        As in CCDF (Chung et al. 2022, arXiv 2112.05146).
+        As in CCDF (Chung et al. 2022, arXiv 2112.05146), but never below the observation's own
+        noise: what is begun there is not denoised.
         """
-        return replace(self, levels=lambda task, n: trailing(n, FIRST[task]))
+
+        def levels(task: str, n: int, sigma: float) -> tuple[float, ...]:
+            return trailing(n, max(FIRST[task], step_above(sigma)))
+
+        return replace(self, levels=levels)
 
 
 @dataclass(frozen=True)
@@ -77,7 +145,7 @@ class Guided(Preset):
         return len(self.levels) + 2 * self.gradients
 
 
-def lift(t: float, degradation: Degradation) -> float:
+def lift(t: float, degradation: Degradation[Any]) -> float:
     """The noise that takes a start to the level t: the observation's own is there already.
 
     As DDRM has it (Kawar et al. 2022, arXiv 2201.11793, eq. 4).

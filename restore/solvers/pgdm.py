@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
-from restore.journeys import add_noise
 from restore.solvers.gradient import COST, GRADIENT_TILE, vjp
 from restore.solvers.levels import uniform
 from restore.solvers.method import ALL, Guided, Method, lift
@@ -32,7 +31,7 @@ ETA = 1.0
 
 @torch.no_grad()
 def pgdm(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -43,18 +42,18 @@ def pgdm(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    x = add_noise(start, lift(preset.levels[0], degradation), noise)
+    x = noise.add_(start, lift(preset.levels[0], degradation))
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
-        x0 = model.denoise(x, t)
+        x0 = denoiser.denoise(x, t)
         fresh = ETA * u * math.sqrt(1 - (u / t) ** 2)
         onwards = torch.lerp(x0, x, math.sqrt(u**2 - fresh**2) / t)
-        onwards = add_noise(onwards, fresh, noise, step + 1)
+        onwards = noise.add_(onwards, fresh, step + 1)
         if step < preset.gradients:
             direction = degradation.posterior_mean(x0, y, t / math.sqrt(1 + t**2)).sub_(x0)
-            gradient = vjp(model, x, direction, t)
+            gradient = vjp(denoiser, x, direction, t)
             onwards.add_(gradient, alpha=math.sqrt(1 + u**2))
         x = onwards
     return degradation.project_into_range(x, y, out=x)
 
 
-PGDM = Method(pgdm, lambda task, n: uniform(n), ALL, COST, GRADIENT_TILE)
+PGDM = Method(pgdm, lambda task, n, sigma: uniform(n), ALL, COST, auto=GRADIENT_TILE)

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
-from restore.journeys import add_noise
 from restore.presets import Preset
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method
@@ -32,7 +31,7 @@ MOST = 10  # times that a level is gone through
 
 @torch.no_grad()
 def repaint(
-    model: TiledBCM,
+    denoiser: TiledBCM,
     degradation: Degradation,
     y: Any,
     start: Tensor,
@@ -43,21 +42,21 @@ def repaint(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    x = add_noise(start, preset.levels[0], noise)
+    x = noise.add_(start, preset.levels[0])
     draws = itertools.count(1)
     for number, t in enumerate(preset.levels):
         after = preset.levels[number + 1 :]
         u = next((level for level in after if level < t), 0.0)
-        x0 = model.denoise(x, t)
+        x0 = denoiser.denoise(x, t)
         if not after:
             x = x0
             break
         x = torch.lerp(x0, x, (u / t) ** 2)
-        x = add_noise(x, u * math.sqrt(1 - (u / t) ** 2), noise, next(draws))
-        known = add_noise(degradation.pinv(y), u, noise, next(draws))
+        x = noise.add_(x, u * math.sqrt(1 - (u / t) ** 2), next(draws))
+        known = noise.add_(degradation.pinv(y), u, next(draws))
         x -= degradation.pinv(degradation(x - known))
         if after[0] == t:
-            x = add_noise(x, math.sqrt(t**2 - u**2), noise, next(draws))
+            x = noise.add_(x, math.sqrt(t**2 - u**2), next(draws))
     return degradation.project_into_range(x, y, out=x)
 
 
@@ -66,4 +65,4 @@ def times(n: int) -> int:
     return min(MOST, max(1, n // 4))
 
 
-REPAINT = Method(repaint, lambda task, n: uniform(n), ("inpaint",), times=times)
+REPAINT = Method(repaint, lambda task, n, sigma: uniform(n), ("inpaint",), times=times)

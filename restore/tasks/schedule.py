@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from restore.checkpoints import Checkpoint, read_catalogue
-from restore.defaults import DEFAULT_NFE, METHODS
+from restore.defaults import DEFAULT_NFE
 from restore.errors import RequestError
 from restore.presets import Preset, spread
 from restore.settings import Mode, Settings
-from restore.solvers import PEERS
-from restore.tasks.rules import RULES
+from restore.solvers import PEERS, check_method
+from restore.tasks.rules import LEVELS, RULES
 from restore.tiling import Tile
 
 DRAW_NOISE = 0.6  # where a preset has none: the mean of draws is as near as one run without noise
 START = 0.1  # of each level, where the method is inversion: the noise that the network amplifies
-ONCE = ("denoise",)  # tasks at one level, where nothing is lifted
 
 
 def schedule(
@@ -25,36 +24,26 @@ def schedule(
 
     Draws need noise, so that a preset without any, as in fidelity mode, gets some. A published
     method brings its own levels and knows no modes; tasks in RULES have theirs by the noise, which
-    `severity` then is. RequestError where nothing is tuned, or the
-    method can do neither the task nor with so many evaluations.
+    `severity` then is. RequestError where nothing is tuned, or the method can do neither the task
+    nor with so many evaluations.
     """
     nfe = settings.nfe or DEFAULT_NFE[task]
+    check_method(settings.method, task, nfe)
     if settings.method in PEERS:
-        return [(1.0, _published(task, settings, nfe))]
+        sigma = (severity or 0.0) / LEVELS if task in RULES else 0.0
+        return [(1.0, _published(task, settings, nfe, sigma))]
     return [
         (share, _preset(checkpoint, task, mode, nfe, settings, severity))
         for mode, share in _shares(settings).items()
     ]
 
 
-def _published(task: str, settings: Settings, nfe: int) -> Preset:
-    method = PEERS[settings.method]
-    if task not in method.tasks:
-        raise _formless(task, settings)
+def _published(task: str, settings: Settings, nfe: int, sigma: float) -> Preset:
     if settings.mode != "fidelity" or settings.blend is not None:
         raise RequestError(
             f"the method {settings.method} has one way alone: leave mode and blend out"
         )
-    return method.schedule(nfe, task)
-
-
-def _formless(task: str, settings: Settings) -> RequestError:
-    able = [name for name in METHODS if name not in PEERS or task in PEERS[name].tasks]
-    if task in ONCE:
-        able.remove("inversion")
-    return RequestError(
-        f"the method {settings.method} has no form for {task}: give one of {', '.join(able)}"
-    )
+    return PEERS[settings.method].schedule(nfe, task, sigma)
 
 
 def _shares(settings: Settings) -> dict[Mode, float]:
@@ -82,13 +71,6 @@ def _preset(
         return checkpoint.preset(task, mode, nfe, severity)
 
     if settings.method == "inversion":
-        if task in ONCE:
-            raise _formless(task, settings)
-        if nfe % 2:
-            raise RequestError(
-                f"nfe is {nfe}, and the method inversion takes two evaluations at each level, up "
-                "and down: give an even number"
-            )
         tuned = preset_for(nfe // 2)
         sampled = task == "inpaint" and mode == "perceptual"  # what fills the hole is drawn anew
         fresh = 1.0 if sampled else tuned.fresh

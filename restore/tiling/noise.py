@@ -51,6 +51,18 @@ class NoiseField:
         """Noise (n B, 3, h, w) of n windows of one shape in turn, on a device."""
         return torch.cat([self(step, rows, columns) for rows, columns in places]).to(device)
 
+    def add_(self, x: Tensor, amount: float, step: int = 0) -> Tensor:
+        """x (B, 3, H, W) plus `amount` times the noise of a step, in place.
+
+        It goes in bands of rows, so that memory stays near that of x.
+        """
+        height, width = x.shape[-2:]
+        for top in range(0, height, NOISE_CELL) if amount else ():
+            bottom = min(top + NOISE_CELL, height)
+            fresh = self(step, (top, bottom), (0, width)).to(x.device)
+            x[:, :, top:bottom].add_(fresh, alpha=amount)
+        return x
+
     def _cell(self, seed: int, step: int, i: int, j: int) -> Tensor:
         key = seed & (2**64 - 1)
         for value in (step, i, j):  # splitmix64: every bit of the key depends on all four

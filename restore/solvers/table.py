@@ -1,0 +1,55 @@
+"""Table: every solver by its name, a row each.
+
+`bcm` and `inversion` are ours. PUBLISHED are methods as they were published, on the same model;
+CLOSER are those in their form for few evaluations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from restore.errors import RequestError
+from restore.solvers.bcm import BCM_METHOD
+from restore.solvers.cm import CM
+from restore.solvers.cm4ir import CM4IR
+from restore.solvers.ddnm import DDNM
+from restore.solvers.ddrm import DDRM
+from restore.solvers.diffpir import DIFFPIR
+from restore.solvers.dps import DPS
+from restore.solvers.inversion import INVERSION
+from restore.solvers.method import Method, Solver
+from restore.solvers.pgdm import PGDM
+from restore.solvers.repaint import REPAINT
+
+OURS: Mapping[str, Method] = {"bcm": BCM_METHOD, "inversion": INVERSION}
+PUBLISHED: Mapping[str, Method] = {
+    "cm": CM,
+    "cm4ir": CM4IR,
+    "ddrm": DDRM,
+    "ddnm": DDNM,
+    "dps": DPS,
+    "pgdm": PGDM,
+    "diffpir": DIFFPIR,
+    "repaint": REPAINT,
+}
+CLOSER: Mapping[str, Method] = {
+    f"{name}-ccdf": method.closer() for name, method in PUBLISHED.items() if name != "cm4ir"
+}
+PEERS: Mapping[str, Method] = {**PUBLISHED, **CLOSER}
+METHODS: Mapping[str, Method] = {**OURS, **PEERS}
+SOLVERS: dict[str, Solver] = {name: method.solve for name, method in METHODS.items()}
+
+
+def check_method(name: str, task: str, nfe: int) -> None:
+    """RequestError, saying what to give instead, where a method cannot do what is asked.
+
+    name: a key of METHODS. task: a task's name. nfe: network evaluations of every pixel.
+    """
+    method = METHODS[name]
+    if method.supports(task) is not None:
+        able = [other for other, one in METHODS.items() if one.supports(task) is None]
+        raise RequestError(
+            f"the method {name} has no form for {task}: give one of {', '.join(able)}"
+        )
+    if reason := method.supports(task, nfe):
+        raise RequestError(f"nfe is {nfe}, and {reason}: give {method.admitted(task)}")
