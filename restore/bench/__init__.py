@@ -1,25 +1,43 @@
 """Bench: methods side by side on one network: their figures, tables, plots and page.
 
-Cells (a method at so many evaluations on an exercise) are run on pictures, and what comes of each
-is a row of the journal, so that nothing is measured twice. Lines are the rows' means.
+Cells (a method at so many evaluations on a case) are run on pictures, and what comes of each is a
+row of the journal, so that nothing is measured twice. Lines are the rows' means.
 """
 
-from restore.bench.bench import Bench, left, run, versions_of
-from restore.bench.cells import cells, methods_of
-from restore.bench.exercises import exercises, names_in, usual
-from restore.bench.journal import Journal, Row
-from restore.bench.measures import perception
-from restore.bench.overview import as_markdown
-from restore.bench.page import page
-from restore.bench.panels import panels
-from restore.bench.pictures import Pictures, folder, public13
-from restore.bench.plots import sheet
-from restore.bench.summary import Line, notes_on, summarised, verdicts
-from restore.bench.tables import Table, as_csv, said, tables
+from restore.bench.bench_page import make_panels, render_page
+from restore.bench.cases import (
+    Case,
+    choose_cases,
+    choose_methods,
+    choose_usual_cases,
+    make_grid,
+    split_names,
+)
+from restore.bench.harness import (
+    Bench,
+    Facts,
+    describe_bench,
+    find_missing,
+    load_perception,
+    measure,
+    run,
+)
+from restore.bench.journal import Journal, Measures, Row
+from restore.bench.pictures import Pictures, load_folder, load_public13
+from restore.bench.plots import draw_sheet
+from restore.bench.summary import Line, compare_with_peers, summarize, write_notes
+from restore.bench.tables import (
+    Table,
+    describe_comparison,
+    format_csv,
+    format_markdown,
+    make_tables,
+)
 
 __all__ = [
-    "Bench", "Journal", "Line", "Pictures", "Row", "Table", "as_csv", "as_markdown", "cells",
-    "exercises", "folder", "left", "methods_of", "names_in", "notes_on", "page", "panels",
-    "perception", "public13", "run", "said", "sheet", "summarised", "tables", "usual", "verdicts",
-    "versions_of",
+    "Bench", "Case", "Facts", "Journal", "Line", "Measures", "Pictures", "Row", "Table",
+    "choose_cases", "choose_methods", "choose_usual_cases", "compare_with_peers", "describe_bench",
+    "describe_comparison", "draw_sheet", "find_missing", "format_csv", "format_markdown",
+    "load_folder", "load_perception", "load_public13", "make_grid", "make_panels", "make_tables",
+    "measure", "render_page", "run", "split_names", "summarize", "write_notes",
 ]  # fmt: skip

@@ -8,9 +8,10 @@ which any of that is another now is passed over, and what it told is measured an
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from restore.errors import RequestError
@@ -21,8 +22,52 @@ MEASURED = ("seconds", "metrics")
 
 
 @dataclass(frozen=True)
+class Measures:
+    """What is said of a restored picture; None is what has no meaning for its task.
+
+    psnr_db, ssim, masked_psnr_db: to the clean picture, the last inside the hole; a PSNR of equal
+    pictures is infinite. lpips: to it too. sharpness, blur: the result's over, and less, that of
+    the clean picture. texture_error: how far the texture is from its, block by block.
+    coefficients_kept, consistency_psnr_db, known_max_error, residual_sigma: of the result degraded
+    again, to what was given; the last two in levels of 8 bits.
+    """
+
+    psnr_db: float | None = None
+    ssim: float | None = None
+    masked_psnr_db: float | None = None
+    lpips: float | None = None
+    sharpness: float | None = None
+    blur: float | None = None
+    texture_error: float | None = None
+    coefficients_kept: float | None = None
+    consistency_psnr_db: float | None = None
+    known_max_error: float | None = None
+    residual_sigma: float | None = None
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Those that have a meaning, by name; null is infinite, as JSON has no such number."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value if math.isfinite(value) else None for name, value in known.items()}
+
+    @classmethod
+    def from_dict(cls, known: Mapping[str, float | None]) -> Measures:
+        """The measures of `as_dict`. TypeError for names or values that are none."""
+        if not all(isinstance(value, int | float | None) for value in known.values()):
+            raise TypeError("a measure is a number or null")
+        return cls(**{name: math.inf if v is None else v for name, v in known.items()})
+
+
+METRICS = tuple(one.name for one in fields(Measures))
+
+
+@dataclass(frozen=True)
 class Row:
-    """One picture restored in one way. model_sha256 is None of classical methods."""
+    """One picture restored in one way, all that its figures depend on, and the figures.
+
+    task, severity, method, mode, nfe, seed: of the cell. picture, number, picture_sha256, size: of
+    the clean picture. model_sha256, label: of the network, None for a classical method. machine,
+    versions, code: what it ran on. seconds, metrics: what was measured, metrics None before.
+    """
 
     task: str
     severity: str
@@ -40,15 +85,18 @@ class Row:
     versions: Mapping[str, str]
     code: str
     seconds: float = 0.0
-    metrics: Mapping[str, float | None] | None = None
+    metrics: Measures | None = None
 
     @property
     def identity(self) -> str:
         """All that the figures depend on."""
-        known = asdict(self)
-        for name in MEASURED:
-            del known[name]
+        known = {name: value for name, value in vars(self).items() if name not in MEASURED}
         return json.dumps(known, sort_keys=True)
+
+    def as_dict(self) -> dict[str, object]:
+        """The row as JSON types."""
+        assert self.metrics is not None, "measured first"
+        return {**vars(self), "metrics": self.metrics.as_dict()}
 
 
 class Journal:
@@ -95,7 +143,7 @@ class Journal:
         assert row.metrics is not None, "measured first"
         self._rows[row.identity] = row
         if self._lines:
-            self._lines.add({"bench": VERSION, **asdict(row)})
+            self._lines.add({"bench": VERSION, **row.as_dict()})
 
     def close(self) -> None:
         if self._lines:
@@ -105,12 +153,9 @@ class Journal:
 def _parse(value: dict[str, Any]) -> Row | None:
     """The row that an object is, None where it is somebody else's."""
     try:
-        if value.pop("bench") != VERSION:
+        if value.pop("bench") != VERSION or not isinstance(value["seconds"], int | float):
             return None
-        row = Row(**{**value, "size": tuple(value["size"])})
-        if not isinstance(row.seconds, int | float) or not isinstance(row.metrics, dict):
-            return None
-        numbers = row.metrics.values()
-        return row if all(isinstance(n, int | float | None) for n in numbers) else None
+        metrics = Measures.from_dict(value["metrics"])
+        return Row(**{**value, "size": tuple(value["size"]), "metrics": metrics})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -1,7 +1,8 @@
-"""Pictures: the clean images that a bench is run on, Public 13 or a folder of the user's own.
+"""Pictures: the clean images that a bench is run on, and what is left of one after degrading it.
 
-Public 13 are the test images that come with scikit-image and scikit-learn, so that nothing has to
-be downloaded: greys repeated, large ones halved, and of each the centre.
+The clean ones are Public 13 or a folder of the user's own. Public 13 are the test images that come
+with scikit-image and scikit-learn, so that nothing has to be downloaded: greys repeated, large ones
+halved, and of each the centre.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import os
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 
 import numpy as np
 from PIL import Image
 
 from restore.errors import ImageError, RequestError, ResourceError
-from restore.images import ENDINGS, MAX_PIXELS, as_picture, decode, read_bytes
+from restore.images import ENDINGS, MAX_PIXELS, Picture, as_picture, decode, read_bytes
 
 PUBLIC13 = (
     "astronaut", "brick", "camera", "chelsea", "coffee", "grass", "gravel", "hubble_deep_field",
@@ -48,6 +50,26 @@ class Clean:
 
 
 @dataclass(frozen=True, eq=False)
+class Degraded:
+    """What a restoration starts from: a clean picture degraded, as a user would have it.
+
+    data: the bytes of a file. size: (width, height) of the result. hole: (H, W) bool, where pixels
+    are missing. sigma: the noise's deviation in levels of 8 bits. kernel: (h, w), of a blur.
+    """
+
+    data: bytes
+    size: tuple[int, int]
+    hole: np.ndarray | None = None
+    sigma: float | None = None
+    kernel: np.ndarray | None = None
+
+    @cached_property
+    def picture(self) -> Picture:
+        """What the file shows."""
+        return decode(self.data)
+
+
+@dataclass(frozen=True, eq=False)
 class Pictures:
     """A set of clean pictures, and a sentence for each that could not be had."""
 
@@ -55,13 +77,8 @@ class Pictures:
     clean: tuple[Clean, ...]
     missing: tuple[str, ...] = ()
 
-    @property
-    def pixels(self) -> int:
-        """Of all together."""
-        return sum(one.pixels.shape[0] * one.pixels.shape[1] for one in self.clean)
 
-
-def public13(size: int = 0, first: int | None = None) -> Pictures:
+def load_public13(size: int = 0, first: int | None = None) -> Pictures:
     """Public 13, or the first of them, each the central `size` pixels a side (0: 256).
 
     What its package is not installed for is missing, with the reason.
@@ -69,18 +86,18 @@ def public13(size: int = 0, first: int | None = None) -> Pictures:
     found, missing = [], []
     for number, name in enumerate(PUBLIC13[:first]):
         try:
-            pixels = _of_sklearn(name) if name in OF_SKLEARN else _of_skimage(name)
+            pixels = _load_from_sklearn(name) if name in OF_SKLEARN else _load_from_skimage(name)
         except (ImportError, OSError, ImageError) as error:
             missing.append(f"{name} is missing: {error}")
             continue
-        image = Image.fromarray(_coloured(pixels))
+        image = Image.fromarray(_make_rgb(pixels))
         if min(image.size) >= HALVED:
             image = image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
-        found.append(Clean(name, centre(np.asarray(image), min(size or 256, 256)), number))
-    return _checked(Pictures(f"Public 13, {_sides(found)}", tuple(found), tuple(missing)))
+        found.append(Clean(name, crop_centre(np.asarray(image), min(size or 256, 256)), number))
+    return _check(Pictures(f"Public 13, {_describe_sizes(found)}", tuple(found), tuple(missing)))
 
 
-def folder(path: str, size: int = 0, first: int | None = None) -> Pictures:
+def load_folder(path: str, size: int = 0, first: int | None = None) -> Pictures:
     """The images in a folder in order of name, each the central `size` pixels a side (0: all).
 
     Eight bits, greys repeated, transparency dropped. What cannot be read is missing.
@@ -105,16 +122,16 @@ def folder(path: str, size: int = 0, first: int | None = None) -> Pictures:
         except ImageError as error:
             missing.append(f"{name} is missing: {error}")
             continue
-        pixels = centre(_coloured(picture.pixels), size)
+        pixels = crop_centre(_make_rgb(picture.pixels), size)
         if min(pixels.shape[:2]) < SMALLEST:
             missing.append(f"{name} is missing: it is under {SMALLEST} pixels a side")
             continue
         found.append(Clean(name, pixels, zlib.crc32(os.fsencode(name))))
-    title = f"{os.path.basename(os.path.abspath(path))}, {_sides(found)}"
-    return _checked(Pictures(title, tuple(found), tuple(missing)))
+    title = f"{os.path.basename(os.path.abspath(path))}, {_describe_sizes(found)}"
+    return _check(Pictures(title, tuple(found), tuple(missing)))
 
 
-def centre(pixels: np.ndarray, size: int) -> np.ndarray:
+def crop_centre(pixels: np.ndarray, size: int) -> np.ndarray:
     """The central square of `size` pixels a side (0: all), its sides cut to multiples of 16."""
     height, width = (min(size or side, side) for side in pixels.shape[:2])
     height, width = (side // ALIGNED * ALIGNED for side in (height, width))
@@ -122,14 +139,14 @@ def centre(pixels: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
 
-def _of_skimage(name: str) -> np.ndarray:
+def _load_from_skimage(name: str) -> np.ndarray:
     from skimage import data
 
     draw: Callable[[], np.ndarray] = getattr(data, name)
     return draw()
 
 
-def _of_sklearn(name: str) -> np.ndarray:
+def _load_from_sklearn(name: str) -> np.ndarray:
     spec = find_spec("sklearn")  # its files alone: importing it takes seconds
     if spec is None or spec.origin is None:
         raise ImportError("scikit-learn, which brings it, is not installed")
@@ -137,12 +154,12 @@ def _of_sklearn(name: str) -> np.ndarray:
     return decode(read_bytes(place)).pixels
 
 
-def _coloured(pixels: np.ndarray) -> np.ndarray:
+def _make_rgb(pixels: np.ndarray) -> np.ndarray:
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3].copy()
 
 
-def _sides(found: list[Clean]) -> str:
+def _describe_sizes(found: list[Clean]) -> str:
     """The sizes of some pictures in words: "13 of 256×256 pixels"."""
     sizes = {one.size for one in found}
     if len(sizes) != 1:
@@ -151,7 +168,7 @@ def _sides(found: list[Clean]) -> str:
     return f"{len(found)} of {width}×{height} pixels"
 
 
-def _checked(pictures: Pictures) -> Pictures:
+def _check(pictures: Pictures) -> Pictures:
     if not pictures.clean:
         raise RequestError(f"no picture to measure on: {'; '.join(pictures.missing)}")
     return pictures

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
-from restore.bench.cells import Cell
-from restore.bench.exercises import Exercise
-from restore.bench.journal import Row
-from restore.bench.measures import METRICS
+from restore.bench.cases import Case, Kind, kind_of
+from restore.bench.journal import METRICS, Measures, Row
+from restore.solvers import CLOSER, PEERS
 
 EQUAL_DB = 100.0
 WORST = {"known_max_error": max}  # where a mean would hide it
@@ -26,18 +24,22 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Line:
-    """Means over pictures and seeds. `psnr_spread_db` is the deviation of the seeds' means."""
+    """Means over pictures and seeds of one method at one NFE on a case.
 
-    exercise: Exercise
+    kind: whose the method is, as `Cell.kind`. pictures, seeds: how many there are. seconds,
+    megapixels_per_second: medians. psnr_spread_db: the deviation of the seeds' means.
+    """
+
+    case: Case
     method: str
     mode: str | None
     nfe: int
-    kind: str
+    kind: Kind
     pictures: int
     seeds: int
     seconds: float
     megapixels_per_second: float
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: Measures = field(default_factory=Measures)
     psnr_spread_db: float | None = None
 
     @property
@@ -47,37 +49,38 @@ class Line:
     @property
     def quality(self) -> float:
         """The PSNR that counts, in dB."""
-        return self.metrics[self.exercise.quality]
+        value = getattr(self.metrics, self.case.quality)
+        assert value is not None, self.case
+        return value
 
-    @property
-    def flat(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str | float | None]:
         """By the names of FIELDS, None where there is no such figure."""
-        known = {**asdict(self), **asdict(self.exercise), **self.metrics}
-        return {name: known.get(name) for name in FIELDS}
+        known = {**vars(self), **vars(self.case), **vars(self.metrics)}
+        return {name: known[name] for name in FIELDS}
 
 
-def summarised(rows: Iterable[Row]) -> list[Line]:
-    """In the rows' order."""
-    groups: dict[tuple[Exercise, str, str | None, int], list[Row]] = {}
+def summarize(rows: Iterable[Row]) -> list[Line]:
+    """The means of rows, in their order."""
+    groups: dict[tuple[Case, str, str | None, int], list[Row]] = {}
     for row in rows:
-        key = Exercise(row.task, row.severity), row.method, row.mode, row.nfe
+        key = Case(row.task, row.severity), row.method, row.mode, row.nfe
         groups.setdefault(key, []).append(row)
-    return [_line(*key, found) for key, found in groups.items()]
+    return [_average(*key, found) for key, found in groups.items()]
 
 
-def by_exercise(lines: Iterable[Line]) -> dict[Exercise, list[Line]]:
-    """In the lines' order."""
-    found: dict[Exercise, list[Line]] = {}
+def group_by_case(lines: Iterable[Line]) -> dict[Case, list[Line]]:
+    """The lines of each case, in their order."""
+    found: dict[Case, list[Line]] = {}
     for line in lines:
-        found.setdefault(line.exercise, []).append(line)
+        found.setdefault(line.case, []).append(line)
     return found
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Comparison:
     """Ours and the best of the peers at one NFE, and by how many dB ours is ahead."""
 
-    exercise: Exercise
+    case: Case
     nfe: int
     ours: Line
     best: Line
@@ -87,10 +90,13 @@ class Verdict:
         return self.ours.quality - self.best.quality
 
 
-def verdicts(lines: Sequence[Line]) -> list[Verdict]:
-    """At each NFE of each exercise where bcm in fidelity mode and a peer were measured alike."""
+def compare_with_peers(lines: Sequence[Line]) -> list[Comparison]:
+    """Ours against the best peer, at each NFE of each case.
+
+    They are compared where bcm in fidelity mode and a peer were measured on the same pictures.
+    """
     found = []
-    for exercise, some in by_exercise(lines).items():
+    for case, some in group_by_case(lines).items():
         for ours in some:
             if (ours.method, ours.mode) != ("bcm", "fidelity"):
                 continue
@@ -101,14 +107,12 @@ def verdicts(lines: Sequence[Line]) -> list[Verdict]:
             ]  # fmt: skip
             if peers:
                 best = max(peers, key=lambda line: line.quality)
-                found.append(Verdict(exercise, ours.nfe, ours, best))
+                found.append(Comparison(case, ours.nfe, ours, best))
     return found
 
 
-def notes_on(lines: Sequence[Line]) -> list[str]:
+def write_notes(lines: Sequence[Line]) -> list[str]:
     """What a reader has to know of these figures."""
-    from restore.solvers import CLOSER, PEERS
-
     methods = {line.method for line in lines}
     dear = [name for name, peer in PEERS.items() if peer.cost > 1 and name in methods]
     notes = []
@@ -123,11 +127,11 @@ def notes_on(lines: Sequence[Line]) -> list[str]:
             "-ccdf: a published method begun at a low level, for few evaluations; without it, at "
             "the levels that it was published with, for many more"
         )
-    if any(line.exercise.task == "inpaint" for line in lines):
+    if any(line.case.task == "inpaint" for line in lines):
         notes.append("PSNR of holes is that inside the hole")
     most = max((line.pictures for line in lines), default=0)
     notes += [
-        f"{line.exercise.name}, {line.label}, NFE {line.nfe}: {line.pictures} of {most} pictures, "
+        f"{line.case.name}, {line.label}, NFE {line.nfe}: {line.pictures} of {most} pictures, "
         "the others failed"
         for line in lines
         if line.pictures < most
@@ -135,32 +139,36 @@ def notes_on(lines: Sequence[Line]) -> list[str]:
     return notes
 
 
-def _line(exercise: Exercise, method: str, mode: str | None, nfe: int, rows: list[Row]) -> Line:
-    cell = Cell(exercise, method, None, nfe, 0)
-    means = {}
-    for name in METRICS:
-        values = [row.metrics[name] for row in rows if row.metrics and name in row.metrics]
-        if name.endswith("_db"):
-            values = [EQUAL_DB if value is None else value for value in values]
-        known = [value for value in values if value is not None]
-        if known:
-            means[name] = round(WORST.get(name, statistics.mean)(known), 5)
+def _average(case: Case, method: str, mode: str | None, nfe: int, rows: Sequence[Row]) -> Line:
     seeds = sorted({row.seed for row in rows})
     spread = None
     if len(seeds) > 1:
         each = [
-            statistics.mean(_psnr(row, exercise.quality) for row in rows if row.seed == seed)
+            statistics.mean(_list_values(case.quality, (r for r in rows if r.seed == seed)))
             for seed in seeds
         ]
         spread = round(statistics.stdev(each), 4)
+    means: dict[str, float] = {}
+    for name in METRICS:
+        if values := _list_values(name, rows):
+            means[name] = round(WORST.get(name, statistics.mean)(values), 5)
     speeds = [row.size[0] * row.size[1] / 1e6 / max(row.seconds, 1e-9) for row in rows]
     return Line(
-        exercise, method, mode, nfe, cell.kind, len({row.picture for row in rows}), len(seeds),
-        round(statistics.median(row.seconds for row in rows), 5),
-        round(statistics.median(speeds), 4), means, spread,
-    )  # fmt: skip
+        case,
+        method,
+        mode,
+        nfe,
+        kind=kind_of(method),
+        pictures=len({row.picture for row in rows}),
+        seeds=len(seeds),
+        seconds=round(statistics.median(row.seconds for row in rows), 5),
+        megapixels_per_second=round(statistics.median(speeds), 4),
+        metrics=Measures(**means),
+        psnr_spread_db=spread,
+    )
 
 
-def _psnr(row: Row, name: str) -> float:
-    value = (row.metrics or {}).get(name)
-    return EQUAL_DB if value is None else value
+def _list_values(name: str, rows: Iterable[Row]) -> list[float]:
+    """A measure of those rows that have it, that of equal pictures being EQUAL_DB."""
+    values = [getattr(row.metrics, name) for row in rows]
+    return [min(v, EQUAL_DB) if name.endswith("_db") else v for v in values if v is not None]

@@ -1,16 +1,21 @@
-"""Table: a bench in words: CSV, and the cells that a terminal and a page show."""
+"""Tables: a bench in words: as CSV, as Markdown, and in the cells of a terminal and a page.
+
+The Markdown has one table for all, a row for each method and a column for each task.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from restore.bench.exercises import Exercise
-from restore.bench.measures import CONSISTENCY
-from restore.bench.summary import FIELDS, Line, Verdict, by_exercise
+from restore.bench.cases import Case
+from restore.bench.harness import Facts
+from restore.bench.summary import FIELDS, Comparison, Line, compare_with_peers, group_by_case
 
+GAP = " / "  # between the figures at each NFE
 NAMES = {
     "ssim": ("SSIM", "{:.4f}"),
     "lpips": ("LPIPS", "{:.4f}"),
@@ -26,12 +31,12 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Table:
-    """One exercise: a row for each method, its PSNR at each NFE, the rest at the largest.
+    """One case: a row for each method, its PSNR at each NFE, the rest at the largest.
 
     `best` marks the cells (row, column) that are the highest of their column, among the networks.
     """
 
-    exercise: Exercise
+    case: Case
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     best: frozenset[tuple[int, int]]
@@ -39,16 +44,16 @@ class Table:
 
     @property
     def title(self) -> str:
-        where = "in the hole, " if self.exercise.quality == "masked_psnr_db" else ""
-        return f"{self.exercise.title}: PSNR in dB, {where}by network evaluations"
+        where = "in the hole, " if self.case.quality == "masked_psnr_db" else ""
+        return f"{self.case.title}: PSNR in dB, {where}by network evaluations"
 
 
-def tables(lines: Iterable[Line]) -> list[Table]:
-    """One for each exercise, in the lines' order."""
-    return [_table(exercise, some) for exercise, some in by_exercise(lines).items()]
+def make_tables(lines: Iterable[Line]) -> list[Table]:
+    """One for each case, in the lines' order."""
+    return [_table(case, some) for case, some in group_by_case(lines).items()]
 
 
-def _table(exercise: Exercise, lines: Sequence[Line]) -> Table:
+def _table(case: Case, lines: Sequence[Line]) -> Table:
     columns = sorted({line.nfe for line in lines})
     measures = [
         name
@@ -58,9 +63,9 @@ def _table(exercise: Exercise, lines: Sequence[Line]) -> Table:
             "sharpness",
             "blur",
             "texture_error",
-            CONSISTENCY[exercise.task],
+            case.consistency,
         )
-        if any(name in line.metrics for line in lines)
+        if any(getattr(line.metrics, name) is not None for line in lines)
     ]
     methods: dict[str, dict[int, Line]] = {}
     for line in lines:
@@ -77,7 +82,7 @@ def _table(exercise: Exercise, lines: Sequence[Line]) -> Table:
         rows.append([
             label,
             *(f"{found[nfe].quality:.2f}" if nfe in found else "" for nfe in columns),
-            *(worded(name, last) for name in measures),
+            *(format_metric(name, last) for name in measures),
             f"{last.seconds:.3g}",
             f"{last.megapixels_per_second:.3g}",
         ])  # fmt: skip
@@ -89,28 +94,117 @@ def _table(exercise: Exercise, lines: Sequence[Line]) -> Table:
         "MP/s",
     ]
     best = frozenset((row, column + 1) for column, (_, row) in highest.items())
-    return Table(exercise, head, rows, best, kinds)
+    return Table(case, head, rows, best, kinds)
 
 
-def worded(name: str, line: Line) -> str:
+def format_metric(name: str, line: Line) -> str:
     """A metric of a line, "" where it has none."""
-    return NAMES[name][1].format(line.metrics[name]) if name in line.metrics else ""
+    value = getattr(line.metrics, name)
+    return "" if value is None else NAMES[name][1].format(value)
 
 
-def as_csv(lines: Iterable[Line]) -> str:
+def format_csv(lines: Iterable[Line]) -> str:
     """All lines with all figures, under their names."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(line.flat for line in lines)
+    writer.writerows(line.as_dict() for line in lines)
     return stream.getvalue()
 
 
-def said(verdict: Verdict) -> str:
-    """A verdict in a sentence."""
-    ahead, best = verdict.ahead_db, verdict.best
+def describe_comparison(comparison: Comparison) -> str:
+    """A comparison in a sentence."""
+    ahead, best = comparison.ahead_db, comparison.best
     how = f"{abs(ahead):.2f} dB {'above' if ahead >= 0 else 'below'}"
     return (
-        f"{verdict.exercise.name}, NFE {verdict.nfe}: bcm {verdict.ours.quality:.2f} dB, "
+        f"{comparison.case.name}, NFE {comparison.nfe}: bcm {comparison.ours.quality:.2f} dB, "
         f"{how} the best peer, {best.method}"
     )
+
+
+def format_markdown(lines: Sequence[Line], facts: Facts) -> str:
+    """The table, what it rests on and who is ahead, for a README. `facts` as for the page."""
+    tasks: dict[str, dict[Case, None]] = {}
+    methods: dict[str, list[Line]] = {}
+    for line in sorted(lines, key=lambda line: line.kind == "classical"):
+        tasks.setdefault(line.case.task, {})[line.case] = None
+        methods.setdefault(line.label, []).append(line)
+    nfe = sorted({line.nfe for line in lines if line.nfe})
+    quality = {
+        label: {task: _average_by_nfe(some, cases) for task, cases in tasks.items()}
+        for label, some in methods.items()
+    }
+    best = {
+        (task, n): max(found[task][n] for found in quality.values() if n in found[task])
+        for task in tasks
+        for n in nfe
+        if any(n in found[task] for found in quality.values())
+    }
+
+    def cell(label: str, task: str) -> str:
+        found = quality[label][task]
+        if 0 in found or not found:
+            return "".join(f"{value:.2f}" for value in found.values())
+        texts = [f"{found[n]:.2f}" if n in found else "–" for n in nfe]
+        return GAP.join(
+            f"**{text}**" if n in found and found[n] == best[task, n] else text
+            for n, text in zip(nfe, texts, strict=True)
+        )
+
+    head = ["method", *(_title(task, some) for task, some in tasks.items()), "texture error", "s"]
+    rows = [head, ["---", *["---:"] * (len(head) - 1)]]
+    for label, some in methods.items():
+        last = [line for line in some if line.nfe == max(one.nfe for one in some)]
+        texture = _mean(last, lambda line: line.metrics.texture_error or 0.0)
+        seconds = _mean(last, lambda line: line.seconds)
+        rows.append([label, *(cell(label, task) for task in tasks), texture, seconds])
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return (
+        "\n\n".join([table, _explain(nfe, tasks, facts), *_judge(compare_with_peers(lines))]) + "\n"
+    )
+
+
+def _average_by_nfe(lines: Iterable[Line], cases: Mapping[Case, None]) -> dict[int, float]:
+    """The mean over a task's cases at each NFE at which all of them were measured."""
+    found: dict[int, list[float]] = {}
+    for line in lines:
+        if line.case in cases:
+            found.setdefault(line.nfe, []).append(line.quality)
+    whole = {nfe: values for nfe, values in found.items() if len(values) == len(cases)}
+    return {nfe: statistics.mean(whole[nfe]) for nfe in sorted(whole)}
+
+
+def _title(task: str, cases: Iterable[Case]) -> str:
+    return f"{task} {'; '.join(one.severity for one in cases)}"
+
+
+def _mean(lines: Sequence[Line], figure: Callable[[Line], float]) -> str:
+    return f"{statistics.mean(map(figure, lines)):.2f}"
+
+
+def _explain(nfe: Sequence[int], tasks: Iterable[str], facts: Facts) -> str:
+    at = f"PSNR in dB at {GAP.join(map(str, nfe))} network evaluations" if nfe else "PSNR in dB"
+    last = f" at {nfe[-1]}" if nfe else ""
+    holes = ", of holes inside them" if "inpaint" in tasks else ""
+    return (
+        f"{at}, mean over {facts.pictures}, and over each task's severities{holes}; the best "
+        "that a network does in bold. Texture error: how far gradients are from the clean ones, "
+        f"block by block; s: seconds a picture ({facts.machine}); both{last}, over all tasks."
+    )
+
+
+def _judge(found: Sequence[Comparison]) -> list[str]:
+    """Where bcm in fidelity mode is ahead of every peer, and where it is not."""
+    if not found:
+        return []
+    ahead = [one.ahead_db for one in found]
+    behind = [
+        f"{one.case.name} at NFE {one.nfe} ({one.best.method}, by {-one.ahead_db:.2f} dB)"
+        for one in found
+        if one.ahead_db < 0
+    ]
+    text = (
+        f"bcm in fidelity mode is at or above the best peer in {len(found) - len(behind)} of "
+        f"{len(found)} comparisons, by {min(ahead):+.2f} to {max(ahead):+.2f} dB"
+    )
+    return [f"{text}; behind in {', '.join(behind)}." if behind else f"{text}."]

@@ -95,8 +95,8 @@ def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> N
     from restore.checkpoints import load
 
     terminal = Terminal(written.quiet, written.verbose)
-    exercises = benches.exercises(benches.names_in(asked.tasks)) or benches.usual()
-    methods = benches.methods_of(benches.names_in(asked.methods))
+    cases = benches.choose_cases(benches.split_names(asked.tasks)) or benches.choose_usual_cases()
+    methods = benches.choose_methods(benches.split_names(asked.methods))
     _probe(files)
     _spare(asked, [*files, written.rows])
     if machine.threads:
@@ -110,10 +110,10 @@ def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> N
         offline=source.offline,
     )
     model.encode_label(asked.label)
-    cells, notes = benches.cells(
-        exercises, methods, modes, nfe, asked.seeds, pictures=pictures, checkpoint=model.checkpoint
+    cells, notes = benches.make_grid(
+        cases, methods, modes, nfe, asked.seeds, pictures=pictures, checkpoint=model.checkpoint
     )
-    perception, absent = benches.perception(source.offline)
+    perception, absent = benches.load_perception(source.offline)
     notes = [*pictures.missing, *([absent] if absent else []), *notes]
     plan = benches.Bench(model, pictures, cells, machine.side, asked.label, perception)
     rows = None if written.rows == "none" else written.rows
@@ -127,8 +127,8 @@ def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> N
         found, failed = _measured(plan, journal, terminal)
     finally:
         journal.close()
-    lines = benches.summarised(found)
-    notes += benches.notes_on(lines)
+    lines = benches.summarize(found)
+    notes += benches.write_notes(lines)
     write(written, plan, lines, notes)
     show(written, lines, terminal)
     if failed:
@@ -152,11 +152,11 @@ def _modes(text: str) -> list[Literal["fidelity", "perceptual"]]:
 
 
 def _pictures(asked: Asked) -> Pictures:
-    from restore.bench import folder, public13
+    from restore.bench import load_folder, load_public13
 
     if asked.images is None:
-        return public13(asked.size, asked.first)
-    return folder(asked.images, asked.size, asked.first)
+        return load_public13(asked.size, asked.first)
+    return load_folder(asked.images, asked.size, asked.first)
 
 
 def _probe(files: Sequence[str]) -> None:
@@ -179,15 +179,15 @@ def _spare(asked: Asked, paths: Sequence[str]) -> None:
 
 def _announce(plan: Bench, journal: Journal, terminal: Terminal) -> None:
     """What will run, on what, and about how long, before anything does."""
-    from restore.bench import left
+    from restore.bench import find_missing
 
     if terminal.quiet:
         return
-    todo = left(plan, journal)
+    todo = find_missing(plan, journal)
     total = len(plan.cells) * len(plan.pictures.clean)
     name = plan.model.checkpoint.name if plan.model.checkpoint else "unnamed"
     parts = [
-        f"bench: {len({cell.exercise for cell in plan.cells})} exercises",
+        f"bench: {len({cell.case for cell in plan.cells})} exercises",
         f"{len({cell.label for cell in plan.cells})} methods",
         plan.pictures.title,
         plan.machine,

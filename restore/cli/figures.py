@@ -85,44 +85,32 @@ def write(written: Written, plan: Bench, lines: Sequence[Line], notes: Sequence[
     from restore import bench as benches
     from restore.images import write_atomically
 
-    facts = _facts(plan)
-    figures = [{**line.flat, "kind": line.kind} for line in lines]
+    facts = benches.describe_bench(plan)
+    figures = [{**line.as_dict(), "kind": line.kind} for line in lines]
     scores = [
-        {"exercise": one.exercise.name, "nfe": one.nfe, "best_peer": one.best.method,
+        {"exercise": one.case.name, "nfe": one.nfe, "best_peer": one.best.method,
          "ahead_db": round(one.ahead_db, 4)}
-        for one in benches.verdicts(lines)
+        for one in benches.compare_with_peers(lines)
     ]  # fmt: skip
-    whole = {"schema": 1, "bench": facts, "lines": figures, "verdicts": scores, "notes": [*notes]}
-    texts = [(written.json, dumped(whole) + "\n"), (written.csv, benches.as_csv(lines)),
-             (written.markdown, benches.as_markdown(lines, facts))]  # fmt: skip
+    whole = {
+        "schema": 1,
+        "bench": vars(facts),
+        "lines": figures,
+        "verdicts": scores,
+        "notes": [*notes],
+    }
+    texts = [(written.json, dumped(whole) + "\n"), (written.csv, benches.format_csv(lines)),
+             (written.markdown, benches.format_markdown(lines, facts))]  # fmt: skip
     for path, text in texts:
         if path == STDOUT:
             emit(text.rstrip("\n"))
         elif path is not None:
             write_atomically(path, text.encode())
     if written.plot is not None:
-        write_atomically(written.plot, benches.sheet(benches.panels(lines)).encode())
+        write_atomically(written.plot, benches.draw_sheet(benches.make_panels(lines)).encode())
     if written.html is not None:
-        title = f"Methods side by side on the network {facts['model']}"
-        write_atomically(written.html, benches.page(title, facts, lines, notes))
-
-
-def _facts(plan: Bench) -> dict[str, str]:
-    """What the figures rest on, in words."""
-    from restore.bench import versions_of
-
-    model = plan.model
-    return {
-        "model": model.checkpoint.name if model.checkpoint else "a model",
-        "model_sha256": model.sha256 or "",
-        "pictures": plan.pictures.title,
-        "seeds": str(1 + max(cell.seed for cell in plan.cells)),
-        "machine": plan.machine,
-        "versions": ", ".join(
-            f"{name} {version}"
-            for name, version in versions_of(plan.perception is not None).items()
-        ),
-    }
+        title = f"Methods side by side on the network {facts.model}"
+        write_atomically(written.html, benches.render_page(title, facts, lines, notes))
 
 
 def show(written: Written, lines: Sequence[Line], terminal: Terminal) -> None:
@@ -132,13 +120,13 @@ def show(written: Written, lines: Sequence[Line], terminal: Terminal) -> None:
     if written.piped:
         pass
     elif sys.stdout.isatty():
-        for table in benches.tables(lines):
+        for table in benches.make_tables(lines):
             _print(table)
     else:
-        emit(benches.as_csv(lines).rstrip("\n"))
-    for verdict in benches.verdicts(lines):
-        terminal.say(benches.said(verdict))
-    for note in benches.notes_on(lines):
+        emit(benches.format_csv(lines).rstrip("\n"))
+    for comparison in benches.compare_with_peers(lines):
+        terminal.say(benches.describe_comparison(comparison))
+    for note in benches.write_notes(lines):
         terminal.say(f"note: {note}")
     for path in written.files:
         terminal.say(f"written: {path}")
