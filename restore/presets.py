@@ -5,10 +5,13 @@ annotations stay types, not strings, since the catalogue checks a row's values b
 """
 
 import math
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+LOWEST, HIGHEST = 0.002, 80.0  # levels of our networks
+FURTHEST = 2.5  # beyond the last row, in distances of the last two
 Estimator = Literal["denoise", "jump"]
 
 
@@ -52,17 +55,73 @@ class Preset:
 Presets = Mapping[str, Mapping[str, Mapping[int, tuple[Preset, ...]]]]  # task, mode, NFE
 
 
-def choose(rows: Mapping[int, Sequence[Preset]], nfe: int, severity: float | None = None) -> Preset:
+def choose(
+    rows: Mapping[int, Sequence[Preset]], nfe: int, severity: float | None = None, task: str = ""
+) -> Preset:
     """The preset for `nfe` evaluations, not yet spread, at a severity.
 
     rows: those of one task and mode by their NFE, at least one each. nfe: the largest that was
-    tuned up to it is taken, else the smallest there is. severity: above 0, in the task's unit; of
-    several rows the nearest by ratio is taken; None, or 0 and below, takes the first.
+    tuned up to it is taken, else the smallest there is. severity: above 0, in the unit of `task`;
+    between two rows the preset is interpolated, and beyond the last one its levels follow on; None,
+    or 0 and below, takes the first row.
     """
     choices = rows[max((n for n in rows if n <= nfe), default=min(rows))]
-    if severity is None or severity <= 0:
+    tuned = [row for row in choices if row.severity]
+    if severity is None or severity <= 0 or len(tuned) < 2:
         return choices[0]
-    return min(choices, key=lambda row: abs(math.log((row.severity or severity) / severity)))
+    tuned.sort(key=lambda row: strength(task, row.severity or 0.0))
+    places = [strength(task, row.severity or 0.0) for row in tuned]
+    at = strength(task, severity)
+    after = min(max(bisect(places, at), 1), len(places) - 1)
+    share = (at - places[after - 1]) / (places[after] - places[after - 1])
+    return mix(tuned[after - 1], tuned[after], min(max(share, -FURTHEST), 1 + FURTHEST))
+
+
+def strength(task: str, severity: float) -> float:
+    """How bad a severity is, on a scale on which presets change evenly: a logarithm.
+
+    Of a JPEG file's quality, 1 to 100, it is that of the quantisation steps, which the IJG's
+    encoder makes 5000 / q or 200 - 2 q per cent of its tables; of all else that of the severity.
+    """
+    if task != "jpeg":
+        return math.log(severity)
+    percent = 5000 / severity if severity < 50 else 200 - 2 * severity
+    return math.log(max(percent, 1.0))
+
+
+def mix(a: Preset, b: Preset, share: float) -> Preset:
+    """The preset at `share` of the way from a (0) to b (1); beyond them only levels go on.
+
+    What has no middle (estimator, flips, how many levels, whether there is a start) is that of the
+    nearer one. Levels are interpolated in their logarithm, the rest linearly.
+    """
+    if a == b or share in (0, 1):
+        return b if share == 1 else a
+    near, far = (a, b) if share <= 0.5 else (b, a)
+    to_far = share if near is a else 1 - share
+    other = resample(far.levels, len(near.levels))
+    levels = (
+        math.exp(_lerp(math.log(t), math.log(u), to_far))
+        for t, u in zip(near.levels, other, strict=True)
+    )
+    inside = min(max(to_far, 0.0), 1.0)
+    same = near.estimator == far.estimator
+    return replace(
+        near,
+        levels=tuple(min(max(t, LOWEST), HIGHEST) for t in levels),
+        noise=_lerp(near.noise, far.noise, inside) if same else near.noise,
+        relaxation=_lerp(near.relaxation, far.relaxation, inside),
+        delta=_lerp(near.delta, far.delta, inside) if same else near.delta,
+        shrink=(
+            near.shrink
+            if near.shrink is None or far.shrink is None
+            else _lerp(near.shrink, far.shrink, inside)
+        ),
+        severity=None,
+        start=_lerp(near.start, far.start, inside) if near.start and far.start else near.start,
+        fresh=_lerp(near.fresh, far.fresh, inside),
+        chroma=_lerp(near.chroma, far.chroma, inside),
+    )
 
 
 def spread(preset: Preset, nfe: int) -> Preset:
@@ -93,4 +152,8 @@ def _between(values: Sequence[float], place: float) -> float:
     """The value at a place from 0 to the last index, linear between neighbours."""
     before = min(int(place), len(values) - 1)
     after = min(before + 1, len(values) - 1)
-    return values[before] + (place - before) * (values[after] - values[before])
+    return _lerp(values[before], values[after], place - before)
+
+
+def _lerp(a: float, b: float, share: float) -> float:
+    return a + share * (b - a)

@@ -192,14 +192,14 @@ def test_a_catalogue_that_cannot_be_is_refused_with_its_place(
         checkpoints.read_catalogue(tmp_path / "absent.toml")
 
 
-def test_a_preset_is_the_largest_tuned_below_and_the_nearest_in_severity() -> None:
+def test_a_preset_is_the_largest_tuned_below_interpolated_by_severity() -> None:
     one, two, ten = Preset((0.1,)), Preset((0.2,), severity=2), Preset((0.3,), severity=10)
     model = Checkpoint("m", "file", "f", presets={"jpeg": {"fidelity": {2: (one,), 4: (two, ten)}}})
     assert model.preset("jpeg", "fidelity", 1) == one  # the smallest there is
     assert model.preset("jpeg", "fidelity", 3) == one
     assert model.preset("jpeg", "fidelity", 9) == two  # the first
-    assert model.preset("jpeg", "fidelity", 9, severity=3) == two
-    assert model.preset("jpeg", "fidelity", 9, severity=6) == ten
+    assert model.preset("jpeg", "fidelity", 9, severity=2) == two
+    assert 0.2 < model.preset("jpeg", "fidelity", 9, severity=5).levels[0] < 0.3
     with pytest.raises(RequestError, match="no tuned levels for superres"):
         model.preset("superres", "fidelity", 4)
 

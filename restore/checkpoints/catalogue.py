@@ -65,13 +65,13 @@ class Checkpoint:
     def preset(self, task: str, mode: str, nfe: int, severity: float | None = None) -> Preset:
         """The row of the largest tuned NFE up to `nfe`, else of the smallest there is.
 
-        Of several rows the one tuned nearest to `severity`, by ratio, else the first. RequestError
+        Between two rows it is interpolated by `severity`; None takes the first row. RequestError
         where nothing was tuned for the task and mode.
         """
         rows = self.presets.get(task, {}).get(mode)
         if not rows:
             raise RequestError(f"{self.name} has no tuned levels for {task} in {mode} mode")
-        return choose(rows, nfe, severity)
+        return choose(rows, nfe, severity, task)
 
 
 def builtin() -> Path:
