@@ -17,11 +17,13 @@ from restore.reports import build_document, escape
 from restore.solvers import PEERS, PUBLISHED
 
 
-def render_page(
-    title: str, facts: Facts, lines: Sequence[Line], notes: Iterable[str]
-) -> Iterable[bytes]:
-    """The bytes of the file, part by part. `facts` are what the figures rest on, by name."""
-    return build_document(title, _render_body(title, facts, lines, notes))
+def render_page(title: str, facts: Facts, lines: Sequence[Line], notes: Iterable[str]) -> str:
+    """The page as HTML.
+
+    title: its heading. facts: what the figures rest on. lines: the figures. notes: sentences.
+    """
+    parts = build_document(title, _render_body(title, facts, lines, notes))
+    return b"".join(parts).decode()
 
 
 def _render_body(

@@ -1,4 +1,4 @@
-"""Tables: a bench in words: as CSV, as Markdown, and in the cells of a terminal and a page.
+"""Tables: a bench in words: JSON, CSV, Markdown, and the cells of a terminal and a page.
 
 The Markdown has one table for all, a row for each method and a column for each task.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from restore.bench.cases import Case
 from restore.bench.harness import Facts
 from restore.bench.summary import FIELDS, Comparison, Line, compare_with_peers, group_by_case
+from restore.record import format_json as to_json
 
 GAP = " / "  # between the figures at each NFE
 NAMES = {
@@ -101,6 +102,18 @@ def format_metric(name: str, line: Line) -> str:
     """A metric of a line, "" where it has none."""
     value = getattr(line.metrics, name)
     return "" if value is None else NAMES[name][1].format(value)
+
+
+def format_json(lines: Sequence[Line], facts: Facts, notes: Sequence[str]) -> str:
+    """All figures, what they rest on, who is ahead, and the notes, as one object of JSON."""
+    ahead = [
+        {"exercise": one.case.name, "nfe": one.nfe, "best_peer": one.best.method,
+         "ahead_db": round(one.ahead_db, 4)}
+        for one in compare_with_peers(lines)
+    ]  # fmt: skip
+    figures = [{**line.as_dict(), "kind": line.kind} for line in lines]
+    whole = {"schema": 1, "bench": vars(facts), "lines": figures, "verdicts": ahead}
+    return f"{to_json({**whole, 'notes': [*notes]})}\n"
 
 
 def format_csv(lines: Iterable[Line]) -> str:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch.inputs import within
+from restore.batch import STDOUT
+from restore.batch.inputs import identity, within
 from restore.cli.announcement import expected
-from restore.cli.figures import Written, show, write
 from restore.cli.machine import Machine
-from restore.cli.options import Source, flattened
-from restore.cli.terminal import Terminal, complain, lasting
+from restore.cli.options import FLAG, Existing, Quiet, Source, Verbose, Yes, flattened, policy_of
+from restore.cli.options.files import WhereExists
+from restore.cli.terminal import Terminal, complain, emit, lasting
 from restore.errors import RequestError, RestoreError
 
 if TYPE_CHECKING:
-    from restore.bench import Bench, Journal, Pictures, Row
+    from restore.bench import Bench, Journal, Line, Pictures, Row, Table
+    from restore.settings import Mode
 
 _asked = partial(typer.Option, rich_help_panel="What is measured")
 
@@ -28,7 +31,7 @@ FIXED_SECONDS = 0.04  # of a row beside the network: metrics, coding, a classica
 
 
 @dataclass(frozen=True)
-class Asked:
+class BenchOptions:
     """What is measured, and on what."""
 
     tasks: Annotated[
@@ -74,16 +77,80 @@ class Asked:
     ] = None
 
 
+_written = partial(typer.Option, rich_help_panel="Output")
+
+ROWS = "bcm-bench.jsonl"
+
+
+@dataclass(frozen=True)
+class BenchOutputs:
+    """Where the figures go; the table is on the terminal, or as CSV in what it is piped to."""
+
+    rows: Annotated[
+        str,
+        _written(
+            metavar="FILE|none",
+            help="Where every measurement is kept; the next run does what is missing there",
+        ),
+    ] = ROWS
+    json: Annotated[
+        str | None, _written(metavar="FILE|-", help="All figures, notes and versions as JSON")
+    ] = None
+    csv: Annotated[str | None, _written(metavar="FILE|-", help="The figures as CSV")] = None
+    markdown: Annotated[
+        str | None, _written(metavar="FILE|-", help="One table of all tasks, for a README")
+    ] = None
+    plot: Annotated[
+        str | None,
+        _written(
+            metavar="FILE.svg", help="Quality against evaluations and against seconds, as SVG"
+        ),
+    ] = None
+    html: Annotated[
+        str | None,
+        _written(metavar="FILE", help="Plots and tables as one page that needs nothing else"),
+    ] = None
+    existing: WhereExists = "error"
+    yes: Yes = False
+    dry_run: Annotated[
+        bool, _written("--dry-run", metavar=FLAG, help="Say what would be measured, and stop")
+    ] = False
+    quiet: Quiet = False
+    verbose: Verbose = False
+
+    @property
+    def files(self) -> list[str]:
+        """What is written at the end. RequestError where two are one, or stdout is a page."""
+        asked = self.json, self.csv, self.markdown, self.plot, self.html
+        paths = [path for path in asked if path is not None]
+        if STDOUT in (self.plot, self.html):
+            raise RequestError("--plot and --html write files: name one")
+        named = [*paths, *([] if self.rows == "none" else [self.rows])]
+        places = [path if path == STDOUT else identity(path) for path in named]
+        twice = [path for path, at in zip(named, places, strict=True) if places.count(at) > 1]
+        if twice:
+            what = "standard output" if twice[0] == STDOUT else repr(twice[0])
+            raise RequestError(f"{what} can hold one of the outputs: name another for the rest")
+        if self.rows == STDOUT or not self.rows:
+            raise RequestError("--rows is a file that is read and written, or none")
+        return [path for path in paths if path != STDOUT]
+
+    @property
+    def piped(self) -> bool:
+        """Whether standard output is one of the files."""
+        return STDOUT in (self.json, self.csv, self.markdown)
+
+
 @flattened
-def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> None:
+def bench(options: BenchOptions, outputs: BenchOutputs, source: Source, machine: Machine) -> None:
     """Measure methods side by side on one network, at equal network evaluations.
 
     Ours, published ones and classical ones, on pictures that are degraded and restored. What is
     measured is kept, so that a run that was stopped goes on, and nothing is measured twice.
     """
-    files = written.files
-    nfe = _numbers(asked.nfe)
-    modes = _modes(asked.modes)
+    files = outputs.files
+    nfe = _parse_numbers(options.nfe)
+    modes = _parse_modes(options.modes)
 
     from restore.checkpoints import resolve
 
@@ -94,14 +161,14 @@ def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> N
     from restore import bench as benches
     from restore.checkpoints import load
 
-    terminal = Terminal(written.quiet, written.verbose)
-    cases = benches.choose_cases(benches.split_names(asked.tasks)) or benches.choose_usual_cases()
-    methods = benches.choose_methods(benches.split_names(asked.methods))
-    _probe(files)
-    _spare(asked, [*files, written.rows])
+    terminal = Terminal(outputs.quiet, outputs.verbose)
+    cases = benches.choose_cases(benches.split_names(options.tasks)) or benches.choose_usual_cases()
+    methods = benches.choose_methods(benches.split_names(options.methods))
+    _check_places(options, [*files, outputs.rows])
+    _check_files(files, policy_of(outputs.existing, outputs.yes))
     if machine.threads:
         torch.set_num_threads(machine.threads)
-    pictures = _pictures(asked)
+    pictures = _load_pictures(options)
     model = load(
         checkpoint,
         machine.device,
@@ -109,71 +176,75 @@ def bench(asked: Asked, written: Written, source: Source, machine: Machine) -> N
         allow_unverified=source.allow_unverified,
         offline=source.offline,
     )
-    model.encode_label(asked.label)
+    model.encode_label(options.label)
     cells, notes = benches.make_grid(
-        cases, methods, modes, nfe, asked.seeds, pictures=pictures, checkpoint=model.checkpoint
+        cases, methods, modes, nfe, options.seeds, pictures=pictures, checkpoint=model.checkpoint
     )
     perception, absent = benches.load_perception(source.offline)
     notes = [*pictures.missing, *([absent] if absent else []), *notes]
-    plan = benches.Bench(model, pictures, cells, machine.side, asked.label, perception)
-    rows = None if written.rows == "none" else written.rows
-    journal = benches.Journal(rows, write=not written.dry_run)
+    plan = benches.Bench(model, pictures, cells, machine.side, options.label, perception)
+    rows = None if outputs.rows == "none" else outputs.rows
+    journal = benches.Journal(rows, write=not outputs.dry_run)
     try:
         _announce(plan, journal, terminal)
         for note in notes:
             terminal.say(f"note: {note}")
-        if written.dry_run:
+        if outputs.dry_run:
             return
-        found, failed = _measured(plan, journal, terminal)
+        found, failed = _measure(plan, journal, terminal)
     finally:
         journal.close()
     lines = benches.summarize(found)
     notes += benches.write_notes(lines)
-    write(written, plan, lines, notes)
-    show(written, lines, terminal)
+    paths = _write(outputs, plan, lines, notes)
+    _show(outputs, lines, terminal)
+    for path in paths:
+        terminal.say(f"written: {path}")
     if failed:
         complain(f"{failed} measurements failed, and are not in the figures")
         raise typer.Exit(3)
 
 
-def _numbers(text: str) -> list[int]:
+def _parse_numbers(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdecimal() and 1 <= int(part) <= 1000 for part in parts):
         raise RequestError(f"--nfe {text!r}: expected numbers from 1 to 1000, as in {NFE}")
     return sorted({int(part) for part in parts})
 
 
-def _modes(text: str) -> list[Literal["fidelity", "perceptual"]]:
+def _parse_modes(text: str) -> list[Mode]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    known: tuple[Literal["fidelity", "perceptual"], ...] = ("fidelity", "perceptual")
+    known: tuple[Mode, ...] = ("fidelity", "perceptual")
     if not parts or not set(parts) <= set(known):
         raise RequestError(f"--modes {text!r}: expected fidelity, perceptual or both")
     return [mode for mode in known if mode in parts]
 
 
-def _pictures(asked: Asked) -> Pictures:
+def _load_pictures(options: BenchOptions) -> Pictures:
     from restore.bench import load_folder, load_public13
 
-    if asked.images is None:
-        return load_public13(asked.size, asked.first)
-    return load_folder(asked.images, asked.size, asked.first)
+    if options.images is None:
+        return load_public13(options.size, options.first)
+    return load_folder(options.images, options.size, options.first)
 
 
-def _probe(files: Sequence[str]) -> None:
-    """ResourceError or RequestError where a file could not be written, before any work."""
-    from restore.images import write_atomically
+def _check_files(files: Sequence[str], existing: Existing) -> None:
+    """RequestError or ResourceError where a file could not be written, before any work."""
+    from restore.files import write_atomically
 
     for path in files:
-        if not os.path.exists(path):
+        if not os.path.lexists(path):
             write_atomically(path, b"")
             os.unlink(path)
         elif os.path.islink(path) or not os.path.isfile(path):
             raise RequestError(f"{path!r} is not a regular file and is not overwritten")
+        elif existing == "error":
+            raise RequestError(f"{path!r} exists: --existing skip or overwrite (-y)")
 
 
-def _spare(asked: Asked, paths: Sequence[str]) -> None:
+def _check_places(options: BenchOptions, paths: Sequence[str]) -> None:
     """RequestError where a file would be written among the pictures."""
-    if asked.images and (inside := [path for path in paths if within(path, [asked.images])]):
+    if options.images and (inside := [path for path in paths if within(path, [options.images])]):
         raise RequestError(f"{inside[0]!r} lies among the pictures: name another place")
 
 
@@ -212,7 +283,7 @@ def _estimate(plan: Bench, todo: Sequence[tuple[int, tuple[int, int]]]) -> str:
     return f"; about {lasting(network + FIXED_SECONDS * len(todo))}"
 
 
-def _measured(plan: Bench, journal: Journal, terminal: Terminal) -> tuple[list[Row], int]:
+def _measure(plan: Bench, journal: Journal, terminal: Terminal) -> tuple[list[Row], int]:
     """The rows, and how many there are not because a method failed."""
     from restore.bench import run
 
@@ -232,3 +303,64 @@ def _measured(plan: Bench, journal: Journal, terminal: Terminal) -> tuple[list[R
                 f"{journal.count} measurements are in {journal.path!r}; the same command goes on"
             )
         raise
+
+
+def _write(
+    outputs: BenchOutputs, plan: Bench, lines: Sequence[Line], notes: Sequence[str]
+) -> list[str]:
+    """Write what is asked for, and return the files that were; the rest exists and is left."""
+    from restore import bench as benches
+    from restore.files import write_atomically
+
+    facts = benches.describe_bench(plan)
+    title = f"Methods side by side on the network {facts.model}"
+    asked: Sequence[tuple[str | None, Callable[[], str]]] = (
+        (outputs.json, lambda: benches.format_json(lines, facts, notes)),
+        (outputs.csv, lambda: benches.format_csv(lines)),
+        (outputs.markdown, lambda: benches.format_markdown(lines, facts)),
+        (outputs.plot, lambda: benches.draw_sheet(benches.make_panels(lines))),
+        (outputs.html, lambda: benches.render_page(title, facts, lines, notes)),
+    )
+    written = []
+    for path, make in asked:
+        if path == STDOUT:
+            emit(make().rstrip("\n"))
+        elif path is not None and not (outputs.existing == "skip" and os.path.exists(path)):
+            write_atomically(path, make().encode())
+            written.append(path)
+    return written
+
+
+def _show(outputs: BenchOutputs, lines: Sequence[Line], terminal: Terminal) -> None:
+    """The tables, on a terminal; as CSV where standard output is piped and holds nothing else."""
+    from restore import bench as benches
+
+    if outputs.piped:
+        pass
+    elif sys.stdout.isatty():
+        for table in benches.make_tables(lines):
+            _print_table(table)
+    else:
+        emit(benches.format_csv(lines).rstrip("\n"))
+    for comparison in benches.compare_with_peers(lines):
+        terminal.say(benches.describe_comparison(comparison))
+    for note in benches.write_notes(lines):
+        terminal.say(f"note: {note}")
+
+
+def _print_table(table: Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Shown
+    from rich.text import Text
+
+    shown = Shown(title=table.title, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    for number, name in enumerate(table.head):
+        shown.add_column(name, justify="right" if number else "left", no_wrap=True)
+    for r, (row, kind) in enumerate(zip(table.rows, table.kinds, strict=True)):
+        cells = [
+            Text(cell, style="bold" if (r, c) in table.best or (not c and kind == "ours") else "")
+            for c, cell in enumerate(row)
+        ]
+        shown.add_row(*cells)
+    Console().print(shown)

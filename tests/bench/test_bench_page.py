@@ -15,8 +15,8 @@ from tests.support.pages import Parsed
 def page(tmp_path: Path) -> Path:
     path = tmp_path / "bench.html"
     lines = lines_of(QUALITY)
-    path.write_bytes(
-        b"".join(bench.render_page("Methods <side> by side", FACTS, lines, ["a <note>"]))
+    path.write_text(
+        bench.render_page("Methods <side> by side", FACTS, lines, ["a <note>"]), "utf-8"
     )
     return path
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,23 @@ def test_the_command_writes_all_that_is_asked_and_goes_on_where_it_was(
     assert (again.stdout, again.stderr, counted) == (first.stdout, "", [])
 
 
+def test_a_file_that_exists_is_replaced_or_left_only_where_that_is_asked(run: Run) -> None:
+    asked = ("--tasks", "jpeg-10", "--methods", "decoded", "--csv", "b.csv", "--html", "b.html")
+    Path("b.csv").write_text("mine")
+    refused = run(*asked)
+    assert refused.exit_code == 2
+    assert "'b.csv' exists: --existing skip or overwrite (-y)" in refused.stderr
+    assert sorted(os.listdir()) == ["b.csv", "clean"]
+    left = run(*asked, "--existing", "skip")
+    assert left.exit_code == 0
+    assert Path("b.csv").read_text() == "mine"
+    assert "written: b.html" in left.stderr
+    assert "written: b.csv" not in left.stderr
+    assert run(*asked, "-y").exit_code == 0
+    assert Path("b.csv").read_text().startswith("task,severity")
+    assert run(*asked, "-y", "--existing", "skip").exit_code == 2
+
+
 def test_help_shows_examples_and_loads_no_torch() -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from restore.cli import app;"
@@ -112,7 +130,7 @@ def test_a_dry_run_measures_and_writes_nothing(run: Run, counted: list[str]) -> 
         (["--json", "a", "--html", "./a"], "'a' can hold one"),
         (["--html", "-"], "write files"),
         (["--html", "none/b.html"], "folder that does not exist"),
-        (["--html", "clean"], "not a regular file"),
+        (["--html", "."], "not a regular file"),
         (["--rows", "."], "no regular file"),
         (["--rows", "clean/rows.jsonl"], "lies among the pictures"),
         (["--html", "clean/a.png"], "lies among the pictures"),
