@@ -18,7 +18,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 import restore
-from restore.batch import KEYS, MANIFEST
+from restore.batch import MANIFEST
 from restore.checkpoints import describe, write
 from restore.cli import app
 from restore.errors import (
@@ -29,6 +29,7 @@ from restore.errors import (
     RestoreError,
 )
 from restore.networks import build
+from restore.record import KEYS
 
 RECORD = [
     "schema", "status", "task", "input", "output", "model", "model_sha256", "method", "mode",

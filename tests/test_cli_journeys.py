@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from restore.batch import KEYS
 from restore.checkpoints import describe, write
 from restore.cli import app
 from restore.networks import build
+from restore.record import KEYS
 from tests.test_adm import TINY as ADM_TINY
 
 Run = Callable[..., Result]

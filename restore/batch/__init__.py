@@ -7,7 +7,6 @@ does the same on the machines of a cluster.
 
 from restore.batch.inputs import STDIN, Input, Sidecar, split_names
 from restore.batch.manifest import (
-    KEYS,
     MANIFEST,
     Entry,
     Manifest,
@@ -45,7 +44,6 @@ from restore.batch.run import (
 from restore.batch.shards import Shard, find_assigned, parse_shard
 
 __all__ = [
-    "KEYS",
     "MANIFEST",
     "STDIN",
     "STDOUT",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-import math
 import os
 import re
 import time
@@ -21,22 +20,19 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from restore.batch.shards import Shard
-from restore.errors import RequestError, ResourceError
+from restore.errors import RequestError
+from restore.files import unwritable, write_atomically
+from restore.jsonlines import JsonLines, read_json_lines, to_json
+from restore.record import JSON, KEYS, is_record
 
 if TYPE_CHECKING:
     from restore.batch.plan import Plan
 
 MANIFEST = ".bcm-restore.jsonl"  # in the folder of the outputs
-LONGEST_LINE = 1 << 20  # bytes; a record has some hundreds
 VERSION = 1
 TABLE = ".parquet"
 
-KEYS = (
-    "schema", "status", "task", "input", "output", "model", "model_sha256", "method", "mode", "nfe",
-    "seed", "device", "dtype", "tile", "size_in", "size_out", "seconds", "metrics", "warnings",
-    "error",
-)  # fmt: skip
-STATUSES = ("ok", "skipped", "failed")
+COUNTED = ("ok", "skipped", "failed")  # in every summary; other statuses where there are any
 PARTICULARS = re.compile(  # names, the bytes that a file starts with, numbers
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\b[0-9a-f]{2}(?: [0-9a-f]{2})+\b|\d+(?:[.,]\d+)*"
 )
@@ -107,32 +103,19 @@ class Entry:
         return ""
 
 
-class Lines:
-    """Lines that are added to a file, each in one piece."""
+class Lines(JsonLines):
+    """Entries that are added to a file, each in one piece."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        super().__init__(path, "the manifest")
         self.top = os.path.dirname(os.path.abspath(path))
-        self._file: int | None = None
 
-    def name(self, output: str) -> str:
-        """What an output is called in here."""
+    def relate(self, output: str) -> str:
+        """What an output is called in here: its path from the manifest's folder."""
         return os.path.relpath(os.path.abspath(output), self.top).replace(os.sep, "/")
 
-    def open(self) -> None:
-        """Be ready to add lines. ResourceError where the file cannot be written."""
-        try:
-            os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            size = os.lseek(self._file, 0, os.SEEK_END)
-            if size and os.pread(self._file, 1, size - 1) != b"\n":
-                self._append(b"\n")  # the tail of a run that was killed
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def add(self, entry: Entry) -> None:
+    def add_entry(self, entry: Entry) -> None:
         """Write a line, in one piece. ResourceError where that fails."""
-        assert self._file is not None, "opened before anything is added"
         line = {
             "manifest": VERSION,
             "when": round(time.time(), 3),
@@ -142,23 +125,7 @@ class Lines:
             "inputs": [asdict(one) for one in entry.inputs],
             "output": entry.output and asdict(entry.output),
         }
-        try:
-            self._append(to_json(line).encode() + b"\n")
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _append(self, data: bytes) -> None:
-        assert self._file is not None
-        if os.write(self._file, data) != len(data):
-            raise OSError("it was cut short; is the disk full?")
-
-    def _unwritable(self, error: OSError) -> ResourceError:
-        return ResourceError(f"the manifest {self.path!r} cannot be written: {_reason(error)}")
+        self.add(line)
 
 
 class Manifest(Lines):
@@ -190,7 +157,7 @@ class Manifest(Lines):
 
     def covers(self, plan: Plan) -> bool:
         """Whether anything in here is on an output that is there."""
-        return any(job.done and self.name(job.output) in self.made for job in plan.jobs)
+        return any(job.done and self.relate(job.output) in self.made for job in plan.jobs)
 
     def gather(self, run: str) -> None:
         """Take over the lines of a run's writers, which have ended. ResourceError as `add`."""
@@ -200,12 +167,11 @@ class Manifest(Lines):
                 with open(path, "rb") as file:
                     for line in file:
                         if line.endswith(b"\n"):
-                            self._append(line)
-                if self._file is not None:
-                    os.fsync(self._file)
+                            self.add_line(line)
+                self.sync()
                 os.unlink(path)
             except OSError as error:
-                raise self._unwritable(error) from error
+                raise unwritable(f"{self.name} {self.path!r}", error) from error
 
 
 def name_part(path: str, writer: str, run: str) -> str:
@@ -220,14 +186,9 @@ def read_entries(paths: Iterable[str]) -> Iterator[Entry]:
     ResourceError where one cannot be read.
     """
     for path in paths:
-        try:
-            with open(path, "rb") as file:
-                while line := file.readline(LONGEST_LINE):
-                    if (entry := _parse(line)) is not None:
-                        yield entry
-        except OSError as error:
-            message = f"the manifest {path!r} cannot be read: {_reason(error)}"
-            raise ResourceError(message) from error
+        for line in read_json_lines(path, "the manifest"):
+            if (entry := _parse(line)) is not None:
+                yield entry
 
 
 def keep_latest(
@@ -242,33 +203,28 @@ def keep_latest(
     return last
 
 
-def _parse(line: bytes) -> Entry | None:
-    """The entry of a line, None where it is none: cut short, or somebody else's."""
+def _parse(line: Mapping[str, JSON]) -> Entry | None:
+    """The entry that a line holds, None where it is somebody else's."""
     try:
-        value = json.loads(line)
-        record, when, settings = value["record"], value["when"], value["settings"]
-        if value["manifest"] != VERSION or not isinstance(value["path"], str):
+        record, when, settings = line["record"], line["when"], line["settings"]
+        if line["manifest"] != VERSION or not isinstance(line["path"], str):
             return None
         if not isinstance(when, int | float) or not isinstance(settings, dict):
             return None
         if not is_record(record):
             return None
-        inputs = tuple(_fingerprint(one) for one in value["inputs"])
-        output = None if value["output"] is None else _fingerprint(value["output"])
-        return Entry(value["path"], record, settings, inputs, output, float(when))
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError):
+        inputs = tuple(_parse_fingerprint(one) for one in line["inputs"])
+        output = None if line["output"] is None else _parse_fingerprint(line["output"])
+        return Entry(line["path"], record, settings, inputs, output, float(when))
+    except (ValueError, TypeError, KeyError):
         return None
 
 
-def _fingerprint(value: Any) -> Fingerprint:
+def _parse_fingerprint(value: JSON) -> Fingerprint:
     found = Fingerprint(**value)
     if not (type(found.bytes) is int and type(found.mtime_ns) is int and type(found.sha256) is str):
         raise TypeError("a fingerprint is two numbers and a hash")
     return found
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 def make_record(
@@ -278,22 +234,6 @@ def make_record(
     record: dict[str, Any] = dict.fromkeys(KEYS)
     record.update(schema=1, status="ok", seconds=0.0, metrics={}, warnings=[])
     return {**record, **known, **more, "input": input or None, "output": output}
-
-
-def is_record(value: Any) -> bool:
-    """Whether a value that was read has what a summary needs."""
-    if not isinstance(value, dict) or value.get("status") not in STATUSES:
-        return False
-    seconds, error = value.get("seconds"), value.get("error")
-    if not isinstance(value.get("input"), str | None) or not isinstance(seconds, int | float):
-        return False
-    if not isinstance(value.get("output"), str):
-        return False
-    if value["status"] != "failed":
-        return True
-    return isinstance(error, dict) and all(
-        isinstance(error.get(key), str) for key in ("type", "message")
-    )
 
 
 def describe_kind(error: Mapping[str, Any]) -> str:
@@ -327,7 +267,9 @@ class Tally:
             self.examples.setdefault(kind, record["input"] or "")
 
     def counts(self) -> dict[str, int]:
-        return {status: self.count[status] for status in STATUSES}
+        """How many ended with each status."""
+        others = [status for status in self.count if status not in COUNTED]
+        return {status: self.count[status] for status in (*COUNTED, *others)}
 
     def failures(self) -> list[dict[str, Any]]:
         """The kinds of failure, the most frequent first."""
@@ -337,19 +279,6 @@ class Tally:
         ]
 
 
-def to_json(value: Any) -> str:
-    """A value as one line of JSON in ASCII, numbers that are not finite as null."""
-    return json.dumps(_without_nan(value), allow_nan=False)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def tabulate(manifest: Manifest) -> str:
     """Write the last line of each output beside the manifest, a shard's own, and tell where.
 
@@ -357,8 +286,6 @@ def tabulate(manifest: Manifest) -> str:
     """
     import pyarrow
     from pyarrow import parquet
-
-    from restore.images import write_atomically
 
     text, number = pyarrow.string(), pyarrow.int64()
     schema = pyarrow.schema(

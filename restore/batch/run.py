@@ -10,13 +10,13 @@ and the others go on. A disk that takes nothing more ends the run, as then every
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
+from restore import files
 from restore.batch.inputs import STDIN
 from restore.batch.manifest import (
     Entry,
@@ -29,6 +29,7 @@ from restore.batch.manifest import (
 from restore.batch.pipeline import Failure, Stages, run_in_turn, run_overlapped
 from restore.batch.plan import STDOUT, Job, Plan, read_job
 from restore.errors import ImageError, ResourceError, RestoreError
+from restore.files import make_folder, read_bytes, sweep, write_atomically
 
 if TYPE_CHECKING:
     from restore.images import Picture
@@ -175,8 +176,6 @@ class Reporter:
 
 def read(job: Job, work: Work, recorded: bool) -> Loaded:
     """What the task needs of a job's files; where that is recorded, with their fingerprints."""
-    from restore.images import read_bytes
-
     if not recorded:
         return Loaded(work.read(job))
     paths = [job.input.path, *work.sidecars(job)]
@@ -217,9 +216,9 @@ def finish(
     fatal = None
     try:
         if manifest:
-            manifest.add(Entry(manifest.name(job.output), record, work.settings))
+            manifest.add_entry(Entry(manifest.relate(job.output), record, work.settings))
         if isinstance(cause, ResourceError) and result.stage == "writing" and job.output != STDOUT:
-            try_writing(os.path.dirname(os.path.abspath(job.output)))
+            files.probe(os.path.dirname(os.path.abspath(job.output)))
     except ResourceError as full:
         fatal = full
     return Outcome(record, result, fatal)
@@ -232,40 +231,30 @@ def skip(job: Job, work: Work) -> Outcome:
     return Outcome(make_record(work.known, *title, status="skipped", warnings=warnings))
 
 
-def probe(plan: Plan, more: Iterable[str] = ()) -> None:
+def probe(plan: Plan, more: Iterable[str] = ()) -> list[str]:
     """Make the folders of the outputs, and of `more`, tidy them and try to write into each.
 
-    ResourceError where that fails.
+    Gives the folders whose disk cannot confirm what is written: a power cut may take it. Raises
+    ResourceError where a folder takes no file, RequestError where a link leads out of the folder
+    of all outputs.
     """
-    from restore.images import sweep
-
+    unconfirmed = []
     outputs = [job.output for job in plan.jobs if not job.done and job.output != STDOUT]
-    outputs += more
-    for folder in dict.fromkeys(os.path.dirname(os.path.abspath(output)) for output in outputs):
-        try:
-            os.makedirs(folder, exist_ok=True)
-        except OSError as error:
-            raise ResourceError(f"cannot make {folder!r}: {error.strerror}") from error
+    paths = [(output, plan.folder) for output in outputs] + [(path, None) for path in more]
+    folders = {os.path.dirname(os.path.abspath(path)): top for path, top in reversed(paths)}
+    for folder, top in reversed(folders.items()):
+        make_folder(folder, below=top)
         sweep(folder)
-        try_writing(folder)
-
-
-def try_writing(folder: str) -> None:
-    """ResourceError where the folder takes no file."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(4096))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise ResourceError(f"cannot write into {folder!r}: {error.strerror}") from error
+        if not files.probe(folder):
+            unconfirmed.append(folder)
+    return unconfirmed
 
 
 def resume(plan: Plan, manifest: Manifest, work: Work) -> Plan:
     """The plan, with the jobs to do again that the manifest says were made otherwise."""
 
     def judge(job: Job) -> Job:
-        entry = manifest.made.get(manifest.name(job.output))
+        entry = manifest.made.get(manifest.relate(job.output))
         if not job.done or entry is None or job.input.path == STDIN:
             return job
         try:
@@ -303,8 +292,6 @@ def _write(
     manifest: Lines | None,
     emit: Callable[[bytes], None] | None,
 ) -> None:
-    from restore.images import write_atomically
-
     output = result.output
     if isinstance(output, dict):
         for name, data in output.items():
@@ -318,8 +305,8 @@ def _write(
 
     def record_it(stat: os.stat_result) -> None:
         if manifest:
-            name = manifest.name(job.output)
+            name = manifest.relate(job.output)
             made = fingerprint(data, stat)
-            manifest.add(Entry(name, record, work.settings, result.fingerprints, made))
+            manifest.add_entry(Entry(name, record, work.settings, result.fingerprints, made))
 
     write_atomically(job.output, data, ready=record_it, tidy=False)

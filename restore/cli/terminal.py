@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from restore.batch.manifest import to_json as dumped
 from restore.errors import RequestError, ResourceError
+from restore.jsonlines import to_json as dumped
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

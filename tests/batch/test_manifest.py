@@ -39,7 +39,7 @@ def made():
     manifest = Manifest("out/m.jsonl")
     manifest.open()
     inputs = fingerprint_of("a.jpg"), fingerprint_of("mask.png")
-    manifest.add(entry("a.png", inputs=inputs, output=fingerprint_of("out/a.png")))
+    manifest.add_entry(entry("a.png", inputs=inputs, output=fingerprint_of("out/a.png")))
     manifest.close()
     return Manifest("out/m.jsonl").made["a.png"]
 
@@ -81,7 +81,7 @@ def test_a_torn_tail_is_no_line_and_spoils_none_that_follow(made):
         assert set(manifest.made) <= {"a.png"}
         if cut % 50 == 0:
             manifest.open()
-            manifest.add(entry("b.png"))
+            manifest.add_entry(entry("b.png"))
             manifest.close()
             assert "b.png" in Manifest("torn.jsonl").made
 
@@ -101,7 +101,7 @@ def test_lines_that_are_none_are_passed_over(made, line):
 def test_a_failure_forgets_nothing_of_what_was_made(made):
     manifest = Manifest("out/m.jsonl")
     manifest.open()
-    manifest.add(entry("a.png", status="failed"))
+    manifest.add_entry(entry("a.png", status="failed"))
     manifest.close()
     assert why(Manifest("out/m.jsonl").made["a.png"]) == ""
     assert keep_latest(read_entries(["out/m.jsonl"]))["a.png"].record["status"] == "failed"
@@ -111,7 +111,7 @@ def test_shards_write_apart_and_read_together():
     for index in (1, 2):
         manifest = Manifest("out/.m.jsonl", Shard(index, 2))
         manifest.open()
-        manifest.add(entry(f"{index}.png"))
+        manifest.add_entry(entry(f"{index}.png"))
         manifest.close()
     assert sorted(os.listdir("out")) == [".m.1-of-2.jsonl", ".m.2-of-2.jsonl"]
     for shard in (None, Shard(1, 2), Shard(2, 3)):
@@ -120,10 +120,10 @@ def test_shards_write_apart_and_read_together():
 
 def test_names_in_a_manifest_are_those_from_its_folder(here):
     manifest = Manifest("out/m.jsonl")
-    assert manifest.name("out/deep/a.png") == "deep/a.png"
-    assert manifest.name(str(here / "out" / "\udcff.png")) == "\udcff.png"
+    assert manifest.relate("out/deep/a.png") == "deep/a.png"
+    assert manifest.relate(str(here / "out" / "\udcff.png")) == "\udcff.png"
     manifest.open()
-    manifest.add(entry("\udcff\n.png"))
+    manifest.add_entry(entry("\udcff\n.png"))
     manifest.close()
     assert Path("out/m.jsonl").read_bytes().isascii()
     Path("out").rename("elsewhere")

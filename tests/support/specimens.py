@@ -302,7 +302,7 @@ def read_manifest(data: bytes, folder: Path) -> None:
         assert entry.record["status"] == "ok"
     manifest.open()  # a torn tail is closed, and what follows it is a line of its own
     try:
-        manifest.add(Entry("new.png", make_record({}, "a", "b")))
+        manifest.add_entry(Entry("new.png", make_record({}, "a", "b")))
     finally:
         manifest.close()
     assert path.read_bytes().startswith(data)
