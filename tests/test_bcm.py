@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from restore.bcm import BCM
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 LEVELS = [0.002, 0.07, 1.0, 15.0, 80.0]
 

@@ -31,7 +31,10 @@ from restore.errors import CheckpointError, RequestError, ResourceError
 from restore.files import open_atomically
 from restore.networks import build
 from tests.support.hub_server import COMMIT, HubServer
-from tests.test_adm import SHARED, SMALL, beside, small_inputs, small_network
+from tests.support.networks import ADM_SMALL as SMALL
+from tests.support.networks import SHARED, beside
+from tests.support.networks import small_adm as small_network
+from tests.support.networks import small_adm_inputs as small_inputs
 
 CONFIG = {"channels": [8, 8], "blocks": [1], "middle": 1, "features": 8}
 REPO = "someone/photo-model"
@@ -1031,12 +1034,6 @@ def test_the_golden_file_converts_and_reproduces_its_jump(tmp_path: Path) -> Non
     x, t, u, label, jump = (torch.from_numpy(golden[k]) for k in ("x", "t", "u", "label", "jump"))
     jumped = checkpoints.load(target, device="cpu").jump(x, t, u, label)
     torch.testing.assert_close(jumped, jump, rtol=0, atol=1e-4)
-
-
-def test_the_published_configuration_is_read_off_the_published_keys() -> None:
-    keys = json.loads((Path(__file__).parent / "golden/bcm_imagenet64_keys.json").read_text())
-    tensors = {name: torch.empty(shape, device="meta") for name, shape in keys.items()}
-    assert conversion.infer(tensors, "x") == checkpoints.resolve("imagenet64").config
 
 
 @pytest.mark.parametrize("wrapper", ["module.", "_orig_mod."])

@@ -16,7 +16,7 @@ from restore.checkpoints import describe, write
 from restore.cli import app
 from restore.networks import build
 from restore.record import KEYS
-from tests.test_adm import TINY as ADM_TINY
+from tests.support.networks import ADM_TINY
 
 Run = Callable[..., Result]
 COMMANDS = ("generate", "invert", "reconstruct", "interpolate")

@@ -20,7 +20,7 @@ from restore.images import Picture
 from restore.images.transfer import fetch, send
 from restore.solvers import PEERS
 from restore.tiling import NoiseField, TiledBCM
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 pytestmark = [
     pytest.mark.gpu,

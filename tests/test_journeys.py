@@ -24,8 +24,8 @@ from restore.tasks import Settings, read_latent
 from restore.tasks.interpolate import between
 from restore.tasks.series import Series, mosaic
 from restore.tiling import NoiseField, TiledBCM
-from tests.test_adm import TINY as ADM_TINY
-from tests.test_patch import seeded
+from tests.support.networks import ADM_TINY
+from tests.support.networks import seeded_patch as seeded
 
 LEVELS = (0.07, 1.0, 15.0, 80.0)
 Photograph = Callable[..., np.ndarray]

@@ -13,7 +13,7 @@ from restore.errors import RequestError
 from restore.images import Picture
 from restore.solvers import PEERS
 from restore.tasks import Settings, blurred, deblur, denoise, noisy
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 ONE = Settings(nfe=1)
 

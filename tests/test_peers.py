@@ -23,7 +23,7 @@ from restore.solvers.levels import (
 from restore.solvers.method import lift
 from restore.tiling import NoiseField, TiledBCM, window_count
 from tests.support.degradations import S420, box
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 GUIDED = ("dps", "pgdm")
 

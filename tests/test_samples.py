@@ -36,7 +36,7 @@ from restore.tasks.draws import mean_and_spread
 from restore.tasks.schedule import schedule
 from restore.tasks.uncertainty import ENDS, as_levels, charted, coloured, scale_end
 from restore.tiling import NoiseField, TiledBCM
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 TASKS = ("inpaint", "jpeg", "superres")
 

@@ -10,7 +10,7 @@ from restore.checkpoints import Preset
 from restore.degradations import Free, Mask, Resize
 from restore.solvers import bcm, spread
 from restore.tiling import NoiseField, TiledBCM
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 
 @pytest.fixture(scope="module")

@@ -43,8 +43,8 @@ from restore.tasks.jpeg import quality_of
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.superres import bicubic
 from restore.tiling import NoiseField
+from tests.support.networks import seeded_patch as seeded
 from tests.test_jpegfile import flat
-from tests.test_patch import seeded
 
 filling = importlib.import_module("restore.tasks.fill")  # the function has the module's name
 

@@ -23,7 +23,7 @@ from restore.training import (
     pseudo_huber,
     semigroup,
 )
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 TINY = {"channels": [8, 12], "blocks": [1], "middle": 1}
 

@@ -4,8 +4,7 @@
 
 Nothing in the pickle runs: the archive's layout is checked first, then every global that the pickle
 names against a short list, and only then `torch.load(..., weights_only=True)` reads it. There is no
-second try without that. The network's configuration is read off the keys and shapes, except for the
-heads' width, which leaves no trace in them.
+second try without that. The network reads its configuration off the keys and shapes.
 """
 
 import errno
@@ -43,23 +42,31 @@ def convert(
 ) -> dict[str, Any]:
     """Write `source` (.pt) to `target` (.safetensors) and return what was found.
 
-    `config` overrides what the keys tell, such as {"num_head_channels": 32}. `part` names the state
+    `architecture` is a row of `restore.networks.ARCHITECTURES`. `config` overrides what the keys
+    tell, such as {"num_head_channels": 32}, which leaves no trace in them. `part` names the state
     dict in a file of several. `dtype` is "float32", "float16" or "bfloat16". The result has
     `architecture`, `config`, `sha256`, `bytes`, `parameters`, `source_sha256`. RequestError (asked
     wrongly), CheckpointError (a file that is not taken) or ResourceError (cannot be written).
     """
     import torch
 
+    from restore.networks import ARCHITECTURES, read_config
+
     source, target = Path(source), Path(target)
     kinds = {name: getattr(torch, name) for name, _ in headers.DTYPES.values()}
     if dtype not in kinds:
         raise RequestError(f"dtype {dtype!r}: expected {', '.join(kinds)}")
+    if architecture not in ARCHITECTURES:
+        raise RequestError(f"architecture {architecture!r}: expected {', '.join(ARCHITECTURES)}")
     if target.suffix != SUFFIX:
         raise RequestError(f"the target {target} must end in {SUFFIX}")
     if target.exists() and not overwrite:
         raise RequestError(f"{target} exists; --existing overwrite replaces it")
     tensors, source_sha256 = read_published(source, part)
-    config = {**(infer(tensors, str(source)) if architecture == "adm" else {}), **(config or {})}
+    try:
+        config = {**read_config(architecture, tensors), **(config or {})}
+    except ValueError as error:
+        raise CheckpointError(f"{source}: {error}") from error
     shapes = {name: tuple(value.shape) for name, value in tensors.items()}
     files.check_table(shapes, files.table(architecture, config), str(source))
     tensors = {name: value.to(kinds[dtype]).contiguous() for name, value in tensors.items()}
@@ -114,46 +121,6 @@ def read_published(path: str | Path, part: str | None = None) -> tuple[dict[str,
     for name, value in tensors.items():
         _check_tensor(name, value, path)
     return tensors, sha256
-
-
-def infer(tensors: Mapping[str, "Tensor"], where: str) -> dict[str, Any]:
-    """The configuration of the ADM whose state dict this is, by its keys and shapes.
-
-    Heads are taken as 64 channels wide, as in all that was published. CheckpointError where keys
-    are missing or it is a network of one level only.
-    """
-    if "time_embed_align.weight" not in tensors:
-        raise CheckpointError(
-            f"{where} has no tensor time_embed_align.weight: it is no bidirectional consistency "
-            "model, or a state dict in another naming"
-        )
-    stages = {int(m[1]) for k in tensors if (m := re.match(r"input_blocks\.(\d+)\.", k))}
-    # A stage of the way up that ends in a second residual block doubles the resolution with it.
-    ups = {m[1] for k in tensors if (m := re.match(r"output_blocks\.(\d+)\.[12]\.in_layers", k))}
-    levels = len(ups) + 1
-    blocks = len(stages) // levels - 1
-    if len(stages) != levels * (blocks + 1) or blocks < 1:
-        raise CheckpointError(
-            f"{where}: {len(stages)} stages do not divide into {levels} resolutions of equal depth"
-        )
-    first = [1 + level * (blocks + 1) for level in range(levels)]
-    try:
-        channels = tensors["input_blocks.0.0.weight"].shape[0]
-        widths = [tensors[f"input_blocks.{i}.0.out_layers.3.weight"].shape[0] for i in first]
-        shift = tensors["input_blocks.1.0.emb_layers.1.weight"].shape[0]
-    except (KeyError, IndexError) as error:
-        raise CheckpointError(f"{where} lacks a tensor of the published naming: {error}") from error
-    if shift != widths[0]:
-        raise CheckpointError(f"{where}: networks with scale-shift normalisation are not taken")
-    attended = [f"input_blocks.{i}.1.qkv.weight" in tensors for i in first]
-    return {
-        "model_channels": channels,
-        "num_res_blocks": blocks,
-        "channel_mult": [width // channels for width in widths],
-        "attention_strides": [2**level for level in range(levels) if attended[level]],
-        "num_head_channels": 64,
-        "num_classes": len(tensors["label_emb.weight"]) if "label_emb.weight" in tensors else None,
-    }
 
 
 def _archived_pickle(path: Path, stream: BinaryIO) -> bytes:

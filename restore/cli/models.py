@@ -153,7 +153,7 @@ def convert(
         ),
     ],
     architecture: Annotated[
-        Literal["adm", "patch"], _form(show_default=True, help="Of the network")
+        str, _form(metavar="NAME", show_default=True, help="Of the network, such as adm or patch")
     ] = "adm",
     config: Annotated[
         str | None,

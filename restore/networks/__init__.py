@@ -1,21 +1,38 @@
-"""Networks: F(c_in(t) x, t, u, label), the trainable part of a model; they know no task or file."""
+"""Networks: F(c_in(t) x, t, u, label), the trainable part of a model; they know no task or file.
+
+A new architecture is its file, a row of the table below and its test.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from restore.networks.adm import ADM
-from restore.networks.network import Network
+from restore.networks.network import Config, Network
 from restore.networks.patch import PatchUNet
 
 ARCHITECTURES: dict[str, type[Network]] = {"adm": ADM, "patch": PatchUNet}
 
 
 def build(architecture: str, config: Mapping[str, Any]) -> Network:
-    """The network of an architecture ("adm" or "patch") with its constructor's arguments."""
+    """The network of an architecture of the table with its constructor's arguments."""
+    return _class(architecture)(**config)
+
+
+def read_config(architecture: str, tensors: Mapping[str, Tensor]) -> Config:
+    """The arguments of the network of an architecture whose state dict this is.
+
+    ValueError where the architecture is unknown or the state dict is another network's.
+    """
+    return _class(architecture).read_config(tensors)
+
+
+def _class(architecture: str) -> type[Network]:
     if architecture not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise ValueError(f"unknown architecture {architecture!r}; known: {known}")
-    return ARCHITECTURES[architecture](**config)
+    return ARCHITECTURES[architecture]
 
 
-__all__ = ["ADM", "ARCHITECTURES", "Network", "PatchUNet", "build"]
+__all__ = ["ADM", "ARCHITECTURES", "Config", "Network", "PatchUNet", "build", "read_config"]

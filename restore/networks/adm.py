@@ -12,13 +12,14 @@ ones, so that published weights fit.
 """
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restore.networks.network import Network
+from restore.networks.network import Config, Network
 
 
 class Residual(nn.Module):
@@ -154,6 +155,46 @@ class ADM(Network):
         self.out = nn.Sequential(
             nn.GroupNorm(32, width), nn.SiLU(), _zeroed(nn.Conv2d(width, 3, 3, padding=1))
         )
+
+    @classmethod
+    def read_config(cls, tensors: Mapping[str, Tensor]) -> Config:
+        """The arguments of a published state dict; heads are 64 channels wide, as in all of them.
+
+        ValueError where keys are missing or it is a network of another normalisation.
+        """
+        if "time_embed_align.weight" not in tensors:
+            raise ValueError(
+                "it has no tensor time_embed_align.weight: it is no bidirectional consistency "
+                "model, or a state dict in another naming"
+            )
+        stages = {int(m[1]) for k in tensors if (m := re.match(r"input_blocks\.(\d+)\.", k))}
+        # A stage of the way up that ends in a second residual block doubles the resolution with it.
+        pattern = r"output_blocks\.(\d+)\.[12]\.in_layers"
+        levels = len({m[1] for k in tensors if (m := re.match(pattern, k))}) + 1
+        blocks = len(stages) // levels - 1
+        if len(stages) != levels * (blocks + 1) or blocks < 1:
+            raise ValueError(
+                f"its {len(stages)} stages do not divide into {levels} resolutions of equal depth"
+            )
+        first = [1 + level * (blocks + 1) for level in range(levels)]
+        try:
+            channels = tensors["input_blocks.0.0.weight"].shape[0]
+            widths = [tensors[f"input_blocks.{i}.0.out_layers.3.weight"].shape[0] for i in first]
+            shift = tensors["input_blocks.1.0.emb_layers.1.weight"].shape[0]
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"it lacks a tensor of the published naming: {error}") from error
+        if shift != widths[0]:
+            raise ValueError("networks with scale-shift normalisation are not taken")
+        attended = [f"input_blocks.{i}.1.qkv.weight" in tensors for i in first]
+        labels = tensors.get("label_emb.weight")
+        return {
+            "model_channels": channels,
+            "num_res_blocks": blocks,
+            "channel_mult": [width // channels for width in widths],
+            "attention_strides": [2**level for level in range(levels) if attended[level]],
+            "num_head_channels": 64,
+            "num_classes": None if labels is None else len(labels),
+        }
 
     def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
         """x = c_in(t) x_t (B, 3, H, W); t, u (B,) or (1,); label (B,) or (1,), int64.

@@ -1,8 +1,12 @@
 """Network: F(c_in(t) x, t, u, label), the trained part of a model."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TypeAlias
 
 from torch import Tensor, nn
+
+Config: TypeAlias = dict[str, int | list[int] | None]  # a constructor's arguments, as JSON has them
 
 
 class Network(nn.Module, ABC):
@@ -25,4 +29,14 @@ class Network(nn.Module, ABC):
         """x = c_in(t) x_t (B, 3, H, W); t and u (B,) or (1,), above 0; label (B,) or (1,).
 
         x is float32, whatever the dtype that the network computes and answers in.
+        """
+
+    @classmethod
+    @abstractmethod
+    def read_config(cls, tensors: Mapping[str, Tensor]) -> Config:
+        """The constructor's arguments of the network whose state dict this is.
+
+        Read off names and shapes alone, so tensors may be without memory; what leaves no trace in
+        them is the constructor's default. ValueError says what is missing in a state dict of
+        another network.
         """

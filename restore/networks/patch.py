@@ -11,13 +11,14 @@ on pixel-unshuffled input as in FFDNet (Zhang et al. 2018).
 
 import itertools
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restore.networks.network import Network
+from restore.networks.network import Config, Network
 
 
 class LevelEmbedding(nn.Module):
@@ -127,6 +128,28 @@ class PatchUNet(Network):
         for level, n in enumerate((*(2 * n for n in blocks), middle)):
             convolutions += 2 * n * 2 ** (level + 1)
         self.receptive_field = convolutions + self.stride - 1  # and its place in the coarsest cell
+
+    @classmethod
+    def read_config(cls, tensors: Mapping[str, Tensor]) -> Config:
+        """The arguments of a state dict; ValueError where it is another network's."""
+
+        def count(pattern: str) -> int:
+            found = (re.match(pattern, name) for name in tensors)
+            return len({m[1] for m in found if m})
+
+        try:
+            width = tensors["stem.weight"].shape[0]
+            downs = [tensors[f"down.{n}.weight"] for n in range(count(r"down\.(\d+)\."))]
+            features = tensors["embedding.layers.0.weight"].shape[0]
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"it lacks a tensor of a compact network: {error}") from error
+        rows = range(len(downs))
+        return {
+            "channels": [width, *(down.shape[0] for down in downs)],
+            "blocks": [count(rf"encoder\.{n}\.(\d+)\.") for n in rows],
+            "middle": count(r"middle\.(\d+)\."),
+            "features": features,
+        }
 
     @property
     def flops_per_pixel(self) -> float:

@@ -9,7 +9,7 @@ from restore.networks import ADM
 from restore.tiling import TiledBCM, window_count
 from restore.tiling.cover import cover
 from restore.tiling.windows import find_windows, shape_of
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 SIZE = (401, 530)
 

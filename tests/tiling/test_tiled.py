@@ -19,7 +19,7 @@ from restore.tiling import (
     window_shape,
 )
 from restore.tiling.windows import windows_at_once
-from tests.test_patch import seeded
+from tests.support.networks import seeded_patch as seeded
 
 
 @pytest.fixture(scope="module")

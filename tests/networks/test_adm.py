@@ -1,8 +1,6 @@
 """The published network: its keys, its numbers, its attention, what it refuses."""
 
 import json
-import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,50 +9,19 @@ import torch
 
 from restore.bcm import BCM
 from restore.networks import ADM, build
+from tests.support.networks import ADM_SMALL, ADM_TINY, SHARED, beside, small_adm, small_adm_inputs
 
-HERE = Path(__file__).parent / "golden"
-SHARED = Path(os.environ.get("BCM_RESTORE_GOLDEN", Path(__file__).parents[2] / "shared" / "golden"))
-beside = pytest.mark.skipif(
-    not (SHARED / "adm_tiny.pt").is_file(), reason="golden files not beside the checkout"
-)
-SMALL = {
-    "model_channels": 32,
-    "num_res_blocks": 1,
-    "channel_mult": (1, 2),
-    "attention_strides": (2,),
-    "num_head_channels": 16,
-    "num_classes": 3,
-}
-TINY = SMALL | {"channel_mult": (1, 1, 2, 2), "attention_strides": (4, 8), "num_classes": 10}
-
-
-def seeded(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """A tensor that depends on its name alone, not on any version: NumPy froze this generator."""
-    numbers = np.random.RandomState(zlib.crc32(name.encode())).uniform(-1, 1, shape)
-    scale = np.sqrt(3 / np.prod(shape[1:])) if len(shape) > 1 else 0.2
-    return torch.from_numpy((numbers * scale + name.endswith("norm.weight")).astype(np.float32))
-
-
-def small_network() -> ADM:
-    """A small instance whose weights are a formula: see golden/README.md."""
-    network = ADM(**SMALL)
-    network.load_state_dict({k: seeded(k, tuple(v.shape)) for k, v in network.state_dict().items()})
-    return network.eval().requires_grad_(False)
-
-
-def small_inputs() -> tuple[torch.Tensor, ...]:
-    levels = torch.tensor([80.0, 0.07]), torch.tensor([0.002, 15.0])
-    return seeded("x", (2, 3, 16, 16)), *levels, torch.tensor([2, 0])
+HERE = Path(__file__).parents[1] / "golden"
 
 
 def test_it_reproduces_the_small_pinned_output() -> None:
     expected = torch.from_numpy(np.load(HERE / "adm_small.npz")["network"])
-    torch.testing.assert_close(small_network()(*small_inputs()), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(small_adm()(*small_adm_inputs()), expected, rtol=0, atol=1e-4)
 
 
 @beside
 def test_it_reproduces_the_published_network_and_its_jump() -> None:
-    network = build("adm", TINY).eval()
+    network = build("adm", ADM_TINY).eval()
     network.load_state_dict(torch.load(SHARED / "adm_tiny.pt", weights_only=True), strict=True)
     golden = np.load(SHARED / "adm_tiny_io.npz")
     x, t, u, label, output, jump = (
@@ -76,20 +43,20 @@ def test_it_has_the_published_keys_and_shapes() -> None:
 
 
 def test_one_level_for_the_whole_batch_equals_the_same_for_each() -> None:
-    network, (x, _, _, label) = small_network(), small_inputs()
+    network, (x, _, _, label) = small_adm(), small_adm_inputs()
     t, u = torch.tensor([2.4]), torch.tensor([0.1])
     one, each = network(x, t, u, label), network(x, t.expand(2), u.expand(2), label)
     torch.testing.assert_close(one, each, rtol=0, atol=1e-5)
 
 
 def test_an_image_does_not_depend_on_the_rest_of_its_batch() -> None:
-    network, inputs = small_network(), small_inputs()
+    network, inputs = small_adm(), small_adm_inputs()
     alone = network(*(value[1:] for value in inputs))
     torch.testing.assert_close(network(*inputs)[1:], alone, rtol=0, atol=1e-5)
 
 
 def test_half_precision_stays_near_single() -> None:
-    network, (x, t, u, label) = small_network(), small_inputs()
+    network, (x, t, u, label) = small_adm(), small_adm_inputs()
     single = network(x, t, u, label)
     half = network.bfloat16()(x.bfloat16(), t, u, label)
     assert half.dtype == torch.bfloat16
@@ -97,22 +64,22 @@ def test_half_precision_stays_near_single() -> None:
 
 
 def test_it_starts_at_zero() -> None:
-    x, t, u, label = small_inputs()
-    assert not ADM(**SMALL)(x, t, u, label).any()
+    x, t, u, label = small_adm_inputs()
+    assert not ADM(**ADM_SMALL)(x, t, u, label).any()
 
 
 def test_a_label_is_needed_where_there_are_classes_and_refused_where_there_are_none() -> None:
-    x, t, u, label = small_inputs()
+    x, t, u, label = small_adm_inputs()
     with pytest.raises(ValueError, match="no label given"):
-        ADM(**SMALL)(x, t, u)
-    plain = ADM(**SMALL | {"num_classes": None})
+        ADM(**ADM_SMALL)(x, t, u)
+    plain = ADM(**ADM_SMALL | {"num_classes": None})
     assert plain(x, t, u).shape == x.shape
     with pytest.raises(ValueError, match="a label given"):
         plain(x, t, u, label)
 
 
 def test_it_says_what_tiling_needs_to_know() -> None:
-    network = ADM(**TINY)
+    network = ADM(**ADM_TINY)
     assert (network.stride, network.window, network.receptive_field) == (8, 64, None)
     assert network.num_classes == 10
 
@@ -123,4 +90,4 @@ def test_it_says_what_tiling_needs_to_know() -> None:
 )
 def test_widths_that_cannot_be_are_refused(change: dict[str, int], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        ADM(**SMALL | change)
+        ADM(**ADM_SMALL | change)

@@ -3,18 +3,8 @@
 import pytest
 import torch
 
-from restore.networks import PatchUNet, build
-
-
-def seeded(**config) -> PatchUNet:
-    """A tiny network whose zero-initialised layers are filled, so that everything matters."""
-    torch.manual_seed(0)
-    network = PatchUNet(**{"channels": (8, 12), "blocks": (1,), "middle": 1, **config})
-    with torch.no_grad():
-        for p in network.parameters():
-            if not p.any():
-                p.normal_(std=0.1)
-    return network.eval()
+from restore.networks import build
+from tests.support.networks import seeded_patch
 
 
 def test_the_default_is_compact():
@@ -34,7 +24,7 @@ def test_flops_are_what_torch_counts():
 
 
 def test_levels_of_a_batch_act_as_folded_levels_of_one():
-    network = seeded()
+    network = seeded_patch()
     x, t, u = torch.randn(3, 3, 16, 24), torch.tensor([0.01, 0.3, 70.0]), torch.tensor([5, 0.3, 1])
     with torch.no_grad():
         together = network(x, t, u)
@@ -43,7 +33,7 @@ def test_levels_of_a_batch_act_as_folded_levels_of_one():
 
 
 def test_both_levels_matter():
-    network, x, one = seeded(), torch.randn(1, 3, 16, 16), torch.ones(1)
+    network, x, one = seeded_patch(), torch.randn(1, 3, 16, 16), torch.ones(1)
     with torch.no_grad():
         base = network(x, one, one)
         assert not torch.allclose(base, network(x, 2 * one, one))
@@ -52,7 +42,7 @@ def test_both_levels_matter():
 
 @pytest.mark.parametrize("config", [{}, {"channels": (4, 6, 8), "blocks": (2, 1), "middle": 2}])
 def test_no_pixel_sees_past_the_receptive_field(config):
-    network = seeded(**config).double()
+    network = seeded_patch(**config).double()
     field = network.receptive_field
     side = -(-(2 * field + 40) // 8) * 8
     x = torch.randn(1, 3, side, side, dtype=torch.float64)
@@ -70,7 +60,7 @@ def test_no_pixel_sees_past_the_receptive_field(config):
 
 def test_a_network_without_classes_refuses_a_label():
     with pytest.raises(ValueError, match="no classes"):
-        seeded()(torch.zeros(1, 3, 8, 8), torch.ones(1), torch.ones(1), torch.zeros(1).long())
+        seeded_patch()(torch.zeros(1, 3, 8, 8), torch.ones(1), torch.ones(1), torch.zeros(1).long())
 
 
 def test_unknown_architectures_are_refused_by_name():
@@ -79,7 +69,7 @@ def test_unknown_architectures_are_refused_by_name():
 
 
 def test_in_16_bits_a_difference_between_pixels_outlasts_rounding_each_to_8():
-    network = seeded().bfloat16()
+    network = seeded_patch().bfloat16()
     with torch.no_grad():
         for p in network.stem.parameters():
             p.zero_()

@@ -1,0 +1,61 @@
+"""Small networks with weights that matter: the compact one, and the published one by a formula."""
+
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from restore.networks import ADM, PatchUNet
+
+SHARED = Path(os.environ.get("BCM_RESTORE_GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
+beside = pytest.mark.skipif(
+    not (SHARED / "adm_tiny.pt").is_file(), reason="golden files not beside the checkout"
+)
+ADM_SMALL = {
+    "model_channels": 32,
+    "num_res_blocks": 1,
+    "channel_mult": (1, 2),
+    "attention_strides": (2,),
+    "num_head_channels": 16,
+    "num_classes": 3,
+}
+ADM_TINY = ADM_SMALL | {
+    "channel_mult": (1, 1, 2, 2),
+    "attention_strides": (4, 8),
+    "num_classes": 10,
+}
+
+
+def seeded_patch(**config) -> PatchUNet:
+    """A tiny PatchUNet whose zero-initialised layers are filled, so that everything matters."""
+    torch.manual_seed(0)
+    network = PatchUNet(**{"channels": (8, 12), "blocks": (1,), "middle": 1, **config})
+    with torch.no_grad():
+        for p in network.parameters():
+            if not p.any():
+                p.normal_(std=0.1)
+    return network.eval()
+
+
+def seeded_tensor(name: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """A tensor that depends on its name alone, not on any version: NumPy froze this generator."""
+    numbers = np.random.RandomState(zlib.crc32(name.encode())).uniform(-1, 1, shape)
+    scale = np.sqrt(3 / np.prod(shape[1:])) if len(shape) > 1 else 0.2
+    return torch.from_numpy((numbers * scale + name.endswith("norm.weight")).astype(np.float32))
+
+
+def small_adm() -> ADM:
+    """A small ADM whose weights are a formula: see golden/README.md."""
+    network = ADM(**ADM_SMALL)
+    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    network.load_state_dict({k: seeded_tensor(k, shape) for k, shape in shapes.items()})
+    return network.eval().requires_grad_(False)
+
+
+def small_adm_inputs() -> tuple[torch.Tensor, ...]:
+    """x, t, u and labels for `small_adm`."""
+    levels = torch.tensor([80.0, 0.07]), torch.tensor([0.002, 15.0])
+    return seeded_tensor("x", (2, 3, 16, 16)), *levels, torch.tensor([2, 0])
