@@ -2,7 +2,7 @@
 
     python examples/recipes.py --photos photos                 # all of them, a table in Markdown
     python examples/recipes.py --photos photos "cycle 0.2" "ema 0.9"
-    python examples/recipes.py --photos photos --state runs/default/state.pt --steps 300 ...
+    python examples/recipes.py --photos photos --state runs/default --steps 300 ...
 
 Each trains a small network (a seventh of the embedded one's work) from nothing for the same number
 of steps and patches, or, with --state, goes on from a saved run with its own network. Figures are
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from restore.bcm import BCM, SIGMA_MIN
 from restore.networks.patch import LevelEmbedding
-from restore.training import Photographs, Recipe, Trainer, denoising_psnr
+from restore.training import Photographs, Recipe, Trainer, Workers, denoising_psnr
 
 SMALL = {"channels": [32, 64, 96], "blocks": [1, 1], "middle": 3}
 HALF = {"diagonal": 0.5, "semigroup": 0.5}
@@ -65,8 +65,10 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"of: {', '.join(EXPERIMENTS)}")
     parser.add_argument("--photos", type=Path, default=Path("photos"))
     parser.add_argument("--steps", type=int, default=800)
-    parser.add_argument("--state", type=Path, help="go on from this state.pt instead")
+    parser.add_argument("--state", type=Path, help="go on from this run's state instead")
     options = parser.parse_args()
+    workers = Workers(torch.get_num_threads())
+    torch.set_num_threads(1)
     for name in options.names:
         if name not in EXPERIMENTS:
             parser.error(f"no experiment {name!r}; there are: {', '.join(EXPERIMENTS)}")
@@ -88,7 +90,9 @@ def main() -> None:
         absolute = changes.pop("conditioning", "relative") == "absolute"
         recipe = dataclasses.replace(BASE, **{"decay_from": 0.5, **changes})
         began = time.monotonic()
-        trainer = train(photographs[source], recipe, options.steps, options.state, absolute)
+        trainer = train(
+            photographs[source], recipe, options.steps, options.state, absolute, workers
+        )
         seconds = time.monotonic() - began
         figures = " | ".join(f"{figure:.2f}" for figure in measured(trainer.average, images))
         print(f"| {name} | {seconds:.0f} | {figures} |", flush=True)
@@ -115,15 +119,20 @@ class ByStep(Trainer):
 
 
 def train(
-    photographs: Photographs, recipe: Recipe, steps: int, state: Path | None, absolute: bool
+    photographs: Photographs,
+    recipe: Recipe,
+    steps: int,
+    state: Path | None,
+    absolute: bool,
+    workers: Workers,
 ) -> Trainer:
     """A run of `steps`, from nothing or from `state`."""
     with tempfile.TemporaryDirectory() as folder:
         if state:
-            shutil.copy(state, Path(folder) / "state.pt")
-        trainer = ByStep(Path(folder), photographs, recipe, minutes=1)
+            shutil.copytree(state, folder, dirs_exist_ok=True)
+        trainer = ByStep(Path(folder), photographs, recipe, minutes=1, workers=workers)
         if absolute:
-            for model in (trainer.model, trainer.average):
+            for model in (trainer.model, trainer.average, trainer.working, trainer.target):
                 model.network.embedding.__class__ = Absolute
         trainer.resume()
     trainer.steps, trainer.first = steps, trainer.step

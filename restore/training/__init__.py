@@ -7,16 +7,21 @@ from restore.training.leaves import dead_leaves
 from restore.training.losses import LOSSES, Batch, cycle, earlier, pseudo_huber, semigroup
 from restore.training.optimizers import Muon, orthogonal
 from restore.training.photographs import Photographs
-from restore.training.recipe import Recipe, draw_levels
-from restore.training.trainer import Trainer, denoising_psnr
+from restore.training.recipe import Recipe, draw_levels, scale_to_batch
+from restore.training.state import read_state, write_state
+from restore.training.trainer import Chunk, Clock, Trainer, denoising_psnr
+from restore.training.workers import Workers
 
 __all__ = [
     "LOSSES",
     "Batch",
+    "Chunk",
+    "Clock",
     "Muon",
     "Photographs",
     "Recipe",
     "Trainer",
+    "Workers",
     "cycle",
     "dead_leaves",
     "denoising_psnr",
@@ -24,5 +29,8 @@ __all__ = [
     "earlier",
     "orthogonal",
     "pseudo_huber",
+    "read_state",
+    "scale_to_batch",
     "semigroup",
+    "write_state",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ class Recipe:
     network: Mapping[str, object] = field(default_factory=dict)
     shares: Mapping[str, float] = field(default_factory=lambda: {"diagonal": 1.0})
     batch: int = 32
+    chunk: int = 16  # patches that go through the network at once
     crop: int = 64
     optimizer: str = "muon"  # or "adamw"
     learning_rate: float = 1e-3
@@ -31,6 +32,22 @@ class Recipe:
     bins: int = 320  # discretisation of the consistency terms
     huber: float = 0.06  # Pseudo-Huber c, for 64 pixels; scaled with the crop
     seed: int = 0
+
+
+def scale_to_batch(recipe: Recipe, batch: int) -> Recipe:
+    """The recipe with batches of `batch` patches, so that a run of as many patches learns alike.
+
+    The rate grows with the root of the batch, as noise of adaptive methods asks for (Malladi et al.
+    2022, arXiv 2205.10287); average and warm-up stay as long, counted in patches.
+    """
+    ratio = batch / recipe.batch
+    return replace(
+        recipe,
+        batch=batch,
+        learning_rate=recipe.learning_rate * math.sqrt(ratio),
+        ema=recipe.ema**ratio,
+        warmup=max(1, round(recipe.warmup / ratio)),
+    )
 
 
 def draw_levels(n: int, recipe: Recipe, generator: torch.Generator) -> Tensor:

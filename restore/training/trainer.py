@@ -1,12 +1,18 @@
-"""Trainer: a run, saved as it goes and resumed where it stopped."""
+"""Trainer: a run, saved as it goes and resumed where it stopped.
+
+The weights and their average are float32; what is evaluated are copies of both in bfloat16, made
+once a step. A batch is cut into chunks of one loss term each. A chunk draws its crops, noise and
+levels from a generator of its own, seeded by the step and its place in the batch, so that a step
+is the same whoever computes it, and again after a resumption.
+"""
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,34 +20,68 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restore.bcm import BCM
-from restore.files import open_atomically
 from restore.networks import build
 from restore.training.losses import LOSSES, Batch
 from restore.training.optimizers import optimizers
 from restore.training.photographs import Photographs
 from restore.training.recipe import Recipe, draw_levels
+from restore.training.state import read_state, write_state
+from restore.training.workers import Workers
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Part of a batch: `n` patches for one loss term, and the seed of all that is drawn for it."""
+
+    term: str
+    n: int
+    seed: int
+
+
+class Clock:
+    """Where a step's time goes; this one does not look."""
+
+    def __call__(self, part: str) -> AbstractContextManager[None]:
+        """A context whose time counts as of `part`."""
+        return nullcontext()
 
 
 class Trainer:
     """A run in a folder: model, average, optimisers; saved atomically and resumed exactly.
 
     `minutes` is the length of the whole run in training time, over all its sessions; the learning
-    rate follows it.
+    rate follows it. `compiled` compiles the network, as pays on a GPU. `clock` measures.
     """
 
     def __init__(
-        self, folder: Path, photographs: Photographs, recipe: Recipe, minutes: float
+        self,
+        folder: Path,
+        photographs: Photographs,
+        recipe: Recipe,
+        minutes: float,
+        *,
+        workers: Workers | None = None,
+        compiled: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.folder, self.photographs, self.recipe = folder, photographs, recipe
         self.device = photographs.pixels.device
         self.seconds = 60 * minutes
+        self.workers, self.clock = workers or Workers(), clock or Clock()
         self.step, self.elapsed, self.patches = 0, 0.0, 0
         torch.manual_seed(recipe.seed)
-        self.model = BCM(build("patch", recipe.network)).to(self.device)
-        self.average = BCM(build("patch", recipe.network)).to(self.device).requires_grad_(False)
-        self.average.load_state_dict(self.model.state_dict())
-        self.optimizers = optimizers(self.model.network, recipe)
-        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
+        self.model, self.average, self.working, self.target = (
+            BCM(build("patch", recipe.network)).to(self.device) for _ in range(4)
+        )
+        for model in (self.average, self.working, self.target):
+            model.load_state_dict(self.model.state_dict())
+        for model in (self.working, self.target):
+            model.bfloat16()
+            if compiled:
+                model.network.compile()
+        self.average.requires_grad_(False)
+        self.target.requires_grad_(False)
+        self.optimizers = optimizers(self.model.network, recipe, self.workers)
 
     @property
     def progress(self) -> float:
@@ -52,72 +92,108 @@ class Trainer:
         left = (1 - self.progress) / (1 - self.recipe.decay_from)
         return self.recipe.learning_rate * warm * min(1.0, max(left, 0.02))
 
-    def losses(self) -> Iterator[tuple[str, float, Tensor]]:
-        """(term, share, loss) of one fresh batch, each term on its own images."""
+    def chunks(self) -> list[Chunk]:
+        """The parts of this step's batch, each of at most `recipe.chunk` patches."""
         recipe, total = self.recipe, sum(self.recipe.shares.values())
-        for name, share in recipe.shares.items():
+        parts = []
+        for term, share in recipe.shares.items():
             n = round(recipe.batch * share / total)
-            if n == 0:
-                continue
-            x = self.photographs.crops(n, recipe.crop, self.generator)
-            noise = torch.randn(x.shape, generator=self.generator, device=self.device)
-            t = draw_levels(n, recipe, self.generator)
-            batch = Batch(x, noise, t, recipe, self.generator)
-            with torch.autocast(self.device.type, torch.bfloat16):
-                yield name, n / recipe.batch, LOSSES[name](self.model, self.average, batch)
+            count = math.ceil(n / recipe.chunk)
+            parts += [(term, n // count + (k < n % count)) for k in range(count)]
+        seed = (recipe.seed * 10**9 + self.step) * 1000
+        return [Chunk(term, n, seed + k) for k, (term, n) in enumerate(parts)]
+
+    def gradient(self, chunk: Chunk) -> tuple[Tensor, list[Tensor]]:
+        """A chunk's mean loss, and the gradients of the working weights weighed by its share."""
+        recipe = self.recipe
+        with self.clock("data"):
+            generator = torch.Generator(self.device).manual_seed(chunk.seed)
+            x = self.photographs.crops(chunk.n, recipe.crop, generator)
+            noise = torch.randn(x.shape, generator=generator, device=self.device)
+            batch = Batch(x, noise, draw_levels(chunk.n, recipe, generator), recipe, generator)
+        with self.clock("forward"):
+            loss = LOSSES[chunk.term](self.working, self.target, batch)
+        with self.clock("backward"):
+            share = chunk.n / recipe.batch
+            gradients = torch.autograd.grad(share * loss, list(self.working.parameters()))
+        return loss.detach(), list(gradients)
 
     def update(self) -> dict[str, float]:
-        """One optimiser step; the loss of each term."""
+        """One optimiser step; the mean loss of each term."""
         began = time.monotonic()
-        seen = {}
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate()
-            optimizer.zero_grad(set_to_none=True)
-        for name, share, loss in self.losses():
-            (share * loss).backward()
-            seen[name] = float(loss.detach())
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        if torch.isfinite(norm):
-            for optimizer in self.optimizers:
-                optimizer.step()
+        chunks = self.chunks()
+        found = self.workers.map(self.gradient, chunks)
+        with self.clock("optimiser"):
+            self._descend([gradients for _, gradients in found])
+        with self.clock("averages"), torch.no_grad():
             decay = min(self.recipe.ema, (self.step + 1) / (self.step + 10))
-            with torch.no_grad():
-                for a, p in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                    a.lerp_(p, 1 - decay)
+            for average, p in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                average.lerp_(p, 1 - decay)
+            self._refresh()
         self.step += 1
         self.patches += self.recipe.batch
         self.elapsed += time.monotonic() - began
+        seen: dict[str, float] = {}
+        for chunk, (loss, _) in zip(chunks, found, strict=True):
+            n = sum(other.n for other in chunks if other.term == chunk.term)
+            seen[chunk.term] = seen.get(chunk.term, 0.0) + float(loss) * chunk.n / n
         return seen
 
+    def _descend(self, gradients: Sequence[list[Tensor]]) -> None:
+        """One step of the optimisers down the sum of the chunks' gradients, if it is finite."""
+        for p, *parts in zip(self.model.parameters(), *gradients, strict=True):
+            p.grad = sum(parts[1:], parts[0].float())
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if torch.isfinite(norm):
+            for optimizer in self.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = self.learning_rate()
+                optimizer.step()
+
+    @torch.no_grad()
+    def _refresh(self) -> None:
+        """Copy the weights and their average into the 16 bits that are evaluated."""
+        for copy, model in ((self.working, self.model), (self.target, self.average)):
+            torch._foreach_copy_(list(copy.parameters()), list(model.parameters()))
+
+    def start_from(self, weights: Mapping[str, Tensor], patches: int) -> None:
+        """Begin with `weights` that saw `patches`; their optimisers' state is not known."""
+        for model in (self.model, self.average):
+            model.network.load_state_dict(weights)
+        self.patches = patches
+        self._refresh()
+
     def save(self) -> None:
-        """Write `state.pt`, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            "model": self.model.network.state_dict(),
-            "average": self.average.network.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "generator": self.generator.get_state(),
-            "counts": {"step": self.step, "elapsed": self.elapsed, "patches": self.patches},
-            "recipe": json.dumps(asdict(self.recipe), default=list),
-        }
-        with open_atomically(self.folder / "state.pt") as file:
-            torch.save(state, file)
+        """Write the state, whole or not at all."""
+        tensors = {f"model.{k}": v for k, v in self.model.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.network.state_dict().items()}
+        for n, optimizer in enumerate(self.optimizers):
+            for m, values in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{n}.{m}.{k}": v for k, v in values.items()}
+        counts = {"step": self.step, "elapsed": self.elapsed, "patches": self.patches}
+        write_state(self.folder, tensors, counts)
 
     def resume(self) -> bool:
-        """Take up `state.pt` where it stopped; False where there is none."""
-        path = self.folder / "state.pt"
-        if not path.exists():
+        """Take up the state where it stopped; False where there is none."""
+        found = read_state(self.folder)
+        if found is None:
             return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.network.load_state_dict(state["model"])
-        self.average.network.load_state_dict(state["average"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.generator.set_state(state["generator"].cpu())
-        counts = state["counts"]
-        self.step, self.elapsed = counts["step"], counts["elapsed"]
-        self.patches = counts["patches"]
+        tensors, counts = found
+        for name, model in (("model", self.model), ("average", self.average)):
+            model.network.load_state_dict(
+                {k: tensors[f"{name}.{k}"] for k in model.network.state_dict()}
+            )
+        for n, optimizer in enumerate(self.optimizers):
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in tensors.items():
+                if key.startswith(f"optimizer.{n}."):
+                    m, k = key.split(".")[2:]
+                    state.setdefault(int(m), {})[k] = value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.step, self.patches = int(counts["step"]), int(counts["patches"])
+        self.elapsed = counts["elapsed"]
+        self._refresh()
         return True
 
 

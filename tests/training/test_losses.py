@@ -1,0 +1,80 @@
+"""Losses: zero for a true flow, finite, and they reach all of the network."""
+
+import math
+
+import pytest
+import torch
+
+from restore.bcm import BCM
+from restore.training import (
+    LOSSES,
+    Batch,
+    Recipe,
+    cycle,
+    draw_levels,
+    earlier,
+    pseudo_huber,
+    semigroup,
+)
+from tests.support.networks import seeded_patch as seeded
+
+
+def batch_of(n: int, recipe: Recipe) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(n, 3, 16, 16, generator=generator) - 0.5
+    noise = torch.randn(x.shape, generator=generator)
+    return Batch(x, noise, draw_levels(n, recipe, generator), recipe, generator)
+
+
+def test_the_step_below_is_below_until_the_lowest_level():
+    t = torch.tensor([0.002, 0.01, 1.0, 80.0])
+    below = earlier(t, 320)
+    assert (below[1:] < t[1:]).all()
+    assert float(below[0]) == pytest.approx(0.002)
+
+
+def test_pseudo_huber_is_quadratic_near_zero_and_linear_far_away():
+    one = torch.ones(1, 3, 8, 8)
+    near, far = pseudo_huber(1e-4 * one, 1.0), pseudo_huber(1e4 * one, 1.0)
+    assert float(pseudo_huber(2e-4 * one, 1.0) / near) == pytest.approx(4, rel=0.05)
+    assert float(pseudo_huber(2e4 * one, 1.0) / far) == pytest.approx(2, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_loss_is_finite_and_reaches_every_part_of_the_network_but_not_the_target(name):
+    model, target = BCM(seeded()), BCM(seeded())
+    loss = LOSSES[name](model, target, batch_of(8, Recipe(crop=16)))
+    loss.backward()
+    assert math.isfinite(float(loss.detach()))
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    target.requires_grad_(False)
+    assert name == "trajectory" or all(p.grad is None for p in target.parameters())
+
+
+class Exact(BCM):
+    """The map of data at a single point, 0, where the ODE is solved: f(x, t, u) = u/t x."""
+
+    def forward(self, x, t, u, label=None):
+        return (u / t)[:, None, None, None] * x
+
+    def evaluate(self, x, t, u, label=None):
+        s, tc, uc = self.sigma_data, t[:, None, None, None], u[:, None, None, None]
+        norm = tc**2 + s**2
+        return (uc / tc * x - (tc * uc + s**2) / norm * x) * norm.sqrt() / ((tc - uc) * s)
+
+
+@pytest.mark.parametrize("loss", [semigroup, cycle])
+def test_the_loss_of_a_true_flow_is_zero(loss):
+    model = Exact(seeded())
+    assert float(loss(model, model, batch_of(16, Recipe(crop=16)))) < 1e-4
+
+
+def test_the_cycle_loss_is_what_does_not_come_back():
+    """A map that adds a hundredth of the image at each jump is off by more than the exact one."""
+
+    class Off(Exact):
+        def forward(self, x, t, u, label=None):
+            return 1.01 * super().forward(x, t, u)
+
+    model, batch = Off(seeded()), batch_of(16, Recipe(crop=16))
+    assert float(cycle(model, model, batch)) > 1e-3

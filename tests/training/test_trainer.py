@@ -1,0 +1,124 @@
+"""Trainer: it learns, it resumes to the bit, whoever computes; its rate follows the run."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from restore.training import Clock, Photographs, Recipe, Trainer, Workers, denoising_psnr
+
+TINY = {"channels": [8, 12], "blocks": [1], "middle": 1}
+MIXED = Recipe(
+    network=TINY,
+    batch=12,
+    chunk=4,
+    crop=16,
+    shares={"diagonal": 0.5, "semigroup": 0.3, "cycle": 0.2},
+)
+
+
+def weights(trainer: Trainer) -> list[torch.Tensor]:
+    return [*trainer.model.state_dict().values(), *trainer.average.state_dict().values()]
+
+
+def run(trainer: Trainer, steps: int) -> Trainer:
+    for _ in range(steps):
+        trainer.update()
+    return trainer
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_a_few_steps_learn(photographs, tmp_path, optimizer):
+    recipe = Recipe(
+        network=TINY, batch=16, crop=32, warmup=1, learning_rate=3e-3, ema=0.9, optimizer=optimizer
+    )
+    trainer = Trainer(tmp_path, photographs, recipe, minutes=60)
+    x = photographs.crops(8, 32, torch.Generator().manual_seed(9))
+    before = denoising_psnr(trainer.average, list(x[:, None]), 50)
+    for _ in range(40):
+        trainer.update()
+    assert denoising_psnr(trainer.average, list(x[:, None]), 50) > before + 0.5
+
+
+def test_a_run_goes_on_where_it_stopped_to_the_bit(photographs: Photographs, tmp_path) -> None:
+    whole = run(Trainer(tmp_path / "a", photographs, MIXED, minutes=1e6), 4)
+    first = Trainer(tmp_path / "b", photographs, MIXED, minutes=1e6)
+    assert not first.resume()
+    run(first, 2).save()
+    second = Trainer(tmp_path / "b", photographs, MIXED, minutes=1e6)
+    assert second.resume()
+    run(second, 2)
+    assert second.step == whole.step == 4
+    assert second.patches == whole.patches == 48
+    assert all(map(torch.equal, weights(whole), weights(second)))
+
+
+def test_a_step_is_the_same_whoever_computes_it(photographs: Photographs, tmp_path) -> None:
+    alone = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6), 2)
+    shared = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6, workers=Workers(3)), 2)
+    assert all(map(torch.equal, weights(alone), weights(shared)))
+
+
+def test_chunks_share_out_the_batch_and_never_draw_alike(photographs, tmp_path) -> None:
+    trainer = Trainer(tmp_path, photographs, MIXED, minutes=1e6)
+    first = trainer.chunks()
+    assert [(c.term, c.n) for c in first] == [
+        ("diagonal", 3),
+        ("diagonal", 3),
+        ("semigroup", 4),
+        ("cycle", 2),
+    ]
+    trainer.step = 1
+    seeds = [chunk.seed for chunk in first + trainer.chunks()]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_gradient_is_the_mean_over_chunks(photographs: Photographs, tmp_path) -> None:
+    """Shares weigh each chunk by its patches: doubling the shares changes nothing."""
+    double = replace(MIXED, shares={k: 2 * v for k, v in MIXED.shares.items()})
+    once = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6), 1)
+    again = run(Trainer(tmp_path, photographs, double, minutes=1e6), 1)
+    assert all(map(torch.equal, weights(once), weights(again)))
+
+
+def test_what_is_evaluated_follows_the_weights(photographs: Photographs, tmp_path) -> None:
+    trainer = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6), 1)
+    for copy, model in ((trainer.working, trainer.model), (trainer.target, trainer.average)):
+        for p, q in zip(copy.parameters(), model.parameters(), strict=True):
+            assert p.dtype == torch.bfloat16
+            assert torch.equal(p, q.bfloat16())
+
+
+def test_a_run_begins_from_given_weights(photographs: Photographs, tmp_path) -> None:
+    source = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6), 2)
+    given = {k: v.half() for k, v in source.average.network.state_dict().items()}
+    trainer = Trainer(tmp_path, photographs, MIXED, minutes=1e6)
+    trainer.start_from(given, patches=1000)
+    run(trainer, 1)
+    assert (trainer.step, trainer.patches) == (1, 1012)
+    for p, q in zip(trainer.model.network.parameters(), given.values(), strict=True):
+        assert float((p.detach() - q).abs().max()) < 0.01  # a step of a rate that still warms up
+
+
+def test_the_clock_sees_every_part_of_a_step(photographs: Photographs, tmp_path) -> None:
+    class Listing(Clock):
+        def __init__(self) -> None:
+            self.parts: list[str] = []
+
+        def __call__(self, part):
+            self.parts.append(part)
+            return super().__call__(part)
+
+    clock = Listing()
+    recipe = replace(MIXED, shares={"diagonal": 1.0}, chunk=12)
+    run(Trainer(tmp_path, photographs, recipe, minutes=1e6, clock=clock), 1)
+    assert clock.parts == ["data", "forward", "backward", "optimiser", "averages"]
+
+
+def test_the_learning_rate_warms_up_stays_and_falls(photographs, tmp_path):
+    trainer = Trainer(tmp_path, photographs, Recipe(network=TINY, warmup=10), minutes=1)
+    assert trainer.learning_rate() == pytest.approx(1e-4)
+    trainer.step, trainer.elapsed = 100, 30
+    assert trainer.learning_rate() == pytest.approx(1e-3)
+    trainer.elapsed = 57
+    assert 1e-5 < trainer.learning_rate() < 5e-4
