@@ -14,7 +14,7 @@ FLOORS = {
     "metrics": 0.4, "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1,
     "bcm": 2,
     "checkpoints": 3, "journeys": 3, "tiling": 3,
-    "solvers": 4,
+    "solvers": 4, "editing": 4,
     "tasks": 5,
     "training": 6, "batch": 6, "reports": 6, "bench": 6,
     "api": 6,
@@ -33,6 +33,8 @@ HOMES = {
     "huggingface_hub": {"checkpoints", "cli"},
     "PIL": {"images", "jpegfile", "tasks", "reports", "bench"},
     "ray": {"batch"},
+    "diffusers": {"editing"},
+    "transformers": {"editing"},
     "pyarrow": {"batch"},
     "cv2": {"images", "tasks", "training", "bench", "cli"},
 }
