@@ -595,7 +595,9 @@ def test_asked_wrongly_is_refused_before_any_work(
     Path("void").mkdir()
     Path("link.png").symlink_to("elsewhere.png")
     os.link("photo.jpg", "hard.jpg")
-    Image.open("clean.png").convert("RGBA").save("clear.png")
+    clear = Image.open("clean.png").convert("RGBA")
+    clear.putalpha(99)
+    clear.save("clear.png")
     Image.new("L", (9000, 1)).save("long.png")
     Image.fromarray(np.zeros((9, 9), np.uint16)).save("deep.png")
     before = {path: path.stat().st_mtime_ns for path in here.rglob("*") if path.is_file()}

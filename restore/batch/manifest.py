@@ -80,8 +80,15 @@ class Entry:
     output: Fingerprint | None = None
     when: float = 0.0
 
-    def difference(self, settings: Mapping[str, Any], inputs: Sequence[str], output: str) -> str:
-        """Why the output has to be made again; "" where it has not."""
+    def made(self, output: str) -> bool:
+        """Whether the file at a path is the one that was written."""
+        try:
+            return self.output is not None and self.output.fits(output)
+        except OSError:
+            return False
+
+    def difference(self, settings: Mapping[str, JSON], inputs: Sequence[str]) -> str:
+        """What decides the output and is another now, in words; "" where nothing is."""
         now = json.loads(to_json(settings))
         changes = [
             "the model is another" if name == "model_sha256" else f"{name} was {was!r}, is {is_!r}"
@@ -96,8 +103,6 @@ class Entry:
             for path, was in zip(inputs, self.inputs, strict=True):
                 if not was.fits(path):
                     return f"{path!r} has changed"
-            if self.output is None or not self.output.fits(output):
-                return "the output has changed"
         except OSError as error:
             return f"{error.filename!r}: {error.strerror}"
         return ""

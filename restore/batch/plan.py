@@ -1,20 +1,22 @@
 """Plan: all jobs of a run, made before any work is done.
 
 What could not end well is refused: two inputs with one output, an output that is an input, what the
-output's format cannot hold.
+output's format cannot hold. What concerns one file of several fails that file alone.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from restore.batch.inputs import STDIN, Input, find, identity, within
 from restore.batch.shards import Shard
-from restore.errors import ImageError, RequestError
+from restore.errors import ImageError, RequestError, RestoreError
+from restore.files import check_target
 
 if TYPE_CHECKING:
     from restore.images import ImageHeader
@@ -24,6 +26,7 @@ LONGEST_NAME = 255  # bytes, in all file systems in use
 FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tiff": "TIFF"}
 
 Existing = Literal["error", "skip", "overwrite"]
+Policy = Literal["error", "skip", "repair", "overwrite"]
 Target = Literal["beside", "folder", "file", "stdout"]
 Format = Literal["auto", "png", "jpg", "webp", "tiff"]
 Size = tuple[int, int]
@@ -33,9 +36,14 @@ Size = tuple[int, int]
 class Job:
     """One input, the output it goes to, and what its header says.
 
-    `data` holds what came through standard input; `done` says that the output is there already.
-    `header` is None where the header cannot be read, which is found out again in due course.
-    `again` says why it is done although the output is there, where that is so.
+    data: what came through standard input.
+    header: None where it cannot be read, which is found out again in due course, and where
+        the job is refused.
+    done: the output is there already.
+    again: why it is done although the output is there, where that is so.
+    refusal: why it cannot be done, where other files can: reading it fails with that.
+    warning: what to say of an output that is left alone.
+    top: the folder that was named for the outputs; no part of a path below it may be a link.
     """
 
     input: Input
@@ -44,6 +52,9 @@ class Job:
     header: ImageHeader | None = None
     done: bool = False
     again: str = ""
+    refusal: str = ""
+    warning: str = ""
+    top: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +73,24 @@ class Names:
 
 @dataclass(frozen=True)
 class Where:
-    """Where results go, and what is done where something is there already."""
+    """Where results go, and what is done where something is there already.
+
+    output: a file, a folder, "-" for standard output; None is beside each input.
+    suffix: put after the input's name in the output's; None is the task's name beside the input,
+        nothing in a folder.
+    format: of the outputs; "auto" is by the output's ending, else the task's own.
+    existing: "error" refuses to start, "skip" leaves the output alone unless the manifest says that
+        it was made otherwise, "repair" makes again too what is no longer as it was written,
+        "overwrite" makes all again.
+    name: template of the outputs' names without their ending, in place of `suffix`: {stem} and
+        {name} are the input's without and with its ending, {task} is the task's.
+    """
 
     output: str | None = None
     suffix: str | None = None
     format: Format = "auto"
-    existing: Existing = "error"
+    existing: Policy = "error"
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +113,11 @@ class Kind:
 class Plan:
     """The jobs and the format of all outputs.
 
-    `folder` holds all outputs where there may be several. `passed` FIFOs and devices were passed
-    over, `earlier` outputs of an earlier run, and `others` are for other shards.
+    folder: holds all outputs, where there may be several.
+    passed: FIFOs and devices that were passed over.
+    earlier: outputs of an earlier run that were left out.
+    others: images that are for other shards.
+    existing: what is done where an output exists.
     """
 
     jobs: tuple[Job, ...]
@@ -101,6 +127,7 @@ class Plan:
     passed: int = 0
     earlier: int = 0
     others: int = 0
+    existing: Policy = "error"
 
 
 def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> Plan:
@@ -114,7 +141,10 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
     format = _format(where, target, kind.ending)
     ending = "." + next(short for short, name in FORMATS.items() if name == format)
 
-    jobs = [Job(input, _output_of(input, where, target, kind.task, ending)) for input in inputs]
+    top = where.output if target == "folder" else None
+    jobs = [
+        Job(input, _output_of(input, where, target, kind.task, ending), top=top) for input in inputs
+    ]
     made = find_earlier(jobs) if target == "beside" else set()
     jobs = [job for job in jobs if job not in made]
     folder = _folder(jobs, where, target)
@@ -124,30 +154,60 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
     if target != "stdout":
         own = mark_existing(own, where.existing)
     own = [job if job.done else read_job(job, format, kind, names.stdin) for job in own]
-    return Plan(tuple(own), format, kind, folder, passed, len(made), len(jobs) - len(own))
+    if own and all(job.refusal for job in own):  # it is the command that asks what cannot be
+        raise RequestError(f"{own[0].input.path!r}: {own[0].refusal}")
+    others = len(jobs) - len(own)
+    return Plan(
+        tuple(own), format, kind, folder, passed, len(made), others, existing=where.existing
+    )
 
 
 def read_job(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = bytes) -> Job:
     """The job with its data, where those come through standard input, and its header.
 
-    RequestError where the format cannot hold what the job makes.
+    Where the format cannot hold what the job makes, or that cannot be made, the job is refused.
     """
-    from restore.images import check_encodable, read_header
+    from restore.images import read_header
 
     if job.input.path == STDIN:
         job = replace(job, data=stdin())
     try:
-        own = read_header(job.input.path if job.data is None else job.data)
+        header = read_header(job.input.path if job.data is None else job.data)
     except ImageError:
         return job
-    if math.prod(own.size) > kind.max_pixels:  # one file's failure, as its reading will say
+    if math.prod(header.size) > kind.max_pixels:  # one file's failure, as its reading will say
         return job
+    if refusal := _find_refusal(job, header, format, kind):
+        return replace(job, refusal=refusal)
+    return replace(job, header=header)
+
+
+def _find_refusal(job: Job, header: ImageHeader, format: str, kind: Kind) -> str:
+    """Why the format cannot hold what a task makes of an image; "" where it can."""
+    from restore.images import check_encodable
+
+    alpha = header.alpha if kind.alpha is None else kind.alpha
     try:
-        transparent = own.alpha if kind.alpha is None else kind.alpha
-        check_encodable(kind.size_out(own.size), format, transparent, kind.bits or own.depth)
+        size, depth = kind.size_out(header.size), kind.bits or header.depth
+        check_encodable(size, format, False, depth)
+        if alpha and not (format == "JPEG" and _is_opaque(job, kind)):
+            check_encodable(size, format, True, depth)
     except RequestError as error:
-        raise RequestError(f"{job.input.path!r}: {error}") from error
-    return replace(job, header=own)
+        return str(error)
+    return ""
+
+
+def _is_opaque(job: Job, kind: Kind) -> bool:
+    """Whether an image's alpha hides nothing, as in most screenshots, or cannot be read."""
+    from restore.images import decode, read_bytes
+
+    limit = None if math.isinf(kind.max_pixels) else int(kind.max_pixels)
+    try:
+        data = read_bytes(job.input.path) if job.data is None else job.data
+        alpha = (decode(data) if limit is None else decode(data, max_pixels=limit)).alpha
+    except RestoreError:
+        return True  # reading it will say what is wrong
+    return alpha is None or bool((alpha == (1 << 8 * alpha.itemsize) - 1).all())
 
 
 def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> None:
@@ -160,8 +220,8 @@ def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> 
         own = identity(output)
         if own in taken:
             raise RequestError(
-                f"{taken[own]!r} and {source!r} have one output, {output!r}: give -o DIR or "
-                "--suffix, or run them apart"
+                f"{taken[own]!r} and {source!r} have one output, {output!r}: give -o DIR, or "
+                "--name '{name}' to keep their endings"
             )
         taken[own] = source
         if own in sources or _inode(output) in sources:
@@ -173,15 +233,14 @@ def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> 
                 f"the output {output!r} lies inside the input folder {folder!r}, whose next run "
                 "would take it for an input: choose another folder"
             )
-        if os.path.islink(output) or (os.path.exists(output) and not os.path.isfile(output)):
-            raise RequestError(f"the output {output!r} is a symbolic link, or no regular file")
+        check_target(output, below=job.top)
         if len(os.fsencode(os.path.basename(output))) > LONGEST_NAME:
             raise RequestError(f"the output's name {output!r} is too long: give -o or --suffix")
         if target == "file" and not os.path.isdir(os.path.dirname(output) or os.curdir):
             raise RequestError(f"{output!r} lies in a folder that does not exist: create it first")
 
 
-def mark_existing(jobs: Sequence[Job], policy: Existing) -> list[Job]:
+def mark_existing(jobs: Sequence[Job], policy: Policy) -> list[Job]:
     """The jobs, those whose output is there marked as done where that is the policy."""
     if policy == "overwrite":
         return list(jobs)
@@ -230,13 +289,18 @@ def _target(output: str | None, inputs: Sequence[Input]) -> Target:
 
 
 def _check_options(where: Where, target: Target) -> None:
-    """RequestError for options that would do nothing, and suffixes that are none."""
-    if where.suffix is None:
-        return
-    if target in ("file", "stdout"):
-        raise RequestError("--suffix does nothing where -o names the output itself")
-    if "/" in where.suffix or os.sep in where.suffix or "\0" in where.suffix:
-        raise RequestError(f"--suffix {where.suffix!r} is no part of a file name")
+    """RequestError for options that would do nothing, and parts of names that are none."""
+    if where.suffix is not None and where.name is not None:
+        raise RequestError("--suffix and --name both say what outputs are called: give one")
+    for option, text in (("--suffix", where.suffix), ("--name", where.name)):
+        if text is None:
+            continue
+        if target in ("file", "stdout"):
+            raise RequestError(f"{option} does nothing where -o names the output itself")
+        if "/" in text or os.sep in text or "\0" in text:
+            raise RequestError(f"{option} {text!r} is no part of a file name")
+    if where.name is not None:
+        _fill_name(where.name, Input("x"), "")
 
 
 def _format(where: Where, target: Target, default: str) -> str:
@@ -267,12 +331,27 @@ def _output_of(input: Input, where: Where, target: Target, task: str, ending: st
     if target == "file":
         assert where.output is not None
         return where.output
-    default = f"_{task}" if target == "beside" else ""
-    name = input.stem + (default if where.suffix is None else where.suffix) + ending
+    if where.name is not None:
+        name = _fill_name(where.name, input, task) + ending
+    else:
+        default = f"_{task}" if target == "beside" else ""
+        name = input.stem + (default if where.suffix is None else where.suffix) + ending
     if target == "beside":
         return os.path.join(os.path.dirname(input.path), name)
     assert where.output is not None
     return os.path.normpath(os.path.join(where.output, input.place, name))
+
+
+def _fill_name(template: str, input: Input, task: str) -> str:
+    """The name that a template gives an output, without its ending. RequestError for none."""
+    name = input.stem if input.path == STDIN else os.path.basename(input.path)
+    known = {"{stem}": input.stem, "{name}": name, "{task}": task}
+    parts = re.split(r"(\{stem\}|\{name\}|\{task\})", template)
+    if any("{" in part or "}" in part for part in parts[::2]):
+        raise RequestError(f"--name {template!r}: expected {{stem}}, {{name}} and {{task}} in it")
+    if not {"{stem}", "{name}"} & set(parts):
+        raise RequestError(f"--name {template!r} gives all outputs one name: add {{stem}}")
+    return "".join(known.get(part, part) for part in parts)
 
 
 def _folder(jobs: Sequence[Job], where: Where, target: Target) -> str | None:

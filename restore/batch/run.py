@@ -41,6 +41,7 @@ Output: TypeAlias = "Picture | bytes | dict[str, bytes]"
 """A picture, the bytes of a file, or those of all files of a folder by their names."""
 
 Turn = tuple[int, Job]  # counted from 1
+CHANGED = "the output has changed since and is left alone; --existing repair makes it again"
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,12 @@ class Reporter:
 
 
 def read(job: Job, work: Work, recorded: bool) -> Loaded:
-    """What the task needs of a job's files; where that is recorded, with their fingerprints."""
+    """What the task needs of a job's files; where that is recorded, with their fingerprints.
+
+    ImageError for a job that is refused.
+    """
+    if job.refusal:
+        raise ImageError(job.refusal)
     if not recorded:
         return Loaded(work.read(job))
     paths = [job.input.path, *work.sidecars(job)]
@@ -226,7 +232,7 @@ def finish(
 
 def skip(job: Job, work: Work) -> Outcome:
     """How a job ends whose output is there already."""
-    warnings = ["the output exists"]
+    warnings = ["the output exists", *filter(None, [job.warning])]
     title = job.input.path, job.output
     return Outcome(make_record(work.known, *title, status="skipped", warnings=warnings))
 
@@ -251,18 +257,26 @@ def probe(plan: Plan, more: Iterable[str] = ()) -> list[str]:
 
 
 def resume(plan: Plan, manifest: Manifest, work: Work) -> Plan:
-    """The plan, with the jobs to do again that the manifest says were made otherwise."""
+    """The plan, with the jobs to do again that the manifest says were made otherwise.
+
+    An output that is no longer as it was written is somebody's own by now: it is left alone with a
+    warning, and made again where the plan's policy is "repair".
+    """
 
     def judge(job: Job) -> Job:
         entry = manifest.made.get(manifest.relate(job.output))
         if not job.done or entry is None or job.input.path == STDIN:
             return job
-        try:
-            inputs = [job.input.path, *work.sidecars(job)]
-        except ImageError as error:
-            why = str(error)
+        if not entry.made(job.output):
+            if plan.existing != "repair":
+                return replace(job, warning=CHANGED)
+            why = "the output has changed"
         else:
-            why = entry.difference(work.settings, inputs, job.output)
+            try:
+                inputs = [job.input.path, *work.sidecars(job)]
+                why = entry.difference(work.settings, inputs)
+            except ImageError as error:
+                why = str(error)
         if not why:
             return job
         return read_job(replace(job, done=False, again=why), plan.format, plan.kind)
@@ -309,4 +323,4 @@ def _write(
             made = fingerprint(data, stat)
             manifest.add_entry(Entry(name, record, work.settings, result.fingerprints, made))
 
-    write_atomically(job.output, data, ready=record_it, tidy=False)
+    write_atomically(job.output, data, below=job.top, ready=record_it, tidy=False)

@@ -15,7 +15,7 @@ from restore.cli.terminal import piped
 from restore.errors import RequestError
 
 if TYPE_CHECKING:
-    from restore.batch import Existing
+    from restore.batch import Policy
     from restore.tasks import Result
 
 
@@ -35,7 +35,7 @@ class Charts:
 
 
 def charts_of(
-    plan: Plan, restoration: Restoration, existing: Existing, aside: Sequence[str]
+    plan: Plan, restoration: Restoration, existing: Policy, aside: Sequence[str]
 ) -> tuple[Charts, Plan]:
     """The charts of a plan, and the plan, in which no job is done whose chart is missing.
 

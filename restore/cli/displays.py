@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from restore.batch import Existing, Job, Plan
+from restore.batch import Job, Plan, Policy
 from restore.batch.inputs import identity, within
 from restore.cli.options import Manner
 from restore.errors import RequestError, RestoreError
@@ -79,9 +79,7 @@ class Display:
         return self.paths
 
 
-def display_of(
-    plan: Plan, manner: Manner, existing: Existing, aside: Sequence[str] = ()
-) -> Display:
+def display_of(plan: Plan, manner: Manner, existing: Policy, aside: Sequence[str] = ()) -> Display:
     """The display of a plan; RequestError where it would take the place of another file.
 
     `aside` are files and folders that belong to the inputs, as masks do.

@@ -33,7 +33,7 @@ def plan(
         raise RequestError("nothing to do: name images, folders of them, or --from-file LIST")
     if files.output == STDOUT or (files.output is None and [*names, *listed] == [STDIN]):
         check_stdout(conduct.json, "image")
-    where = Where(files.output, files.suffix, files.format, files.policy)
+    where = Where(files.output, files.suffix, files.format, files.policy, files.name)
     kind = Kind(task, size_out, bits, alpha, ending, files.max_pixels)
     return planned(Names(names, listed, files.recursive, aside, piped), where, kind, conduct.share)
 

@@ -176,6 +176,8 @@ class _Account:
         elif record["status"] == "skipped":
             say = self._terminal.detail if len(self._plan.jobs) > 1 else self._terminal.say
             say(f"{label}: skipped, {job.output} exists")
+            for warning in record["warnings"][1:]:
+                complain(f"warning: {title}: {warning}")
         else:
             for warning in record["warnings"]:
                 complain(f"warning: {title}: {warning}")

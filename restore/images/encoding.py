@@ -33,10 +33,13 @@ def encode(
     depth: 8 or 16 bits a sample, the picture's own unless told.
     strip: leave out EXIF; the colour profile stays, since colours would change without it.
 
-    Raises RequestError for what the format cannot hold: 16 bits or transparency in JPEG, 16 bits in
-    WebP, too long a side; ImageError where the encoder fails, as on EXIF too long for JPEG.
+    Alpha that is opaque everywhere counts as none in JPEG. Raises RequestError for what the format
+    cannot hold: 16 bits or transparency in JPEG, 16 bits in WebP, too long a side; ImageError where
+    the encoder fails, as on EXIF too long for JPEG.
     """
     depth = depth or picture.depth
+    if format == "JPEG" and picture.alpha is not None and _is_opaque(picture.alpha):
+        picture = replace(picture, alpha=None)
     check_encodable(picture.size, format, picture.alpha is not None, depth)
     if quality is not None and not 1 <= quality <= 100:
         raise RequestError(f"quality {quality} is outside 1 to 100")
@@ -50,6 +53,10 @@ def encode(
     except Exception as error:  # encoders raise anything; it is one file's failure
         cause = str(error) or type(error).__name__
         raise ImageError(f"{format} cannot be encoded: {cause}") from error
+
+
+def _is_opaque(alpha: np.ndarray) -> bool:
+    return bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
 def _encode(picture: Picture, format: str, quality: int | None) -> bytes:

@@ -1,6 +1,7 @@
 """Laws of a batch by its commands: what is done, shared out, recorded and refused."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,39 @@ def test_neither_order_nor_company_nor_overlap_nor_shards_change_a_byte() -> Non
         jpeg(name, "-o", "alone/", *options)
     for folder in ("back", "turn", "many", "shards", "alone"):
         assert bytes_in(folder) == whole, folder
+
+
+# One file's failure
+
+
+def test_of_several_files_those_that_cannot_be_made_fail_alone() -> None:
+    photos("in/small.jpg")
+    Image.new("RGB", (90, 90)).save("in/large.png")
+    options = ("--scale", 4, "--max-pixels", 20_000, "-o", "out", *FAST)
+    result = run("superres", "in", *options, "--json", code=3)
+    found = {record["input"]: record for record in records(result)[:-1]}
+    assert found["in/small.jpg"]["status"] == "ok"
+    assert found["in/large.png"]["error"]["type"] == "ImageError"
+    assert found["in/large.png"]["error"]["stage"] == "reading"
+    assert "are over the limit" in found["in/large.png"]["error"]["message"]
+    assert sorted(bytes_in("out")) == ["small.png"]
+    run("superres", "in/large.png", *options, code=2)
+
+
+def test_a_screenshot_s_opaque_alpha_is_none_in_jpeg() -> None:
+    photos("in/a.jpg")
+    Image.open("clean.png").convert("RGBA").save("in/b.png")
+    run("denoise", "in", "--sigma", 5, "--format", "jpg", "-o", "out", *FAST)
+    assert Image.open("out/b.jpg").mode == "RGB"
+
+
+def test_a_manifest_s_numbers_that_cannot_be_make_a_line_none_of_ours() -> None:
+    photos("a.jpg", "b.jpg")
+    jpeg("a.jpg", "b.jpg", "-o", "out")
+    good = Path("out", MANIFEST).read_text().splitlines()
+    for i, number in enumerate(("NaN", "1e999", "-Infinity", str(10**400))):
+        wrong = re.sub(r'"seconds": [0-9.]+', f'"seconds": {number}', good[0])
+        Path(f"{i}.jsonl").write_text(wrong + "\n")
+        run("report", "merge", f"{i}.jsonl", code=2)
+        Path(f"{i}.jsonl").write_text(wrong + "\n" + good[1] + "\n")
+        assert run("report", "merge", f"{i}.jsonl").stdout.startswith("1 ok in ")

@@ -1,6 +1,9 @@
 """Laws of the plan: which file goes where, found out before any work."""
 
+from pathlib import Path
+
 import pytest
+from PIL import Image
 
 from restore.batch import Kind, Names, Shard, Where, plan, split_names
 from restore.errors import RequestError
@@ -53,3 +56,74 @@ def test_the_folder_of_all_outputs_is_known_where_there_is_one():
     assert folder(["in"]) == "in"
     assert folder(["in/a.jpg", "other/c.jpg"], "out") == "out"
     assert folder(["in/a.jpg"], "out.png") is None
+
+
+# What concerns one file
+
+
+def picture(name, size, mode="RGB", **options):
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size).save(name, **options)
+
+
+def refusals(given, kind, where=None):
+    jobs = plan(Names(given), where or Where("out/"), kind).jobs
+    return {Path(job.input.path).name: job.refusal for job in jobs}
+
+
+def test_a_result_that_cannot_be_made_is_that_file_s_failure():
+    def double(size):
+        if size[0] > 10:
+            raise RequestError("too large")
+        return 2 * size[0], 2 * size[1]
+
+    picture("in/large.png", (20, 20))
+    picture("in/small.png", (5, 5))
+    assert refusals(["in"], Kind("superres", double)) == {"large.png": "too large", "small.png": ""}
+    with pytest.raises(RequestError, match=r"large\.png': too large"):
+        refusals(["in/large.png"], Kind("superres", double))
+
+
+def test_only_what_hides_something_is_too_much_for_jpeg():
+    picture("in/opaque.png", (5, 5), "RGBA")
+    Image.new("RGBA", (5, 5), (9, 9, 9, 255)).save("in/opaque.png")
+    Image.new("RGBA", (5, 5), (9, 9, 9, 254)).save("in/clear.png")
+    found = refusals(["in"], Kind("jpeg"), Where("out/", format="jpg"))
+    assert found["opaque.png"] == ""
+    assert "transparency" in found["clear.png"]
+
+
+def test_a_link_below_the_output_folder_is_refused():
+    files("in/sub/x.jpg", "other/y")
+    Path("out").mkdir()
+    Path("out/sub").symlink_to("../other")
+    with pytest.raises(RequestError, match=r"out/sub' is a symbolic link"):
+        outputs(["in"], recursive=True)
+    Path("linked").symlink_to("other")  # the folder that was named may be one
+    assert outputs(["in"], Where("linked"), recursive=True) == ["linked/sub/x.png"]
+
+
+# Names of outputs
+
+
+def test_a_template_keeps_endings_apart():
+    files("in/a.jpg", "in/a.webp")
+    with pytest.raises(RequestError, match=r"--name '\{name\}'"):
+        outputs(["in"])
+    assert outputs(["in"], Where("out", name="{name}")) == ["out/a.jpg.png", "out/a.webp.png"]
+    where = Where(name="{task}-{stem}", format="webp")
+    assert outputs(["in/a.jpg"], where) == ["in/jpeg-a.webp"]
+
+
+@pytest.mark.parametrize("name", ["x", "", "{stem}{", "{stem}/x", "{0}{stem}", "{stem.__class__}"])
+def test_what_is_no_template_is_refused(name):
+    files("a.jpg")
+    with pytest.raises(RequestError, match="--name"):
+        outputs(["a.jpg"], Where("out/", name=name))
+
+
+def test_a_template_that_would_do_nothing_is_refused():
+    files("a.jpg")
+    for where in (Where("out.png", name="{stem}"), Where("out/", suffix="x", name="{stem}")):
+        with pytest.raises(RequestError, match="--name"):
+            outputs(["a.jpg"], where)

@@ -57,17 +57,41 @@ def test_a_resume_redoes_what_another_model_made(done: list[str], tiny_model: Pa
     assert "the model is another" in said
 
 
+@pytest.mark.parametrize("options", [["--blend", 0.5], ["--samples", 2]])
+def test_a_resume_compares_how_draws_were_mixed(done: list[str], options: list[object]) -> None:
+    found, said = resumed(*options)
+    assert set(found.values()) == {"ok"}
+    assert f"{options[0].removeprefix('--')} was" in said
+    assert set(resumed(*options)[0].values()) == {"skipped"}
+
+
 def test_a_resume_redoes_what_has_changed(done: list[str]) -> None:
     photos("x.jpg", "y.jpg")
     os.replace("y.jpg", "in/a.jpg")
-    Path("out/b.png").write_bytes(Path("out/b.png").read_bytes()[:-7])
     os.utime("in/deep/c.jpg", (1, 1))
     before = bytes_in("out")
     said = resumed("--dry-run")[1]
     assert bytes_in("out") == before
     assert "again: in/a.jpg: 'in/a.jpg' has changed" in said
-    assert "2 of 3 images would be written, 2 of them again" in said
-    assert resumed()[0] == {"a.jpg": "ok", "b.jpg": "ok", "c.jpg": "skipped"}
+    assert "1 of 3 images would be written, 1 of them again" in said
+    assert resumed()[0] == {"a.jpg": "ok", "b.jpg": "skipped", "c.jpg": "skipped"}
+
+
+@pytest.mark.parametrize("settings", [[], ["--seed", 3]])
+def test_an_output_that_was_changed_is_left_alone_until_it_is_to_be_repaired(
+    done: list[str], settings: list[object]
+) -> None:
+    was = bytes_in("out")
+    Path("out/b.png").write_bytes(b"mine")
+    found, said = resumed(*settings)
+    assert found["b.jpg"] == "skipped"
+    assert Path("out/b.png").read_bytes() == b"mine"
+    assert "warning: in/b.jpg: the output has changed" in said
+    assert set(resumed(*settings, "--existing", "repair")[0].values()) == {"ok", "skipped"}
+    if not settings:
+        assert bytes_in("out") == was
+    assert set(resumed(*settings)[0].values()) == {"skipped"}
+    jpeg("in", "-r", "-o", "out", "--existing", "repair", "-y", code=2)
 
 
 def test_a_resume_redoes_what_another_mask_filled() -> None:

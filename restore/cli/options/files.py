@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from restore.batch import Existing, Format
+from restore.batch import Existing, Format, Policy
 from restore.cli.options.groups import FLAG
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
@@ -78,11 +78,11 @@ class Files:
         ),
     ] = None
     existing: Annotated[
-        Existing,
+        Policy,
         _output(
             help="Where an output exists: refuse to start, leave it, or replace it. skip makes "
             "again what the manifest tells was made by other settings, by another model or of "
-            "other inputs, or has changed since"
+            "other inputs; repair also what has changed since it was written"
         ),
     ] = "error"
     yes: Yes = False
@@ -94,14 +94,25 @@ class Files:
             help="Put after the input's name in the output's",
         ),
     ] = None
+    name: Annotated[
+        str | None,
+        _output(
+            metavar="TEMPLATE",
+            show_default=False,
+            help="In place of --suffix: {stem} and {name} are the input's without and with its "
+            "ending, {task} is the task's",
+        ),
+    ] = None
     format: Annotated[Format, _output(help="Of the output; auto is by -o's ending, else PNG")] = (
         "auto"
     )
 
     @property
-    def policy(self) -> Existing:
+    def policy(self) -> Policy:
         """What to do where an output exists. RequestError where two options contradict."""
-        return policy_of(self.existing, self.yes)
+        if self.yes and self.existing == "repair":
+            raise RequestError("--existing repair and -y contradict each other: give one of them")
+        return "repair" if self.existing == "repair" else policy_of(self.existing, self.yes)
 
 
 def policy_of(existing: Existing, yes: bool) -> Existing:
