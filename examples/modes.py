@@ -17,6 +17,8 @@ from public13 import public13
 
 import restore
 from restore import metrics, tasks
+from restore.images import as_picture
+from restore.tasks import Inpaint, Jpeg, Superres
 
 CARD = Path(__file__).with_name("modes.jpg")
 ROWS = (
@@ -36,15 +38,15 @@ def panels(
     size = clean.shape[1::-1]
     hole = None
     if task == "jpeg":
-        given = tasks.compressed(clean, severity)
+        given = Jpeg(severity).degrade(as_picture(clean))
         shown = np.asarray(Image.open(io.BytesIO(given)))
     elif task == "superres":
-        given = tasks.reduced(clean, severity).pixels
+        given = Superres(severity).degrade(as_picture(clean)).pixels
         shown = np.asarray(Image.fromarray(given).resize(size, Image.Resampling.BICUBIC))
     else:
-        mask = tasks.random_mask(size, task)
+        mask = tasks.draw_mask(size, task)
         hole = mask.pixels[..., 0] > 127
-        given = shown = tasks.holed(clean, mask).pixels
+        given = shown = Inpaint(mask).degrade(as_picture(clean)).pixels
     found = {f"{name}, {task} {severity or ''}": shown}
     for mode in ("fidelity", "perceptual"):
         settings = {"model": model, "mode": mode, "nfe": nfe}

@@ -15,7 +15,8 @@ import numpy as np
 from skimage import data
 
 from restore import tasks
-from restore.images import Picture, encode
+from restore.images import Picture, as_picture, encode
+from restore.tasks import Inpaint, Jpeg, Superres
 
 
 def main() -> None:
@@ -29,15 +30,15 @@ def main() -> None:
 
     coffee = Picture(np.ascontiguousarray(data.coffee()))
     save("coffee.png", coffee)
-    (folder / "coffee_q12.jpg").write_bytes(tasks.compressed(coffee, 12))
+    (folder / "coffee_q12.jpg").write_bytes(Jpeg(12).degrade(as_picture(coffee)))
     chelsea = Picture(np.ascontiguousarray(data.chelsea()))
-    mask = tasks.random_mask(chelsea.size, "scratches", seed=1)
+    mask = tasks.draw_mask(chelsea.size, "scratches", seed=1)
     save("chelsea.png", chelsea)
-    save("chelsea_scratched.png", tasks.holed(chelsea, mask))
+    save("chelsea_scratched.png", Inpaint(mask).degrade(as_picture(chelsea)))
     save("chelsea_mask.png", replace(mask, format="PNG"))
     astronaut = Picture(np.ascontiguousarray(data.astronaut()[:384, 64:448]))
     save("astronaut.png", astronaut)
-    save("astronaut_small.png", tasks.reduced(astronaut, 4))
+    save("astronaut_small.png", Superres(4).degrade(as_picture(astronaut)))
 
 
 if __name__ == "__main__":

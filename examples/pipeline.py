@@ -24,7 +24,7 @@ from PIL import Image
 import restore
 from restore.batch import Job, Kind, Names, Outcome, Size, Where, Work, plan, run
 from restore.images import decode, encode, read_bytes, write_atomically
-from restore.tasks import Settings, jpeg, superres
+from restore.tasks import Jpeg, Settings, Superres
 
 
 class Silent:
@@ -84,7 +84,11 @@ def main() -> None:
         return picture if scale else data
 
     def make(job: Job, given: object, progress: object) -> tuple:
-        done = superres(given, scale, model, settings) if scale else jpeg(given, model, settings)
+        done = (
+            Superres(scale).restore(given, model, settings)
+            if scale
+            else Jpeg().restore(given, model, settings)
+        )
         return done.picture, done.report
 
     with tempfile.TemporaryDirectory() as folder:

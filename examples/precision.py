@@ -14,10 +14,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from restore.bench.exercises import Exercise, exercises
 
 import restore
 from restore import metrics
-from restore.bench.exercises import TASKS, Exercise, exercises
 from restore.bench.pictures import Clean, public13
 from restore.tasks import Settings
 
@@ -36,7 +36,7 @@ def restored(
     for clean in cleans:
         given = exercise.given(clean, 0)
         settings = Settings(nfe=nfe, mode=mode, reference=clean.pixels)
-        result = TASKS[exercise.task].restore(given, model, settings)
+        result = given.task.restore(given.data, model, settings)
         yield result.report["metrics"][exercise.quality], result.image
 
 

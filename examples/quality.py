@@ -36,7 +36,8 @@ import restore
 from restore import metrics, tasks
 from restore.checkpoints import Figure
 from restore.degradations import Resize
-from restore.images import Picture
+from restore.images import Picture, as_picture
+from restore.tasks import Inpaint, Jpeg, Superres
 
 NFE = (1, 2, 4, 8)
 MODES = ("fidelity", "perceptual")
@@ -86,14 +87,14 @@ class Case:
         kind, _, severity = task.partition("-")
         self.kind = kind if kind in PROOF else "inpaint"
         if kind == "jpeg":
-            self.given = tasks.compressed(clean, int(severity))
+            self.given = Jpeg(int(severity)).degrade(as_picture(clean))
         elif kind == "superres":
             self.scale = int(severity)
-            self.given = png(tasks.reduced(clean, self.scale).pixels)
+            self.given = png(Superres(self.scale).degrade(as_picture(clean)).pixels)
         else:
-            mask = tasks.random_mask(clean.shape[1::-1], kind, seed)
+            mask = tasks.draw_mask(clean.shape[1::-1], kind, seed)
             self.hole = mask.pixels[..., 0] > 127
-            self.given = png(tasks.holed(clean, mask).pixels)
+            self.given = png(Inpaint(mask).degrade(as_picture(clean)).pixels)
 
     def baselines(self) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
         pixels = np.asarray(Image.open(io.BytesIO(self.given)))

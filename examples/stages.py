@@ -13,7 +13,6 @@ counts the FLOP of an untiled run alone, so that the overlap of windows counts a
 
 import argparse
 import hashlib
-import importlib
 import io
 import subprocess
 import sys
@@ -21,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -32,10 +31,9 @@ from skimage import data as samples
 from torch import nn
 
 import restore
-from restore import tasks
 from restore.checkpoints import locate, read_catalogue
 from restore.images import encode
-from restore.tasks.run import Problem, solve
+from restore.tasks import Deblur, Denoise, Inpaint, Jpeg, Settings, Superres, Task, solve_problem
 from restore.tiling import TiledBCM
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -76,23 +74,27 @@ class Stages:
         self.since = now
 
 
-def watched(problem: Problem, stages: Stages) -> Problem:
-    """The problem, whose parts are timed when they are called."""
+@contextmanager
+def watched(kind: type[Task], stages: Stages) -> Iterator[None]:
+    """Within, the methods of a task are timed when they are called."""
 
-    def degradation(preset: object) -> object:
-        found = problem.degradation(preset)
+    def operator(task: Task, *arguments: object, **options: object) -> object:
+        found = own["operator"](task, *arguments, **options)
         for name in ("posterior_mean", "project_into_range"):
             if name not in vars(found):
                 setattr(found, name, stages.timed("projection", getattr(found, name)))
         return found
 
-    return replace(
-        problem,
-        degradation=degradation,
-        observe=stages.timed("start", problem.observe),
-        start=stages.timed("start", problem.start),
-        proof=stages.timed("proof", problem.proof),
-    )
+    own = {name: getattr(kind, name) for name in ("operator", "observe", "start", "prove")}
+    named = {"observe": "start", "start": "start", "prove": "proof"}
+    try:
+        for name, stage in named.items():
+            setattr(kind, name, stages.timed(stage, own[name]))
+        kind.operator = operator
+        yield
+    finally:
+        for name, method in own.items():
+            setattr(kind, name, method)
 
 
 def photograph(megapixels: float) -> np.ndarray:
@@ -119,30 +121,27 @@ def restored(
     task: str, data: bytes, megapixels: float, model: restore.BCM, nfe: int, stages: Stages
 ):
     """The result, from bytes to bytes, with every stage timed."""
-    module = importlib.import_module(f"restore.tasks.{task}")
-    hole = None
+    hole = np.zeros((1, 1), bool)
     if task == "inpaint":
         hole = np.zeros(photograph(megapixels).shape[:2], bool)
         hole[::40] = hole[1::40] = hole[2::40] = True
-    ways = {
-        "jpeg": lambda: restore.jpeg(data, model=model, nfe=nfe),
-        "superres": lambda: restore.superres(data, 2, model=model, nfe=nfe),
-        "inpaint": lambda: restore.inpaint(data, hole, model=model, nfe=nfe),
-        "denoise": lambda: restore.denoise(data, sigma=10, model=model, nfe=nfe),
-        "deblur": lambda: restore.deblur(data, "gaussian:2", sigma=3, model=model, nfe=nfe),
-    }
+    todo: Task = {
+        "jpeg": Jpeg(),
+        "superres": Superres(2),
+        "inpaint": Inpaint(hole),
+        "denoise": Denoise(10),
+        "deblur": Deblur("gaussian:2", 3),
+    }[task]
     evaluate = model.evaluate
     model.evaluate = stages.timed("network", evaluate)
-
-    def solved(problem: Problem, *more: object) -> tasks.Result:
-        return solve(watched(problem, stages), *more)
-
-    module.solve = stages.timed("rest", solved)
     try:
-        with stages.stage("decode"):  # all before the problem is stated
-            result = ways[task]()
+        with watched(type(todo), stages):
+            with stages.stage("decode"):
+                problem = todo.open(data)
+            with stages.stage("rest"):
+                result = solve_problem(problem, model, Settings(nfe=nfe))
     finally:
-        model.evaluate, module.solve = evaluate, solve
+        model.evaluate = evaluate
     with stages.stage("encode"):
         encode(result.picture, "PNG")
     return result
@@ -212,7 +211,7 @@ def network_choices(clock: Clock, model: restore.BCM, slow: restore.BCM, compile
         row("eager → compiled", best(clock, lambda: model.network(x, levels, levels)), on)
 
 
-def other_choices(clock: Clock, picture: tasks.Result) -> None:
+def other_choices(clock: Clock, picture: restore.Result) -> None:
     window = torch.rand(320, 320, 3)
 
     def sliced() -> torch.Tensor:

@@ -16,14 +16,16 @@ from public13 import public13
 
 import restore
 from restore import tasks
+from restore.images import as_picture
+from restore.tasks import Inpaint, Jpeg, Superres
 
 
 def runs(clean: np.ndarray, model: restore.BCM) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
     """Each task in both modes on one picture, as (name, what gives the result)."""
     size = clean.shape[1::-1]
-    mask = tasks.random_mask(size, "half", 0)
-    hole, holed = mask.pixels[..., 0] > 127, tasks.holed(clean, mask).pixels
-    file, small = tasks.compressed(clean, 20), tasks.reduced(clean, 4).pixels
+    mask = tasks.draw_mask(size, "half", 0)
+    hole, holed = mask.pixels[..., 0] > 127, Inpaint(mask).degrade(as_picture(clean)).pixels
+    file, small = Jpeg(20).degrade(as_picture(clean)), Superres(4).degrade(as_picture(clean)).pixels
     for mode in ("fidelity", "perceptual"):
         settings = {"model": model, "mode": mode, "nfe": 4}
         yield f"jpeg {mode}", lambda s=settings: restore.jpeg(file, **s).image

@@ -26,12 +26,13 @@ from torch import Tensor
 
 import restore
 from restore import metrics
-from restore.checkpoints import Preset
-from restore.degradations import Degradation, Jpeg, Mask, Resize
-from restore.images import Picture, decode
+from restore.degradations import Degradation, Mask, Resize
+from restore.degradations import Jpeg as JpegBox
+from restore.images import Picture, as_picture, decode
 from restore.jpegfile import read_jpeg
-from restore.solvers import bcm, spread
-from restore.tasks import compressed, random_mask
+from restore.presets import Preset, spread
+from restore.solvers import bcm
+from restore.tasks import Jpeg, draw_mask
 from restore.tasks.fill import fill
 from restore.tasks.masks import thickness
 from restore.tiling import NoiseField, TiledBCM
@@ -63,17 +64,17 @@ class Case:
     def degradation(self, preset: Preset) -> Degradation:
         if self.fixed is not None:
             return self.fixed
-        return Jpeg.from_file(self.files[0], shrink=preset.shrink or 0.5)
+        return JpegBox.from_file(self.files[0], shrink=preset.shrink or 0.5)
 
 
 def case(task: str, severity: object, pictures: list[np.ndarray]) -> Case:
     clean = torch.cat([Picture(p).tensor() for p in pictures])
     height, width = clean.shape[-2:]
     if task == "jpeg":
-        data = [compressed(p, int(severity)) for p in pictures]
+        data = [Jpeg(int(severity)).degrade(as_picture(p)) for p in pictures]
         files = [read_jpeg(d) for d in data]
         start = torch.cat([decode(d).tensor() for d in data])
-        y = tuple(torch.cat(planes) for planes in zip(*map(Jpeg.observe, files), strict=True))
+        y = tuple(torch.cat(planes) for planes in zip(*map(JpegBox.observe, files), strict=True))
         return Case(float(severity), clean, start, y, files=tuple(files))
     if task == "superres":
         small = (height // int(severity), width // int(severity))
@@ -82,7 +83,7 @@ def case(task: str, severity: object, pictures: list[np.ndarray]) -> Case:
                        for p in pictures])  # fmt: skip
         start = F.interpolate(y, (height, width), mode="bicubic", align_corners=False)
         return Case(float(severity), clean, resize.project(start, y), y, fixed=resize)
-    hole = torch.from_numpy(random_mask((width, height), str(severity)).pixels[..., 0] > 127)
+    hole = torch.from_numpy(draw_mask((width, height), str(severity)).pixels[..., 0] > 127)
     known = ~hole[None, None]
     start = torch.cat([fill(x[None].clone(), known) for x in clean])
     return Case(thickness(hole.numpy()), clean, start, clean, hole=hole, fixed=Mask(known))

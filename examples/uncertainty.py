@@ -25,6 +25,8 @@ from scipy.stats import spearmanr
 
 import restore
 from restore import metrics, tasks
+from restore.images import as_picture
+from restore.tasks import Inpaint, Jpeg, Superres
 
 TASKS = ("jpeg-10", "jpeg-20", "superres-2", "superres-4", "half", "scratches", "block")
 MODES = ("fidelity", "perceptual")
@@ -49,15 +51,17 @@ def restored(
     kind, _, severity = task.partition("-")
     everywhere = np.ones(clean.shape[:2], bool)
     if kind == "jpeg":
-        return restore.jpeg(tasks.compressed(clean, int(severity)), **options), everywhere
+        return restore.jpeg(Jpeg(int(severity)).degrade(as_picture(clean)), **options), everywhere
     if kind == "superres":
         stream = io.BytesIO()
-        Image.fromarray(tasks.reduced(clean, int(severity)).pixels).save(stream, "PNG")
+        Image.fromarray(Superres(int(severity)).degrade(as_picture(clean)).pixels).save(
+            stream, "PNG"
+        )
         size = clean.shape[1::-1]
         return restore.superres(stream.getvalue(), size=size, **options), everywhere
-    mask = tasks.random_mask(clean.shape[1::-1], kind, seed)
+    mask = tasks.draw_mask(clean.shape[1::-1], kind, seed)
     hole = mask.pixels[..., 0] > 127
-    return restore.inpaint(tasks.holed(clean, mask).pixels, hole, **options), hole
+    return restore.inpaint(Inpaint(mask).degrade(as_picture(clean)).pixels, hole, **options), hole
 
 
 def figures(

@@ -28,8 +28,10 @@ from restore.errors import (
     ResourceError,
     RestoreError,
 )
+from restore.images import as_picture
 from restore.networks import build
 from restore.record import KEYS
+from restore.tasks import Jpeg
 
 RECORD = [
     "schema", "status", "task", "input", "output", "model", "model_sha256", "method", "mode",
@@ -654,14 +656,14 @@ def test_a_failed_image_has_a_record_whatever_failed(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
 ) -> None:
     copies(["a.jpg", "b.jpg"])
-    jpeg = restore.tasks.jpeg
+    observe, second = Jpeg.observe, as_picture("b.jpg").pixels
 
-    def fail(image: bytes, *rest: Any, **options: Any) -> Any:
-        if image == Path("b.jpg").read_bytes():
+    def fail(task: Jpeg, problem: Any, device: torch.device) -> Any:
+        if np.array_equal(problem.source.pixels, second):
             raise error
-        return jpeg(image, *rest, **options)
+        return observe(task, problem, device)
 
-    monkeypatch.setattr("restore.tasks.jpeg", fail)
+    monkeypatch.setattr(Jpeg, "observe", fail)
     alone = run("jpeg", "b.jpg", "--nfe", 1, "--json")
     assert alone.exit_code == code
     (record,) = records(alone)

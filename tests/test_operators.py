@@ -10,9 +10,9 @@ from restore.bcm import BCM
 from restore.degradations import Blur, pad_periodic
 from restore.degradations.kernels import make_kernel
 from restore.errors import RequestError
-from restore.images import Picture
+from restore.images import Picture, as_picture
 from restore.solvers import PEERS
-from restore.tasks import Settings, blurred, deblur, denoise, noisy
+from restore.tasks import Deblur, Denoise, Settings
 from tests.support.networks import seeded_patch as seeded
 
 ONE = Settings(nfe=1)
@@ -41,8 +41,8 @@ def clean() -> np.ndarray:
 @pytest.mark.parametrize("sigma", [0, -1, 256, float("nan"), "much"])
 def test_levels_that_cannot_be_are_refused(sigma, model, clean):
     for call in (
-        lambda: denoise(clean, model, ONE, sigma=sigma),
-        lambda: deblur(clean, "box:3", model, ONE, sigma=sigma),
+        lambda: Denoise(sigma).restore(clean, model, ONE),
+        lambda: Deblur("box:3", sigma=sigma).restore(clean, model, ONE),
     ):
         with pytest.raises(RequestError, match="sigma is"):
             call()
@@ -52,21 +52,21 @@ def test_levels_that_cannot_be_are_refused(sigma, model, clean):
 @pytest.mark.parametrize("grey", [False, True])
 def test_noise_is_removed(sigma, gain, grey, real, clean):
     truth = clean[..., :1] if grey else clean
-    given = noisy(truth, sigma)
-    result = denoise(given, real, Settings(reference=truth), sigma=sigma)
+    given = Denoise(sigma).degrade(as_picture(truth))
+    result = Denoise(sigma).restore(given, real, Settings(reference=truth))
     assert result.report["nfe"] == 1
     before = metrics.psnr(given.pixels, truth)
     assert result.report["metrics"]["psnr_db"] > before + gain
     assert result.report["metrics"]["sigma"] == sigma
     assert result.report["metrics"]["residual_sigma"] == pytest.approx(sigma, rel=0.15)
-    again = denoise(given, real, Settings(nfe=8, reference=truth), sigma=sigma)
+    again = Denoise(sigma).restore(given, real, Settings(nfe=8, reference=truth))
     assert again.report["metrics"]["psnr_db"] > result.report["metrics"]["psnr_db"] - 0.05
 
 
 def test_a_grey_picture_is_denoised_alike_whether_stored_grey_or_in_colour(real, clean):
-    grey = noisy(clean[..., :1], 25).pixels
-    one = denoise(grey, real, sigma=25).image
-    three = denoise(np.repeat(grey, 3, axis=2), real, sigma=25).image
+    grey = Denoise(25).degrade(as_picture(clean[..., :1])).pixels
+    one = Denoise(25).restore(grey, real).image
+    three = Denoise(25).restore(np.repeat(grey, 3, axis=2), real).image
     assert metrics.psnr(np.repeat(one, 3, axis=2), three) > 38
 
 
@@ -81,7 +81,10 @@ def test_a_picture_is_blurred_as_its_degradation_does_it(kernel, clean):
     k = torch.from_numpy(make_kernel(kernel)).float()
     torus = pad_periodic(Picture(clean).tensor(), tuple(k.shape))
     x = Blur(k, tuple(torus.shape[2:]), floor=0)(torus)[:, :, :96, :96]
-    found, wanted = blurred(clean, kernel).pixels, Picture(clean).with_tensor(x).pixels
+    found, wanted = (
+        Deblur(kernel).degrade(as_picture(clean)).pixels,
+        Picture(clean).with_tensor(x).pixels,
+    )
     assert metrics.max_error(found[9:-9, 9:-9], wanted[9:-9, 9:-9]) <= 1
 
 
@@ -89,8 +92,8 @@ def test_a_picture_is_blurred_as_its_degradation_does_it(kernel, clean):
 def test_a_blur_is_undone_with_surroundings_that_nobody_knows(kernel, gain, real, clean):
     inside = slice(16, -16)
     truth = np.ascontiguousarray(clean[inside, inside])
-    given = np.ascontiguousarray(blurred(clean, kernel).pixels[inside, inside])
-    result = deblur(given, kernel, real, Settings(nfe=4, reference=truth))
+    given = np.ascontiguousarray(Deblur(kernel).degrade(as_picture(clean)).pixels[inside, inside])
+    result = Deblur(kernel).restore(given, real, Settings(nfe=4, reference=truth))
     found = result.report["metrics"]
     assert found["psnr_db"] > metrics.psnr(given, truth) + gain
     assert found["consistency_psnr_db"] > 48
@@ -98,7 +101,7 @@ def test_a_blur_is_undone_with_surroundings_that_nobody_knows(kernel, gain, real
 
 
 def test_a_picture_smaller_than_the_kernel_proves_nothing(model, clean):
-    found = deblur(clean[:9, :50], "box:15", model, ONE).report["metrics"]
+    found = Deblur("box:15").restore(clean[:9, :50], model, ONE).report["metrics"]
     assert found["consistency_psnr_db"] is found["residual_sigma"] is None
     assert found["consistency_exact"] is False
 
@@ -110,8 +113,8 @@ def test_a_picture_smaller_than_the_kernel_proves_nothing(model, clean):
 def test_methods_restore_what_they_have_a_form_for_and_refuse_the_rest(method, model, clean):
     small = clean[:24, :24]
     for task, run in (
-        ("denoise", lambda s: denoise(small, model, s, sigma=10)),
-        ("deblur", lambda s: deblur(small, "box:3", model, s, sigma=2)),
+        ("denoise", lambda s: Denoise(10).restore(small, model, s)),
+        ("deblur", lambda s: Deblur("box:3", sigma=2).restore(small, model, s)),
     ):
         settings = Settings(nfe=4, method=method)
         able = task in PEERS[method].tasks if method in PEERS else task == "deblur"
@@ -125,7 +128,7 @@ def test_methods_restore_what_they_have_a_form_for_and_refuse_the_rest(method, m
 
 
 def test_draws_of_a_denoised_picture_differ(model, clean):
-    result = denoise(clean[:24, :24], model, Settings(nfe=1, samples=3), sigma=25)
+    result = Denoise(25).restore(clean[:24, :24], model, Settings(nfe=1, samples=3))
     assert result.uncertainty is not None
     assert result.uncertainty.max() > 0
     assert result.report["nfe"] == 3

@@ -17,20 +17,18 @@ from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints import Preset
 from restore.degradations import Free, Mask, Resize
 from restore.errors import RequestError
-from restore.images import decode
+from restore.images import as_picture, decode
 from restore.networks import ADM
 from restore.solvers import PEERS, bcm, inversion, spread
 from restore.solvers.inversion import renew_noise
+from restore.tasks import TASKS as RESTORATIONS
 from restore.tasks import (
+    Inpaint,
+    Jpeg,
     Settings,
-    compressed,
+    Superres,
+    draw_mask,
     draws,
-    holed,
-    inpaint,
-    jpeg,
-    random_mask,
-    reduced,
-    superres,
 )
 from restore.tasks.draws import mean_and_spread
 from restore.tasks.schedule import schedule
@@ -66,15 +64,17 @@ def clean(face: np.ndarray) -> np.ndarray:
 def run(task: str, pixels: np.ndarray, model: BCM, **settings) -> restore.Result:
     if task == "inpaint":
         hole = scratched(pixels)
-        return inpaint(holed(pixels, hole), hole, model, Settings(**settings))
+        return Inpaint(hole).restore(
+            Inpaint(hole).degrade(as_picture(pixels)), model, Settings(**settings)
+        )
     if task == "jpeg":
-        return jpeg(compressed(pixels, 20), model, Settings(**settings))
-    return superres(reduced(pixels, 2), 2, model, Settings(**settings))
+        return Jpeg().restore(Jpeg(20).degrade(as_picture(pixels)), model, Settings(**settings))
+    return Superres(2).restore(Superres(2).degrade(as_picture(pixels)), model, Settings(**settings))
 
 
 def scratched(pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape[:2]
-    return random_mask((width, height), "scratches", 1).pixels[..., 0] > 127
+    return draw_mask((width, height), "scratches", 1).pixels[..., 0] > 127
 
 
 def holds(result: restore.Result) -> bool:
@@ -238,20 +238,20 @@ def test_fidelity_s_mean_of_draws_is_as_near_as_its_one_run(face, real):
 
 
 def test_a_spread_is_upright_as_its_picture(clean, model):
-    data = compressed(clean, 20)
+    data = Jpeg(20).degrade(as_picture(clean))
     turned = Image.open(io.BytesIO(data))
     exif = turned.getexif()
     exif[0x0112] = 6
     marker = exif.tobytes()
     segment = b"\xff\xe1" + (len(marker) + 2).to_bytes(2, "big") + marker
-    plain = jpeg(data, model, Settings(nfe=1, samples=2))
-    upright = jpeg(data[:2] + segment + data[2:], model, Settings(nfe=1, samples=2))
+    plain = Jpeg().restore(data, model, Settings(nfe=1, samples=2))
+    upright = Jpeg().restore(data[:2] + segment + data[2:], model, Settings(nfe=1, samples=2))
     assert upright.uncertainty.shape == upright.image.shape[:2]
     assert np.array_equal(upright.uncertainty, np.rot90(plain.uncertainty, -1))
 
 
 def test_the_function_takes_what_the_command_line_does(clean, model, tmp_path):
-    data = compressed(clean, 20)
+    data = Jpeg(20).degrade(as_picture(clean))
     result = restore.jpeg(data, model=model, nfe=1, samples=2, blend=0.5)
     assert (result.report["nfe"], result.report["samples"], result.report["blend"]) == (4, 2, 0.5)
     assert result.report["mode"] is None
@@ -377,7 +377,7 @@ def test_what_fills_a_hole_in_perceptual_mode_comes_of_new_noise():
     for task in TASKS:
         for mode in ("fidelity", "perceptual"):
             settings = Settings(nfe=4, method="inversion", mode=mode)
-            ((share, preset),) = schedule(None, task, settings)
+            ((share, preset),) = schedule(None, RESTORATIONS[task], settings)
             assert (share, preset.evaluations) == (1, 4)
             assert preset.start > 0
             assert (preset.fresh == 1) == ((task, mode) == ("inpaint", "perceptual"))

@@ -17,31 +17,27 @@ import restore
 from restore import metrics
 from restore.bcm import BCM
 from restore.checkpoints import Checkpoint, Preset, read_catalogue
-from restore.degradations import Jpeg, Resize
+from restore.defaults import DEFAULT_NFE
+from restore.degradations import Jpeg as JpegBox
+from restore.degradations import Resize
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture, decode, encode
 from restore.jpegfile import read_jpeg
 from restore.networks import ADM
 from restore.tasks import (
-    DEFAULT_NFE,
+    Deblur,
+    Denoise,
+    Inpaint,
+    Jpeg,
     Settings,
-    blurred,
+    Superres,
     compare,
-    compressed,
-    deblur,
-    denoise,
-    holed,
-    inpaint,
-    jpeg,
-    noisy,
-    random_mask,
-    reduced,
-    superres,
+    draw_mask,
 )
 from restore.tasks.fill import fill
-from restore.tasks.jpeg import quality_of
+from restore.tasks.jpeg import estimate_quality
 from restore.tasks.masks import hole_of, thickness
-from restore.tasks.superres import bicubic
+from restore.tasks.superres import enlarge_bicubic
 from restore.tiling import NoiseField
 from tests.support.networks import seeded_patch as seeded
 from tests.test_jpegfile import flat
@@ -101,14 +97,16 @@ def run(model: BCM) -> Run:
     ) -> restore.Result:
         if task == "inpaint":
             hole = scratched(pixels)
-            return inpaint(holed(pixels, hole), hole, by, settings)
+            return Inpaint(hole).restore(Inpaint(hole).degrade(as_picture(pixels)), by, settings)
         if task == "jpeg":
-            return jpeg(compressed(pixels, 20), by, settings)
+            return Jpeg().restore(Jpeg(20).degrade(as_picture(pixels)), by, settings)
         if task == "denoise":
-            return denoise(noisy(pixels, 25), by, settings, sigma=25)
+            return Denoise(25).restore(Denoise(25).degrade(as_picture(pixels)), by, settings)
         if task == "deblur":
-            return deblur(blurred(pixels, "gaussian:1.2"), "gaussian:1.2", by, settings, sigma=1)
-        return superres(pixels, 2, by, settings)
+            return Deblur("gaussian:1.2", sigma=1).restore(
+                Deblur("gaussian:1.2").degrade(as_picture(pixels)), by, settings
+            )
+        return Superres(2).restore(pixels, by, settings)
 
     return run
 
@@ -116,7 +114,7 @@ def run(model: BCM) -> Run:
 def scratched(pixels: np.ndarray) -> np.ndarray:
     """A hole (H, W) bool."""
     height, width = pixels.shape[:2]
-    return random_mask((width, height), "scratches", 1).pixels[..., 0] > 127
+    return draw_mask((width, height), "scratches", 1).pixels[..., 0] > 127
 
 
 def samples(pixels: np.ndarray, channels: int, dtype: type) -> np.ndarray:
@@ -169,15 +167,15 @@ def test_channels_and_depth_are_the_picture_s_and_the_picture_stays(
     before, hole = given.copy(), scratched(given)
     hole_before = hole.copy()
     if task == "inpaint":
-        result = inpaint(given, hole, model, ONE)
+        result = Inpaint(hole).restore(given, model, ONE)
     elif task == "jpeg":
-        result = jpeg(given, model, ONE)
+        result = Jpeg().restore(given, model, ONE)
     elif task == "denoise":
-        result = denoise(given, model, ONE)
+        result = Denoise().restore(given, model, ONE)
     elif task == "deblur":
-        result = deblur(given, "box:3", model, ONE)
+        result = Deblur("box:3").restore(given, model, ONE)
     else:
-        result = superres(given, 1.5, model, ONE)
+        result = Superres(1.5).restore(given, model, ONE)
     height, width = (60, 84) if task == "superres" else (40, 56)
     assert result.image.shape == (height, width, channels)
     assert result.image.dtype == dtype
@@ -197,46 +195,48 @@ def test_every_size_is_restored(task, height, width, model, clean):
     if task == "inpaint":
         hole = np.zeros((height, width), bool)
         hole.flat[::2] = True
-        result = inpaint(pixels, hole, model, ONE)
+        result = Inpaint(hole).restore(pixels, model, ONE)
     elif task == "jpeg":
-        result = jpeg(jpeg_bytes(pixels), model, ONE)
+        result = Jpeg().restore(jpeg_bytes(pixels), model, ONE)
     elif task == "denoise":
-        result = denoise(pixels, model, ONE)
+        result = Denoise().restore(pixels, model, ONE)
     elif task == "deblur":
-        result = deblur(pixels, "motion:7,30", model, ONE)
+        result = Deblur("motion:7,30").restore(pixels, model, ONE)
     else:
-        result = superres(pixels, size=(width + 1, height), model=model, settings=ONE)
+        result = Superres(size=(width + 1, height)).restore(pixels, model, ONE)
     assert result.picture.size == (width + (task == "superres"), height)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_what_is_no_picture_is_refused(task, model):
-    arguments = {
-        "inpaint": (np.ones((4, 4), bool), model),
-        "superres": (2, model),
-        "deblur": ("box:3", model),
+    tasks = {
+        "inpaint": Inpaint(np.ones((4, 4), bool)),
+        "jpeg": Jpeg(),
+        "superres": Superres(2),
+        "denoise": Denoise(),
+        "deblur": Deblur("box:3"),
     }
     for thing in (None, 3, torch.zeros(3, 4, 4), np.zeros((4, 4))):
         with pytest.raises(RequestError, match=r"expected|floats"):
-            getattr(restore.tasks, task)(thing, *arguments.get(task, (model,)))
+            tasks[task].restore(thing, model)
     with pytest.raises(ImageError, match="not an image"):
-        getattr(restore.tasks, task)(b"GIF89a nothing", *arguments.get(task, (model,)))
+        tasks[task].restore(b"GIF89a nothing", model)
 
 
 def test_what_was_noticed_about_the_picture_is_in_the_record(model, clean, tmp_path):
     picture = Picture(clean, warnings=("it is blue", "it is old"))
     for result in (
-        inpaint(picture, scratched(clean), model, ONE),
-        superres(picture, 2, model, ONE),
+        Inpaint(scratched(clean)).restore(picture, model, ONE),
+        Superres(2).restore(picture, model, ONE),
     ):
         assert result.report["warnings"] == ["it is blue", "it is old"]
     broken = jpeg_bytes(clean[:38], icc_profile=b"nothing")
-    first, second, *_ = jpeg(broken, model, ONE).report["warnings"]
+    first, second, *_ = Jpeg().restore(broken, model, ONE).report["warnings"]
     assert "ICC profile" in first
     assert "past the edge" in second
     frames = [Image.fromarray(clean), Image.fromarray(255 - clean)]
     frames[0].save(tmp_path / "two.png", save_all=True, append_images=frames[1:])
-    result = superres(tmp_path / "two.png", 2, model, ONE)
+    result = Superres(2).restore(tmp_path / "two.png", model, ONE)
     assert "first of several" in result.report["warnings"][0]
 
 
@@ -245,7 +245,7 @@ def test_what_a_file_carries_is_carried_on(model, clean, tmp_path):
     exif[0x010F] = "A maker"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(clean).save(tmp_path / "a.png", exif=exif, icc_profile=profile)
-    result = superres(tmp_path / "a.png", 2, model, ONE)
+    result = Superres(2).restore(tmp_path / "a.png", model, ONE)
     result.save(tmp_path / "b.png")
     assert Image.open(tmp_path / "b.png").getexif()[0x010F] == "A maker"
     assert Image.open(tmp_path / "b.png").info["icc_profile"] == profile
@@ -383,7 +383,7 @@ def test_samples_of_the_embedded_network_are_drawn_in_nearly_grey_noise():
 
 def test_a_generator_draws_the_seed(model, clean):
     def seed(generator: torch.Generator) -> int:
-        data = compressed(clean, 20)
+        data = Jpeg(20).degrade(as_picture(clean))
         return restore.jpeg(data, model=model, nfe=1, generator=generator).report["seed"]
 
     first, second = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
@@ -467,17 +467,19 @@ def test_a_model_s_own_presets_come_first_and_a_mode_that_nobody_tuned_is_refuse
     model = BCM(seeded())
     rows = {"jpeg": {"fidelity": {1: (Preset((0.5,)),)}}}
     model.checkpoint = Checkpoint("own", "file", "own", presets=rows)
-    data = compressed(clean)
+    data = Jpeg().degrade(as_picture(clean))
     with torch.no_grad():
         estimate = model.denoise(decode(data).tensor(), 0.5)
     file = read_jpeg(data)
-    wanted = Jpeg.from_file(file).project_into_range(estimate, Jpeg.observe(file))
-    found = jpeg(data, model, ONE)
+    wanted = JpegBox.from_file(file).project_into_range(estimate, JpegBox.observe(file))
+    found = Jpeg().restore(data, model, ONE)
     assert found.report["model"] == "own"
     assert metrics.max_error(found.image, Picture(clean).with_tensor(wanted).pixels) <= 1
     with pytest.raises(RequestError, match="own has no tuned levels for jpeg in perceptual mode"):
-        jpeg(data, model, Settings(mode="perceptual"))
-    assert inpaint(clean, scratched(clean), model, ONE).report["nfe"] == 1  # by the default's
+        Jpeg().restore(data, model, Settings(mode="perceptual"))
+    assert (
+        Inpaint(scratched(clean)).restore(clean, model, ONE).report["nfe"] == 1
+    )  # by the default's
 
 
 # Inpaint
@@ -487,7 +489,7 @@ def test_a_model_s_own_presets_come_first_and_a_mode_that_nobody_tuned_is_refuse
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_known_pixels_stay_bit_for_bit(channels, dtype, model, clean, tmp_path):
     given, hole = samples(clean, channels, dtype), scratched(clean)
-    result = inpaint(given, hole, model, Settings(nfe=2, mode="perceptual"))
+    result = Inpaint(hole).restore(given, model, Settings(nfe=2, mode="perceptual"))
     for found in (result.image, again(result, tmp_path)):
         assert np.array_equal(found[~hole], given[~hole])
     assert not np.array_equal(result.image[hole], given[hole])
@@ -502,7 +504,8 @@ def test_the_hole_s_content_makes_no_difference(model, clean):
     first, second = clean.copy(), clean.copy()
     first[hole], second[hole] = 0, 255
     assert np.array_equal(
-        inpaint(first, hole, model, ONE).image, inpaint(second, hole, model, ONE).image
+        Inpaint(hole).restore(first, model, ONE).image,
+        Inpaint(hole).restore(second, model, ONE).image,
     )
 
 
@@ -531,8 +534,11 @@ def test_masks_come_in_many_ways(kind, model, clean, tmp_path):
     found, warnings = hole_of(mask, Picture(clean))
     assert np.array_equal(found, hole)
     assert warnings == ()
-    given = holed(clean, hole)
-    wanted, result = inpaint(given, hole, model, ONE), inpaint(given, mask, model, ONE)
+    given = Inpaint(hole).degrade(as_picture(clean))
+    wanted, result = (
+        Inpaint(hole).restore(given, model, ONE),
+        Inpaint(mask).restore(given, model, ONE),
+    )
     assert np.array_equal(wanted.image, result.image)
 
 
@@ -540,7 +546,7 @@ def test_a_coloured_mask_is_taken_with_a_warning(model, clean):
     hole = scratched(clean)
     red = np.zeros_like(clean)
     red[hole, 0] = 255
-    result = inpaint(clean, red, model, ONE)
+    result = Inpaint(red).restore(clean, model, ONE)
     assert np.array_equal((result.image != clean).any(axis=2) & ~hole, np.zeros_like(hole))
     assert result.report["warnings"] == ["the mask is coloured: its brightest channel was taken"]
 
@@ -556,7 +562,7 @@ def test_transparent_pixels_of_a_mask_are_black_with_a_warning(hidden, clean):
 
 def test_what_was_noticed_about_the_mask_is_in_the_record(model, clean):
     mask = Picture(scratched(clean)[..., None] * np.uint8(255), warnings=("it has frames",))
-    assert inpaint(clean, mask, model, ONE).report["warnings"] == ["mask: it has frames"]
+    assert Inpaint(mask).restore(clean, model, ONE).report["warnings"] == ["mask: it has frames"]
 
 
 @pytest.mark.parametrize(
@@ -578,12 +584,12 @@ def test_what_was_noticed_about_the_mask_is_in_the_record(model, clean):
         (np.eye(40, 56, dtype=int), RequestError, "uint8 or uint16 was expected"),
         ("alpha", ImageError, "needs a picture with transparency"),
         ("nowhere.png", ImageError, "does not exist"),
-        (None, RequestError, "an image was expected"),
+        (None, RequestError, "inpaint needs a mask"),
     ],
 )
 def test_masks_that_nobody_can_have_meant_are_refused(mask, error, sentence, model, clean):
     with pytest.raises(error, match=sentence):
-        inpaint(clean, mask, model)
+        Inpaint(mask).restore(clean, model)
 
 
 def test_masks_are_inverted_and_grow(clean):
@@ -609,7 +615,7 @@ def test_transparent_pixels_are_restored_and_come_out_opaque(dtype, model, clean
     given, hole = samples(clean, 4, dtype), scratched(clean)
     given[hole] = 0
     for dilate in (0, 1):
-        result = inpaint(given, "alpha", model, ONE, dilate=dilate)
+        result = Inpaint("alpha", dilate=dilate).restore(given, model, ONE)
         wide, _ = hole_of(hole, Picture(clean), dilate=dilate)
         assert (result.image[wide, 3] == np.iinfo(dtype).max).all()
         assert np.array_equal(result.image[~wide], given[~wide])
@@ -635,8 +641,10 @@ def filled(pixels: np.ndarray, hole: np.ndarray) -> np.ndarray:
 def test_thin_holes_are_filled_as_by_the_biharmonic_equation(kind, astronaut):
     from skimage.restoration import inpaint_biharmonic
 
-    hole = random_mask((96, 96), kind, 1).pixels[..., 0] > 127
-    wanted = inpaint_biharmonic(holed(astronaut, hole).pixels, hole, channel_axis=2)
+    hole = draw_mask((96, 96), kind, 1).pixels[..., 0] > 127
+    wanted = inpaint_biharmonic(
+        Inpaint(hole).degrade(as_picture(astronaut)).pixels, hole, channel_axis=2
+    )
     wanted = np.rint(wanted.clip(0, 1) * 255).astype(np.uint8)
     reached = metrics.psnr(filled(astronaut, hole), astronaut, hole)
     assert reached > metrics.psnr(wanted, astronaut, hole) - 0.1
@@ -658,7 +666,7 @@ def test_a_smooth_picture_is_filled_across_a_huge_hole():
 
 def test_strips_and_windows_of_a_fill_leave_no_trace(astronaut, monkeypatch):
     for kind in ("half", "scratches", "block"):
-        hole = random_mask((96, 96), kind, 2).pixels[..., 0] > 127
+        hole = draw_mask((96, 96), kind, 2).pixels[..., 0] > 127
         whole = filled(astronaut, hole)
         with monkeypatch.context() as patch:
             patch.setattr(filling, "STRIP", 16)
@@ -713,7 +721,7 @@ def test_compressed_again_the_result_is_the_given_file(kind, mode, odd, model, c
     data = jpeg_bytes(pixels[..., 1] if kind == "grey" else pixels, **options)
     (tmp_path / "a.jpg").write_bytes(data)
     given = data if odd else tmp_path / "a.jpg"
-    result = jpeg(given, model, Settings(nfe=2, mode=mode))
+    result = Jpeg().restore(given, model, Settings(nfe=2, mode=mode))
     assert result.report["input"] == (None if odd else str(tmp_path / "a.jpg"))
     assert result.image.shape == (*pixels.shape[:2], 1 if kind == "grey" else 3)
     assert bool(result.report["warnings"]) is odd  # some blocks reach past the edge
@@ -731,8 +739,8 @@ def test_compressed_again_the_result_is_the_given_file(kind, mode, odd, model, c
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_the_bytes_of_a_file_come_in_any_container(kind, model, clean):
-    data = compressed(clean)
-    wanted, result = jpeg(data, model, ONE), jpeg(kind(data), model, ONE)
+    data = Jpeg().degrade(as_picture(clean))
+    wanted, result = Jpeg().restore(data, model, ONE), Jpeg().restore(kind(data), model, ONE)
     assert np.array_equal(wanted.image, result.image)
     assert "coefficients_kept" in result.report["metrics"]
 
@@ -744,7 +752,7 @@ def test_a_turned_file_comes_out_upright_and_is_held_all_the_same(orientation, m
     data = jpeg_bytes(clean, exif=exif)
     size = [40, 56] if orientation > 4 else [56, 40]
     seen = decode(data)
-    result = jpeg(data, model, Settings(nfe=1, reference=seen))
+    result = Jpeg().restore(data, model, Settings(nfe=1, reference=seen))
     assert result.report["size_in"] == result.report["size_out"] == list(seen.size) == size
     assert result.picture.orientation == 1
     proof = result.report["metrics"]
@@ -754,7 +762,7 @@ def test_a_turned_file_comes_out_upright_and_is_held_all_the_same(orientation, m
     assert found["coefficients_kept"] == proof["coefficients_kept"]
     assert found["psnr_input_db"] == proof["psnr_input_db"]
     with pytest.raises(ImageError, match="the reference has"):
-        jpeg(data, model, Settings(reference=np.rot90(seen.pixels)))
+        Jpeg().restore(data, model, Settings(reference=np.rot90(seen.pixels)))
 
 
 @pytest.mark.parametrize("sampling", ["411", "440"])
@@ -763,21 +771,21 @@ def test_samplings_that_our_encoder_does_not_write_are_proven_too(sampling, mode
     options = [cv2.IMWRITE_JPEG_QUALITY, 20, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]
     data = cv2.imencode(".jpg", clean[:32, :32, ::-1], options)[1].tobytes()
     assert read_jpeg(data).components[1].sampling == {"411": (1, 4), "440": (2, 1)}[sampling]
-    proof = jpeg(data, model, ONE).report["metrics"]
+    proof = Jpeg().restore(data, model, ONE).report["metrics"]
     assert proof["coefficients_kept"] >= 0.999
     assert proof["consistency_psnr_db"] is None or proof["consistency_psnr_db"] > 50
 
 
 @pytest.mark.parametrize("factors", [[(1, 1), (2, 2), (2, 2)], [(2, 2), (1, 2), (1, 1)]])
 def test_odd_samplings_do_not_stop_the_proof(factors, model):
-    result = jpeg(flat(factors, 64, 32), model, ONE)
+    result = Jpeg().restore(flat(factors, 64, 32), model, ONE)
     assert result.image.shape == (32, 64, 3)
     assert result.report["metrics"]["coefficients_kept"] > 0.9
 
 
 def test_a_file_of_which_nothing_is_known_is_held_to_nothing(model, clean):
     for data in (jpeg_bytes(clean, keep_rgb=True), jpeg_bytes(clean[:5, :7])):
-        report = jpeg(data, model, ONE).report
+        report = Jpeg().restore(data, model, ONE).report
         assert any("unconstrained" in warning for warning in report["warnings"])
         assert report["metrics"]["consistency_psnr_db"] is None
         assert report["metrics"]["consistency_exact"] is False
@@ -786,10 +794,10 @@ def test_a_file_of_which_nothing_is_known_is_held_to_nothing(model, clean):
 
 def test_pictures_that_are_no_jpeg_file_are_held_to_nothing(model, clean, tmp_path):
     Image.fromarray(clean).save(tmp_path / "a.png")
-    lazy = Image.open(io.BytesIO(compressed(clean)))
+    lazy = Image.open(io.BytesIO(Jpeg().degrade(as_picture(clean))))
     name = str(tmp_path / "a.png")
     for given in (name, encode(Picture(clean)), clean, Picture(clean), lazy):
-        report = jpeg(given, model, ONE).report
+        report = Jpeg().restore(given, model, ONE).report
         assert "no coefficients are known" in report["warnings"][-1]
         assert set(report["metrics"]) == ALWAYS
         assert report["metrics"]["consistency_psnr_db"] is None
@@ -801,18 +809,18 @@ def test_jpeg_files_that_cannot_be_read_are_refused(model, clean):
     cmyk = io.BytesIO()
     Image.fromarray(clean).convert("CMYK").save(cmyk, "JPEG")
     with pytest.raises(ImageError, match="CMYK"):
-        jpeg(cmyk.getvalue(), model)
+        Jpeg().restore(cmyk.getvalue(), model)
     with pytest.raises(ImageError, match="damaged"):
-        jpeg(compressed(clean, 90)[:-300], model)
+        Jpeg().restore(Jpeg(90).degrade(as_picture(clean))[:-300], model)
     with pytest.raises(ImageError, match="more than the 100 allowed"):
-        jpeg(compressed(clean), model, max_pixels=100)
+        Jpeg().restore(Jpeg().degrade(as_picture(clean)), model, max_pixels=100)
 
 
 @pytest.mark.parametrize("quality", range(5, 100, 5))
 def test_the_quality_of_a_file_is_read_from_its_tables(quality, clean):
     for pixels in (clean, clean[..., 0]):
         file = read_jpeg(jpeg_bytes(pixels, quality=quality))
-        assert quality_of(file) == pytest.approx(quality, abs=2)
+        assert estimate_quality(file) == pytest.approx(quality, abs=2)
 
 
 # Superres
@@ -821,8 +829,10 @@ def test_the_quality_of_a_file_is_read_from_its_tables(quality, clean):
 @pytest.mark.parametrize("scale", [1.1, 1.7, 2, 2.5, 4])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shrunk_again_the_result_is_the_given_picture(scale, channels, real, astronaut):
-    small = samples(reduced(astronaut[:64, :80], scale).pixels, channels, np.uint8)
-    result = superres(small, scale, real, ONE)
+    small = samples(
+        Superres(scale).degrade(as_picture(astronaut[:64, :80])).pixels, channels, np.uint8
+    )
+    result = Superres(scale).restore(small, real, ONE)
     height, width = (round(side * scale) for side in small.shape[:2])
     assert result.picture.size == (width, height)
     assert result.report["size_out"] == [width, height]
@@ -834,7 +844,7 @@ def test_shrunk_again_the_result_is_the_given_picture(scale, channels, real, ast
 
 @pytest.mark.parametrize("size", [(57, 40), (56, 80), (100, 99), (300, 41)])
 def test_it_enlarges_to_any_size(size, model, clean):
-    result = superres(clean, size=size, model=model, settings=ONE)
+    result = Superres(size=size).restore(clean, model, ONE)
     assert result.picture.size == size
     assert result.report["metrics"]["psnr_input_db"] > 10
 
@@ -842,7 +852,7 @@ def test_it_enlarges_to_any_size(size, model, clean):
 def test_the_input_is_enlarged_as_pillow_does(clean):
     for size in ((112, 80), (95, 68), (56, 41), (300, 200)):
         wanted = resized(clean, size)
-        found = bicubic(Picture(clean), size).pixels
+        found = enlarge_bicubic(Picture(clean), size).pixels
         assert metrics.max_error(found, wanted) <= 1
         assert metrics.psnr(found, wanted) > 60
 
@@ -850,7 +860,7 @@ def test_the_input_is_enlarged_as_pillow_does(clean):
 def test_transparency_is_enlarged_too(model, clean):
     given = samples(clean, 4, np.uint8)
     given[..., 3] = np.where(np.arange(56) < 28, 255, 3)
-    alpha = superres(given, 2, model, ONE).image[..., 3]
+    alpha = Superres(2).restore(given, model, ONE).image[..., 3]
     assert alpha.shape == (80, 112)
     assert (alpha[:, :46] == 255).all()
     assert (alpha[:, 66:] == 3).all()
@@ -880,14 +890,14 @@ def test_transparency_is_enlarged_too(model, clean):
 )
 def test_enlargements_that_cannot_be_are_refused(asked, sentence, model, clean):
     with pytest.raises(RequestError, match=sentence):
-        superres(clean, asked.get("scale"), model, size=asked.get("size"))
+        Superres(asked.get("scale"), size=asked.get("size")).restore(clean, model)
 
 
 def test_the_limit_on_pixels_is_the_caller_s(model, clean):
     with pytest.raises(RequestError, match="over the limit of 0 megapixels"):
-        superres(clean, 2, model, ONE, max_pixels=4000)
+        Superres(2).restore(clean, model, ONE, max_pixels=4000)
     with pytest.raises(ImageError, match="more than the 2000 allowed"):
-        superres(encode(Picture(clean)), 2, model, ONE, max_pixels=2000)
+        Superres(2).restore(encode(Picture(clean)), model, ONE, max_pixels=2000)
 
 
 # References
@@ -895,7 +905,7 @@ def test_the_limit_on_pixels_is_the_caller_s(model, clean):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_with_a_reference_the_record_measures(task, run, clean, tmp_path):
-    reference = clean if task != "superres" else bicubic(Picture(clean), (112, 80)).pixels
+    reference = clean if task != "superres" else enlarge_bicubic(Picture(clean), (112, 80)).pixels
     Image.fromarray(reference).save(tmp_path / "clean.png")
     path = tmp_path / "clean.png"
     found = []
@@ -915,22 +925,22 @@ def test_with_a_reference_the_record_measures(task, run, clean, tmp_path):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_reference_of_another_size_is_refused_before_any_work(task, run, clean, monkeypatch):
-    from restore.tasks import run as runs
+    from restore.tasks import restoration
 
-    monkeypatch.setitem(runs.SOLVERS, "bcm", None)
+    monkeypatch.setitem(restoration.SOLVERS, "bcm", None)
     with pytest.raises(ImageError, match=r"the reference has 9×8 pixels, the result \d+×\d+"):
         run(task, clean, Settings(reference=clean[:8, :9]))
 
 
 def test_a_reference_may_be_of_another_kind(model, clean):
-    data, grey = compressed(clean, 20), compressed(clean[..., 0], 20)
-    plain = jpeg(data, model, Settings(nfe=1, reference=clean)).report["metrics"]
+    data, grey = Jpeg(20).degrade(as_picture(clean)), Jpeg(20).degrade(as_picture(clean[..., 0]))
+    plain = Jpeg().restore(data, model, Settings(nfe=1, reference=clean)).report["metrics"]
     deep = clean.astype(np.uint16) * 257
-    assert jpeg(data, model, Settings(nfe=1, reference=deep)).report["metrics"] == plain
+    assert Jpeg().restore(data, model, Settings(nfe=1, reference=deep)).report["metrics"] == plain
     opaque = np.dstack([clean, clean[..., 0]])
-    assert jpeg(data, model, Settings(nfe=1, reference=opaque)).report["metrics"] == plain
+    assert Jpeg().restore(data, model, Settings(nfe=1, reference=opaque)).report["metrics"] == plain
     for one, other in ((data, clean[..., 0]), (grey, clean)):
-        found = jpeg(one, model, Settings(nfe=1, reference=other)).report["metrics"]
+        found = Jpeg().restore(one, model, Settings(nfe=1, reference=other)).report["metrics"]
         assert 5 < found["psnr_db"] < 40
 
 
@@ -938,8 +948,8 @@ def test_metrics_that_are_no_number_are_null(model, clean):
     small = clean[:8, :8]
     hole = np.zeros((8, 8), bool)
     hole[0, 0] = True
-    result = inpaint(small, hole, model, ONE)
-    report = inpaint(small, hole, model, Settings(nfe=1, reference=result.image)).report
+    result = Inpaint(hole).restore(small, model, ONE)
+    report = Inpaint(hole).restore(small, model, Settings(nfe=1, reference=result.image)).report
     json.dumps(report, allow_nan=False)
     assert report["metrics"]["ssim"] is None  # too small
     assert report["metrics"]["psnr_db"] is None  # equal
@@ -962,16 +972,18 @@ def test_compare_measures_against_the_clean_picture(clean, tmp_path):
 
 
 def test_compare_tells_how_consistent_a_result_is(model, clean):
-    data = compressed(clean, 20)
-    result = jpeg(data, model, ONE)
+    data = Jpeg(20).degrade(as_picture(clean))
+    result = Jpeg().restore(data, model, ONE)
     found, proof = compare(result.picture, clean, data), result.report["metrics"]
     for name in ("psnr_input_db", "consistency_psnr_db", "coefficients_kept"):
         assert found[name] == proof[name]
     assert compare(result.picture.at_depth(16), clean, data)["coefficients_kept"] >= 0.999
-    assert compare(clean, clean, compressed(255 - clean, 80))["coefficients_kept"] < 0.9
+    assert (
+        compare(clean, clean, Jpeg(80).degrade(as_picture(255 - clean)))["coefficients_kept"] < 0.9
+    )
 
-    small = reduced(clean, 2)
-    result = superres(small, 2, model, ONE)
+    small = Superres(2).degrade(as_picture(clean))
+    result = Superres(2).restore(small, model, ONE)
     found, proof = compare(result.picture, clean, small), result.report["metrics"]
     for name in ("psnr_input_db", "consistency_psnr_db"):
         assert found[name] == proof[name]
@@ -994,9 +1006,9 @@ def test_compare_refuses_sizes_that_do_not_fit(clean):
 @pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_compressed_is_the_jpeg_file_of_any_picture(sampling, channels, clean):
-    data = compressed(samples(clean, channels, np.uint16), 30, sampling)
+    data = Jpeg(30, sampling=sampling).degrade(as_picture(samples(clean, channels, np.uint16)))
     file = read_jpeg(data)
-    assert quality_of(file) == pytest.approx(30, abs=1)
+    assert estimate_quality(file) == pytest.approx(30, abs=1)
     assert len(file.components) == (1 if channels < 3 else 3)
     if channels > 2:
         u, v = int(sampling[2]), int(sampling[4])
@@ -1005,19 +1017,19 @@ def test_compressed_is_the_jpeg_file_of_any_picture(sampling, channels, clean):
 
 def test_reduced_is_pillow_s_bicubic(clean):
     for scale in (2, 3.3, 1.01, 100):
-        small = reduced(clean, scale)
+        small = Superres(scale).degrade(as_picture(clean))
         size = max(1, round(56 / scale)), max(1, round(40 / scale))
         assert small.size == size
         wanted = Image.fromarray(clean).resize(size, Image.Resampling.BICUBIC)
         assert metrics.max_error(small.pixels, np.asarray(wanted)) <= 1
-    assert reduced(samples(clean, 4, np.uint16), 2).alpha.shape == (20, 28)
+    assert Superres(2).degrade(as_picture(samples(clean, 4, np.uint16))).alpha.shape == (20, 28)
 
 
 def test_holed_is_grey_in_the_hole_alone(clean):
     hole = scratched(clean)
     for dtype in (np.uint8, np.uint16):
         given = samples(clean, 4, dtype)
-        found = holed(given, hole)
+        found = Inpaint(hole).degrade(as_picture(given))
         assert (found.pixels[hole] == np.iinfo(dtype).max // 2).all()
         assert np.array_equal(found.pixels[~hole], given[~hole, :3])
         assert np.array_equal(found.alpha, given[..., 3])
@@ -1026,7 +1038,7 @@ def test_holed_is_grey_in_the_hole_alone(clean):
 
 def test_random_masks_are_of_their_kind_and_depend_on_the_seed_alone():
     def hole(kind: str, seed: int, size: tuple[int, int] = (200, 120)) -> np.ndarray:
-        picture = random_mask(size, kind, seed)
+        picture = draw_mask(size, kind, seed)
         assert picture.size == size
         assert set(np.unique(picture.pixels)) <= {0, 255}
         return picture.pixels[..., 0] > 127
@@ -1046,16 +1058,19 @@ def test_random_masks_are_of_their_kind_and_depend_on_the_seed_alone():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda x: compressed(x, 0), "quality is 0, expected 1 to 100"),
-        (lambda x: compressed(x, 101), "quality is 101"),
-        (lambda x: compressed(x, 50, "4:1:0"), "sampling is '4:1:0', expected one of 4:4:4"),
-        (lambda x: compressed(np.zeros((1, 66000), np.uint8)), "too many for JPEG"),
-        (lambda x: reduced(x, 1), "scale is 1, expected a factor above 1"),
-        (lambda x: reduced(x, float("nan")), "scale is nan"),
-        (lambda x: reduced(x, float("inf")), "scale is inf"),
-        (lambda x: random_mask((8, 8), "dots"), "expected half, scratches or block"),
-        (lambda x: random_mask((8, 8), "half", -1), "seed is -1, expected 0 or more"),
-        (lambda x: random_mask((8, 0), "half"), "a mask of 8×0 pixels"),
+        (lambda x: Jpeg(0).degrade(as_picture(x)), "quality is 0, expected 1 to 100"),
+        (lambda x: Jpeg(101).degrade(as_picture(x)), "quality is 101"),
+        (
+            lambda x: Jpeg(50, sampling="4:1:0").degrade(as_picture(x)),
+            "sampling is '4:1:0', expected one of 4:4:4",
+        ),
+        (lambda x: Jpeg().degrade(as_picture(np.zeros((1, 66000), np.uint8))), "too many for JPEG"),
+        (lambda x: Superres(1).degrade(as_picture(x)), "scale is 1, expected a factor above 1"),
+        (lambda x: Superres(float("nan")).degrade(as_picture(x)), "scale is nan"),
+        (lambda x: Superres(float("inf")).degrade(as_picture(x)), "scale is inf"),
+        (lambda x: draw_mask((8, 8), "dots"), "expected half, scratches or block"),
+        (lambda x: draw_mask((8, 8), "half", -1), "seed is -1, expected 0 or more"),
+        (lambda x: draw_mask((8, 0), "half"), "a mask of 8×0 pixels"),
     ],
 )
 def test_degradations_that_cannot_be_are_refused(call, sentence, clean):
@@ -1068,7 +1083,7 @@ def test_degradations_that_cannot_be_are_refused(call, sentence, clean):
 
 @pytest.mark.parametrize("nfe", [1, 4])
 def test_a_jpeg_file_of_quality_10_is_improved(nfe, real, astronaut):
-    data = compressed(astronaut, 10)
+    data = Jpeg(10).degrade(as_picture(astronaut))
     result = restore.jpeg(data, model=real, nfe=nfe, reference=astronaut)
     decoded = metrics.psnr(decode(data).pixels, astronaut)
     assert result.report["metrics"]["psnr_db"] > decoded + 0.3
@@ -1078,9 +1093,9 @@ def test_a_jpeg_file_of_quality_10_is_improved(nfe, real, astronaut):
 
 
 def test_an_enlargement_by_two_beats_exact_back_projection(real, astronaut):
-    small = reduced(astronaut, 2)
+    small = Superres(2).degrade(as_picture(astronaut))
     resize, y = Resize((96, 96), (48, 48)), small.tensor()
-    plain = resize.project_into_range(bicubic(small, (96, 96)).tensor(), y)
+    plain = resize.project_into_range(enlarge_bicubic(small, (96, 96)).tensor(), y)
     result = restore.superres(small, 2, model=real, reference=astronaut)
     wanted = metrics.psnr(small.with_tensor(plain).pixels, astronaut)
     assert result.report["metrics"]["psnr_db"] > wanted
@@ -1088,8 +1103,8 @@ def test_an_enlargement_by_two_beats_exact_back_projection(real, astronaut):
 
 
 def test_scratches_are_filled_better_than_by_navier_and_stokes(real, astronaut):
-    hole = random_mask((96, 96), "scratches", 3).pixels[..., 0]
-    given = holed(astronaut, hole)
+    hole = draw_mask((96, 96), "scratches", 3).pixels[..., 0]
+    given = Inpaint(hole).degrade(as_picture(astronaut))
     plain = cv2.inpaint(given.pixels, hole, 3, cv2.INPAINT_NS)
     result = restore.inpaint(given, hole, model=real, reference=astronaut)
     wanted = metrics.psnr(plain, astronaut, hole > 0)
@@ -1110,7 +1125,7 @@ def test_both_modes_are_as_consistent(task, run, real, astronaut):
 
 
 def test_the_model_may_be_left_out_or_named(clean):
-    data = compressed(clean)
+    data = Jpeg().degrade(as_picture(clean))
     assert restore.jpeg(data, nfe=1).report["model"] == "default"
     assert restore.jpeg(data, model="default", nfe=1).report["model"] == "default"
 

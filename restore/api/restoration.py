@@ -61,14 +61,14 @@ def inpaint(
         ImageError: a picture or mask that cannot be read or makes no sense.
         CheckpointError: a model that cannot be had.
     """
-    from restore.tasks import inpaint
+    from restore.tasks import Inpaint
 
     settings = settings_of(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend
     )
-    return inpaint(
-        image, mask, loaded(model), settings, invert_mask=invert_mask, dilate=dilate
-    )  # fmt: skip
+    return Inpaint(mask=mask, invert_mask=invert_mask, dilate=dilate).restore(
+        image, loaded(model), settings
+    )
 
 
 def jpeg(
@@ -91,12 +91,12 @@ def jpeg(
     `image` is a path or the bytes of a JPEG file. Other pictures are taken too, but nothing is
     known of their tables, so the result is held to nothing. The rest is as in `inpaint`.
     """
-    from restore.tasks import jpeg
+    from restore.tasks import Jpeg
 
     settings = settings_of(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend
     )
-    return jpeg(image, loaded(model), settings)
+    return Jpeg().restore(image, loaded(model), settings)
 
 
 def superres(
@@ -121,12 +121,12 @@ def superres(
     Shrunk again, by Pillow's antialiased bicubic, the result is the given picture. The rest is as
     in `inpaint`.
     """
-    from restore.tasks import superres
+    from restore.tasks import Superres
 
     settings = settings_of(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend
     )
-    return superres(image, scale, loaded(model), settings, size=size)
+    return Superres(scale=scale, size=size).restore(image, loaded(model), settings)
 
 
 def denoise(
@@ -149,12 +149,12 @@ def denoise(
 
     A sigma of None is estimated from the picture. The rest is as in `inpaint`.
     """
-    from restore.tasks import denoise
+    from restore.tasks import Denoise
 
     settings = settings_of(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend
     )
-    return denoise(image, loaded(model), settings, sigma=sigma)
+    return Denoise(sigma=sigma).restore(image, loaded(model), settings)
 
 
 def deblur(
@@ -181,9 +181,9 @@ def deblur(
     estimated. Blurred again, the result is the picture up to its noise. The rest is as in
     `inpaint`.
     """
-    from restore.tasks import deblur
+    from restore.tasks import Deblur
 
     settings = settings_of(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend
     )
-    return deblur(image, kernel, loaded(model), settings, sigma=sigma)
+    return Deblur(kernel=kernel, sigma=sigma).restore(image, loaded(model), settings)

@@ -13,7 +13,7 @@ from skimage import restoration
 from restore.bench.pictures import Degraded
 from restore.degradations import Resize
 from restore.degradations.blur import pad_periodic
-from restore.tasks.superres import bicubic as enlarged
+from restore.tasks.superres import enlarge_bicubic as enlarged
 
 RADIUS = 3  # pixels, of OpenCV's inpainting
 NOISE_TO_SIGNAL = 0.01  # of Wiener's filter, alike at all frequencies

@@ -15,17 +15,24 @@ from typing import Literal
 
 import numpy as np
 
-from restore import tasks
-from restore.bcm import BCM
 from restore.bench import baselines
 from restore.bench.pictures import Clean, Degraded, Pictures
 from restore.checkpoints import Checkpoint
-from restore.degradations.kernels import make_kernel
 from restore.errors import RequestError
-from restore.images import encode
+from restore.images import Picture, encode
 from restore.settings import Mode
 from restore.solvers import METHODS, PEERS
-from restore.tasks import Result, Settings
+from restore.tasks import (
+    TASKS,
+    Deblur,
+    Denoise,
+    Inpaint,
+    Jpeg,
+    Settings,
+    Superres,
+    Task,
+    draw_mask,
+)
 from restore.tasks.schedule import schedule
 
 BLUR_SIGMA = 2.55  # levels of 8 bits, a hundredth of the range, as published comparisons have it
@@ -36,14 +43,14 @@ ANOTHER = 1_000_003  # from the mask or noise of one seed to that of the next
 class Setup:
     """What the bench knows of a task.
 
-    severities: of them all, the first is the usual one. baselines: by name, the strongest last.
+    severities: of them all, the first is the usual one. make: the task at a severity, for a picture
+    of a (width, height), with a seed. baselines: by name, the strongest last.
     title: of a severity. consistency: the measure of the result degraded again. random: whether a
     seed decides what is lost. slow: baselines that large pictures go without.
     """
 
     severities: tuple[str, ...]
-    degrade: Callable[[Clean, str, int], Degraded]
-    restore: Callable[[Degraded, BCM, Settings], Result]
+    make: Callable[[str, tuple[int, int], int], Task]
     baselines: Mapping[str, Callable[[Degraded], np.ndarray]]
     title: str
     consistency: str
@@ -86,8 +93,14 @@ class Case:
 
     def degrade(self, clean: Clean, seed: int) -> Degraded:
         """The picture degraded; the seed decides what is random in that."""
-        seed = clean.number + ANOTHER * seed if SETUPS[self.task].random else 0
-        return SETUPS[self.task].degrade(clean, self.severity, seed)
+        setup = SETUPS[self.task]
+        seed = clean.number + ANOTHER * seed if setup.random else 0
+        task = setup.make(self.severity, clean.size, seed)
+        made = task.degrade(Picture(clean.pixels), seed)
+        data = made if isinstance(made, bytes) else encode(made)
+        if isinstance(task, Superres):  # a rounded size is not the scale's own
+            task = Superres(size=clean.size)
+        return Degraded(data, clean.size, task)
 
 
 def choose_cases(names: Sequence[str]) -> list[Case]:
@@ -132,46 +145,21 @@ def _check(case: Case) -> Case:
     return case
 
 
-def _degrade_jpeg(clean: Clean, severity: str, seed: int) -> Degraded:
-    return Degraded(tasks.compressed(clean.pixels, int(severity)), clean.size)
-
-
-def _shrink(clean: Clean, severity: str, seed: int) -> Degraded:
-    return Degraded(encode(tasks.reduced(clean.pixels, float(severity))), clean.size)
-
-
-def _cut_holes(clean: Clean, severity: str, seed: int) -> Degraded:
-    mask = tasks.random_mask(clean.size, severity, seed)
-    hole = mask.pixels[..., 0] > 127
-    return Degraded(encode(tasks.holed(clean.pixels, mask)), clean.size, hole=hole)
-
-
-def _add_noise(clean: Clean, severity: str, seed: int) -> Degraded:
-    sigma = float(severity)
-    return Degraded(encode(tasks.noisy(clean.pixels, sigma, seed)), clean.size, sigma=sigma)
-
-
-def _blur(clean: Clean, severity: str, seed: int) -> Degraded:
-    kernel = make_kernel(severity)
-    picture = tasks.noisy(tasks.blurred(clean.pixels, kernel), BLUR_SIGMA, seed)
-    return Degraded(encode(picture), clean.size, sigma=BLUR_SIGMA, kernel=kernel)
+def _holes(severity: str, size: tuple[int, int], seed: int) -> Task:
+    return Inpaint(draw_mask(size, severity, seed))
 
 
 SETUPS: dict[str, Setup] = {
     "jpeg": Setup(
         ("10", "20", "40"),
-        _degrade_jpeg,
-        lambda degraded, model, settings: tasks.jpeg(degraded.data, model, settings),
+        lambda severity, size, seed: Jpeg(int(severity)),
         {"decoded": baselines.untouched},
         "JPEG at quality {}, 4:2:0",
         "coefficients_kept",
     ),
     "superres": Setup(
         ("4", "2"),
-        _shrink,
-        lambda degraded, model, settings: tasks.superres(
-            degraded.data, model=model, settings=settings, size=degraded.size
-        ),
+        lambda severity, size, seed: Superres(float(severity)),
         {
             "bicubic": baselines.bicubic,
             "lanczos": baselines.lanczos,
@@ -182,10 +170,7 @@ SETUPS: dict[str, Setup] = {
     ),
     "inpaint": Setup(
         ("half", "scratches", "block"),
-        _cut_holes,
-        lambda degraded, model, settings: tasks.inpaint(
-            degraded.data, degraded.hole, model, settings
-        ),
+        _holes,
         {
             "telea": baselines.telea,
             "navier-stokes": baselines.navier_stokes,
@@ -198,10 +183,7 @@ SETUPS: dict[str, Setup] = {
     ),
     "denoise": Setup(
         ("25", "15", "50"),
-        _add_noise,
-        lambda degraded, model, settings: tasks.denoise(
-            degraded.data, model, settings, sigma=degraded.sigma
-        ),
+        lambda severity, size, seed: Denoise(float(severity)),
         {
             "noisy": baselines.untouched,
             "total-variation": baselines.total_variation,
@@ -213,10 +195,7 @@ SETUPS: dict[str, Setup] = {
     ),
     "deblur": Setup(
         ("gaussian:2", "motion:15,30", "disk:3"),
-        _blur,
-        lambda degraded, model, settings: tasks.deblur(
-            degraded.data, degraded.kernel, model, settings, sigma=degraded.sigma
-        ),
+        lambda severity, size, seed: Deblur(severity, BLUR_SIGMA),
         {
             "blurred": baselines.untouched,
             "richardson-lucy": baselines.richardson_lucy,
@@ -358,7 +337,7 @@ def _find_obstacle(cell: Cell, checkpoint: Checkpoint | None) -> str:
     if reason := method.supports(task, cell.nfe):
         return reason
     try:
-        schedule(checkpoint, task, cell.settings, cell.case.strength)
+        schedule(checkpoint, TASKS[task], cell.settings, cell.case.strength)
     except RequestError as error:
         return str(error)
     return ""

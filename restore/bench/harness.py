@@ -28,8 +28,9 @@ from restore.bench.journal import Journal, Measures, Row
 from restore.bench.pictures import Clean, Degraded, Pictures
 from restore.devices import dtype_name
 from restore.errors import ImageError, RequestError, RestoreError
+from restore.images import Picture
 from restore.record import round_decibels, round_share
-from restore.tasks import blurred, compare
+from restore.tasks import Deblur, compare
 from restore.tiling import Tile
 
 PACKAGES = ("bcm-restore", "torch", "numpy", "opencv-python-headless", "scikit-image", "lpips")
@@ -191,11 +192,10 @@ def _measure_row(bench: Bench, cell: Cell, clean: Clean, given: Degraded, row: R
 
 def restore(bench: Bench, cell: Cell, given: Degraded) -> np.ndarray:
     """The result (H, W, 3) uint8 of a cell's method."""
-    task = SETUPS[cell.case.task]
     if not cell.nfe:
-        return task.baselines[cell.method](given)
+        return SETUPS[cell.case.task].baselines[cell.method](given)
     settings = replace(cell.settings, tile=bench.tile, label=bench.label)
-    result = task.restore(given, bench.model, settings)
+    result = given.task.restore(given.data, bench.model, settings)
     assert result.report["nfe"] == cell.nfe, (result.report["nfe"], cell)
     return result.image
 
@@ -256,7 +256,9 @@ def measure(
         masked = _decibels(round_decibels(metrics.psnr(pixels, clean.pixels, given.hole)))
         known = metrics.max_error(pixels, given.picture.pixels, ~given.hole)
     if given.sigma is not None:
-        again = pixels if given.kernel is None else blurred(pixels, given.kernel).pixels
+        again = pixels
+        if given.kernel is not None:
+            again = Deblur(given.kernel).degrade(Picture(pixels)).pixels
         residual = round(metrics.mean_squared_error(again, given.picture.pixels) ** 0.5, 3)
     sharp = metrics.sharpness(clean.pixels)
     return Measures(

@@ -20,6 +20,7 @@ from PIL import Image
 
 from restore.errors import ImageError, RequestError, ResourceError
 from restore.images import ENDINGS, MAX_PIXELS, Picture, as_picture, decode, read_bytes
+from restore.tasks import Deblur, Denoise, Inpaint, Task
 
 PUBLIC13 = (
     "astronaut", "brick", "camera", "chelsea", "coffee", "grass", "gravel", "hubble_deep_field",
@@ -53,15 +54,28 @@ class Clean:
 class Degraded:
     """What a restoration starts from: a clean picture degraded, as a user would have it.
 
-    data: the bytes of a file. size: (width, height) of the result. hole: (H, W) bool, where pixels
-    are missing. sigma: the noise's deviation in levels of 8 bits. kernel: (h, w), of a blur.
+    data: the bytes of a file. size: (width, height) of the result. task: what restores it.
     """
 
     data: bytes
     size: tuple[int, int]
-    hole: np.ndarray | None = None
-    sigma: float | None = None
-    kernel: np.ndarray | None = None
+    task: Task
+
+    @property
+    def hole(self) -> np.ndarray | None:
+        """(H, W) bool, where pixels are missing; None where none are."""
+        mask = self.task.mask if isinstance(self.task, Inpaint) else None
+        return mask.pixels[..., 0] > 127 if isinstance(mask, Picture) else None
+
+    @property
+    def sigma(self) -> float | None:
+        """The noise's standard deviation in levels of 8 bits; None where none was added."""
+        return self.task.sigma if isinstance(self.task, Denoise | Deblur) else None
+
+    @property
+    def kernel(self) -> np.ndarray | None:
+        """(h, w), of a blur; None without one."""
+        return np.array(self.task.kernel) if isinstance(self.task, Deblur) else None
 
     @cached_property
     def picture(self) -> Picture:

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -170,27 +170,24 @@ def degrade(
     if task == "jpeg" and planned.format != "JPEG":
         raise RequestError(f"degrade jpeg writes JPEG files, not {planned.format}: -o FILE.jpg")
 
+    from restore.tasks import TASKS, Inpaint, draw_mask
+
+    kind = TASKS[task]
+    chosen = {f.name: given[f.name] for f in fields(kind) if given.get(f.name) is not None}
+    maker = Inpaint() if task == "inpaint" else kind(**chosen)
+
     def change(job: Job, picture: Picture) -> Picture | bytes:
         from restore.images import encode, format_of, write_atomically
-        from restore.tasks import blurred, compressed, holed, noisy, random_mask, reduced
 
-        if task == "jpeg":
-            return compressed(picture, quality or 10, sampling or "4:2:0")
-        if task == "superres":
-            assert scale is not None
-            return reduced(picture, scale)
-        if task in ("denoise", "deblur"):
-            made = picture if kernel is None else blurred(picture, kernel)
-            level = 25.0 if task == "denoise" and sigma is None else sigma
-            return made if level is None else noisy(made, level, seed or 0)
+        if task != "inpaint":
+            return maker.degrade(picture, seed or 0)
         if missing is None:
             assert sidecar is not None
-            return holed(picture, sidecar.find(job.input))
-        hole = random_mask(picture.size, missing, seed or 0)
-        made = holed(picture, hole)
+            return Inpaint(sidecar.find(job.input)).degrade(picture)
+        hole = draw_mask(picture.size, missing, seed or 0)
         if job in masks:
             write_atomically(masks[job], encode(hole, format_of(masks[job])))
-        return made
+        return Inpaint(hole).degrade(picture)
 
     random = missing or task == "denoise" or sigma is not None
     known = {"task": f"degrade {task}", "seed": seed or 0 if random else None}
@@ -212,8 +209,6 @@ def degrade(
     if conduct.dry_run:
         rehearse(planned, known, conduct)
         return
-    import restore.tasks  # noqa: F401 - before the clock of the first image runs
-
     probe(planned, [*masks.values(), *display.paths])
     run(planned, work, conduct, display, manifest)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from restore.batch import Job, Progress, Sidecar, Size, Work
+from restore.batch import Job, Progress, Sidecar, Work
 from restore.cli.charts import Charts
 from restore.cli.options import Encoding, Source
 from restore.cli.runs import decisive, encoder
@@ -21,39 +21,18 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.checkpoints import Checkpoint
     from restore.images import Picture
-    from restore.tasks import Result, Settings
+    from restore.tasks import Problem, Settings, Task
 
 Show = Callable[..., None]  # of a job: what came out, what went in, the reference
 
 
 @dataclass(frozen=True)
-class Given:
-    """An input and what goes with it; the image of a JPEG file stays bytes where `jpeg` asks."""
+class Opened:
+    """The problem of an input, and what goes with it."""
 
-    image: Picture | bytes
-    mask: Picture | str | None = None
+    problem: Problem
     reference: Picture | None = None
     warnings: tuple[str, ...] = ()
-
-
-def same_size(size: Size) -> Size:
-    """What most tasks make of a size."""
-    return size
-
-
-@dataclass(frozen=True)
-class Task:
-    """`solve` restores, `size_out` tells the output's (width, height) from the input's.
-
-    Both are functions of a module, so that they pickle. `own` are the options of the task's own
-    that the pixels depend on.
-    """
-
-    name: str
-    solve: Callable[[Given, BCM | None, Settings], Result]
-    size_out: Callable[[Size], Size] = same_size
-    mask: Sidecar | str | None = None
-    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +51,7 @@ class Restorer:
     format: str
     encoding: Encoding
     max_pixels: int
+    sidecars: tuple[Sidecar, ...] = ()
     reference: Sidecar | None = None
     charts: Charts = field(default_factory=Charts)
 
@@ -108,66 +88,64 @@ class Restorer:
             self.read,
             partial(self.make, model, show),
             encoder(self.format, self.encoding),
-            decisive(self.known, self.format, self.encoding, self.settings, **self.task.own),
-            self.sidecars,
+            decisive(self.known, self.format, self.encoding, self.settings, **self.task.settings()),
+            self.find_sidecars,
         )
 
-    def read(self, job: Job) -> Given:
-        """The input with its mask and reference; ImageError for what cannot be used."""
-        from restore.images import decode, read_bytes, sniff
+    def read(self, job: Job) -> Opened:
+        """The input's problem, its mask in it, and its reference.
+
+        ImageError for what cannot be used.
+        """
+        from restore.images import read_bytes
 
         data = read_bytes(job.input.path) if job.data is None else job.data
-        picture = decode(data, max_pixels=self.max_pixels)
-        image = data if self.task.name == "jpeg" and sniff(data) == "JPEG" else picture
-        mask: Picture | str | None = None
-        if isinstance(self.task.mask, Sidecar):
-            mask = self._picture(self.task.mask.find(job.input), "mask")
-        else:
-            mask = self.task.mask
+        found = {c.kind: self._picture(c.find(job.input), c.kind) for c in self.sidecars}
+        problem = self.task.with_sidecars(found).open(data, max_pixels=self.max_pixels)
         if self.reference is None:
-            return Given(image, mask)
+            return Opened(problem)
         try:
             path = self.reference.find(job.input)
         except ImageError as error:  # it is for metrics alone
-            return Given(image, mask, warnings=(str(error),))
+            return Opened(problem, warnings=(str(error),))
         reference = self._picture(path, "reference")
-        size = self.task.size_out(picture.size)
-        if reference.size != size:
-            raise ImageError(
-                f"the reference {path!r} has {reference.size[0]}×{reference.size[1]} pixels, "
-                f"the result will have {size[0]}×{size[1]}"
-            )
-        return Given(image, mask, reference)
+        from restore.tasks.restoration import check_reference
+
+        check_reference(reference, problem, f"the reference {path!r}")
+        return Opened(problem, reference)
 
     def make(
         self,
         model: BCM | None,
         show: Show | None,
         job: Job,
-        given: Given,
+        opened: Opened,
         progress: Progress | None,
     ) -> tuple[Picture, dict[str, Any]]:
         """The restored picture and its record; the chart of its uncertainty, if any, is written."""
-        settings = replace(self.settings, reference=given.reference, progress=progress)
-        result = self.task.solve(given, model, settings)
-        warnings = [*result.report["warnings"], *given.warnings]
+        from restore.tasks import solve_problem
+
+        settings = replace(self.settings, reference=opened.reference, progress=progress)
+        result = solve_problem(opened.problem, model, settings)
+        report = result.report
         more = self.charts.write(job, result)
         if show:
-            show(job, result.picture, given.image, given.reference)
-        return result.picture, {**result.report, "warnings": warnings, **more}
+            show(job, result.picture, opened.problem.source.upright(), opened.reference)
+        warnings = [*report["warnings"], *opened.warnings]
+        return result.picture, {**report, "warnings": warnings, **more}
 
-    def pictures(self, job: Job) -> tuple[Picture, Picture | bytes, Picture | None]:
+    def pictures(self, job: Job) -> tuple[Picture, Picture, Picture | None]:
         """What there is to see of a job that is done: what came out, what went in, the reference.
 
         ImageError where a file of it cannot be read.
         """
-        given = self.read(job)
-        return self._picture(job.output, "result"), given.image, given.reference
+        opened = self.read(job)
+        before = opened.problem.source.upright()
+        return self._picture(job.output, "result"), before, opened.reference
 
-    def sidecars(self, job: Job) -> list[str]:
-        """The file of the mask, where there is one."""
-        mask = self.task.mask
-        return [mask.find(job.input)] if isinstance(mask, Sidecar) else []
+    def find_sidecars(self, job: Job) -> list[str]:
+        """The files that go with an input, on which its result depends."""
+        return [sidecar.find(job.input) for sidecar in self.sidecars]
 
     def _picture(self, path: str, kind: str) -> Picture:
         from restore.images import decode, read_bytes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from restore.batch import Sidecar, Size
+from restore.batch import Size
 from restore.cli.options import (
     FLAG,
     Conduct,
@@ -21,14 +21,8 @@ from restore.cli.options import (
     Source,
     flattened,
 )
-from restore.cli.tasks import ALPHA, Given, Task, restore
+from restore.cli.tasks import restore
 from restore.errors import RequestError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from restore.bcm import BCM
-    from restore.tasks import Result, Settings
 
 _task = partial(typer.Option, rich_help_panel="Task")
 
@@ -63,10 +57,9 @@ def inpaint(
 
     All other pixels stay as they are, to the last bit.
     """
-    where = mask if mask == ALPHA else Sidecar("mask", mask)
-    own = {"mask": where == ALPHA, "invert_mask": invert_mask, "dilate": dilate}
-    solve = partial(_inpaint, invert_mask=invert_mask, dilate=dilate)
-    task = Task("inpaint", solve, mask=where, own=own)
+    from restore.tasks import Inpaint
+
+    task = Inpaint(mask, invert_mask, dilate)
     restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
@@ -86,8 +79,9 @@ def jpeg(
     The result is held to the file's own quantised coefficients: compressed
     again with the same tables it gives the same file.
     """
-    task = Task("jpeg", partial(_jpeg, max_pixels=files.max_pixels))
-    restore(task, image, files, encoding, source, restoration, engine, conduct)
+    from restore.tasks import Jpeg
+
+    restore(Jpeg(), image, files, encoding, source, restoration, engine, conduct)
 
 
 @flattened
@@ -118,11 +112,10 @@ def superres(
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     sides = None if size is None else sides_of(size)
-    limit = files.max_pixels
-    solve = partial(_superres, scale=scale, size=sides, max_pixels=limit)
-    size_out = partial(_enlarged, scale=scale, size=sides, max_pixels=limit)
-    own = {"scale": scale, "size": size}
-    task = Task("superres", solve, size_out, own=own)
+
+    from restore.tasks import Superres
+
+    task = Superres(scale, sides)
     restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
@@ -152,12 +145,9 @@ def denoise(
 
     White noise of a known level, or of one that is estimated from each image.
     """
-    from restore.degradations.noise import check_sigma
+    from restore.tasks import Denoise
 
-    check_sigma(sigma)
-    solve = partial(_denoise, sigma=sigma, max_pixels=files.max_pixels)
-    task = Task("denoise", solve, own={"sigma": sigma})
-    restore(task, image, files, encoding, source, restoration, engine, conduct)
+    restore(Denoise(sigma), image, files, encoding, source, restoration, engine, conduct)
 
 
 @flattened
@@ -185,73 +175,9 @@ def deblur(
 
     Blurred again, the result is the given image, up to its noise.
     """
-    from restore.degradations.kernels import make_kernel
-    from restore.degradations.noise import check_sigma
+    from restore.tasks import Deblur
 
-    check_sigma(sigma)
-    samples = make_kernel(kernel)
-    solve = partial(_deblur, kernel=samples, sigma=sigma, max_pixels=files.max_pixels)
-    task = Task("deblur", solve, own={"kernel": samples.tolist(), "sigma": sigma})
-    restore(task, image, files, encoding, source, restoration, engine, conduct)
-
-
-# What each task does with an image: functions of this module, so that another process finds them.
-
-
-def _inpaint(
-    given: Given, model: BCM | None, settings: Settings, *, invert_mask: bool, dilate: int
-) -> Result:
-    from restore.tasks import inpaint
-
-    return inpaint(given.image, given.mask, model, settings, invert_mask=invert_mask, dilate=dilate)
-
-
-def _jpeg(given: Given, model: BCM | None, settings: Settings, *, max_pixels: int) -> Result:
-    from restore.tasks import jpeg
-
-    return jpeg(given.image, model, settings, max_pixels=max_pixels)
-
-
-def _superres(
-    given: Given,
-    model: BCM | None,
-    settings: Settings,
-    *,
-    scale: float | None,
-    size: Size | None,
-    max_pixels: int,
-) -> Result:
-    from restore.tasks import superres
-
-    return superres(given.image, scale, model, settings, size=size, max_pixels=max_pixels)
-
-
-def _enlarged(given: Size, *, scale: float | None, size: Size | None, max_pixels: int) -> Size:
-    from restore.tasks.superres import enlarged
-
-    return enlarged(given, scale, size, max_pixels)
-
-
-def _denoise(
-    given: Given, model: BCM | None, settings: Settings, *, sigma: float | None, max_pixels: int
-) -> Result:
-    from restore.tasks import denoise
-
-    return denoise(given.image, model, settings, sigma=sigma, max_pixels=max_pixels)
-
-
-def _deblur(
-    given: Given,
-    model: BCM | None,
-    settings: Settings,
-    *,
-    kernel: np.ndarray,
-    sigma: float | None,
-    max_pixels: int,
-) -> Result:
-    from restore.tasks import deblur
-
-    return deblur(given.image, kernel, model, settings, sigma=sigma, max_pixels=max_pixels)
+    restore(Deblur(kernel, sigma), image, files, encoding, source, restoration, engine, conduct)
 
 
 def sides_of(size: str) -> Size:

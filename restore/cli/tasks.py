@@ -15,17 +15,13 @@ from restore.cli.charts import charts_of
 from restore.cli.displays import Display, display_of
 from restore.cli.jobs import plan
 from restore.cli.options import Conduct, Encoding, Engine, Files, Restoration, Source
-from restore.cli.recipes import Given, Restorer, Task
+from restore.cli.recipes import Restorer
 from restore.cli.runs import manifest_of, rehearse, resume, run
-from restore.defaults import DEFAULT_NFE
 from restore.errors import RequestError
 
 if TYPE_CHECKING:
     from restore.bcm import BCM
-
-__all__ = ["ALPHA", "Given", "Task", "restore"]
-
-ALPHA = "alpha"
+    from restore.tasks import Task
 
 
 def restore(
@@ -44,14 +40,15 @@ def restore(
     checkpoint = resolve(source.model, source.catalog)
     clean = restoration.reference
     reference = None if clean is None else Sidecar("reference", clean)
-    aside = [c.path for c in (task.mask, reference) if isinstance(c, Sidecar)]
+    sidecars = tuple(Sidecar(kind, path) for kind, path in task.sidecars().items())
+    aside = [sidecar.path for sidecar in (*sidecars, reference) if sidecar]
     planned = plan(
         images,
         task.name,
         files,
         conduct,
         aside=aside,
-        size_out=task.size_out,
+        size_out=partial(task.size_out, max_pixels=files.max_pixels),
         bits=encoding.bits,
     )
     encoding.check(planned.format)
@@ -64,10 +61,10 @@ def restore(
         check_for_cluster(planned)
 
     from restore.tasks import Settings
-    from restore.tasks.schedule import evaluations_of, mode_of, schedule
+    from restore.tasks.schedule import choose_mode, count_evaluations, schedule
 
     settings = Settings(
-        nfe=restoration.nfe or DEFAULT_NFE[task.name],
+        nfe=restoration.nfe or task.default_nfe,
         mode=restoration.mode,
         method=restoration.method,
         seed=restoration.seed,
@@ -76,7 +73,7 @@ def restore(
         samples=restoration.samples,
         blend=restoration.blend,
     )
-    schedule(checkpoint, task.name, settings)
+    schedule(checkpoint, task, settings)
     threads = restoration.threads or (cluster.cpus if cluster else None)
     with cluster.connect() if cluster else nullcontext():
         device, dtype = _machine(restoration, cluster)
@@ -85,8 +82,8 @@ def restore(
             "model": checkpoint.name,
             "model_sha256": checkpoint.sha256 or None,
             "method": settings.method,
-            "mode": mode_of(settings),
-            "nfe": evaluations_of(task.name, settings),
+            "mode": choose_mode(settings),
+            "nfe": count_evaluations(task, settings),
             "seed": settings.seed,
             "device": device,
             "dtype": dtype,
@@ -101,6 +98,7 @@ def restore(
             planned.format,
             encoding,
             files.max_pixels,
+            sidecars,
             reference,
             charts,
         )
@@ -131,7 +129,7 @@ def _run(
         recipe = recipe.of(model)
         conduct.terminal.detail(f"SHA-256 of {recipe.checkpoint.name}: {model.sha256}")
         model.encode_label(recipe.settings.label)
-        schedule(model.checkpoint, recipe.task.name, recipe.settings)
+        schedule(model.checkpoint, recipe.task, recipe.settings)
         if not conduct.quiet:
             conduct.terminal.say(_announcement(model, planned, recipe, cluster))
     if cluster is None:
@@ -165,13 +163,13 @@ def chosen(device: str, dtype: str) -> tuple[str, str]:
 
 def _announcement(model: BCM, planned: Plan, recipe: Restorer, cluster: Cluster | None) -> str:
     """One line on what will run."""
-    from restore.tasks.schedule import evaluations_of, mode_of
+    from restore.tasks.schedule import choose_mode, count_evaluations
 
     task, settings = recipe.task, recipe.settings
     todo = [job for job in planned.jobs if not job.done]
     what = f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}"
-    nfe = evaluations_of(task.name, settings)
-    how = mode_of(settings) or (settings.method if settings.blend is None else "blend")
+    nfe = count_evaluations(task, settings)
+    how = choose_mode(settings) or (settings.method if settings.blend is None else "blend")
     if cluster:
         workers = cluster.count_workers()
         each = f"{cluster.cpus} CPU{'s' if cluster.cpus > 1 else ''}"

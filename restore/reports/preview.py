@@ -20,7 +20,7 @@ from restore.images import Picture
 from restore.images.comparison import match_kinds
 from restore.images.picture import strips
 from restore.record import round_decibels
-from restore.tasks.superres import bicubic
+from restore.tasks.superres import enlarge_bicubic
 
 LONGEST = 1600  # pixels a side of the whole
 DETAIL = 400  # pixels a side of the detail
@@ -181,5 +181,5 @@ def _psnr_before(pictures: Mapping[str, Picture]) -> float | None:
     if before is None or reference is None:
         return None
     if before.size != reference.size:
-        before = bicubic(before, reference.size)
+        before = enlarge_bicubic(before, reference.size)
     return round_decibels(metrics.psnr(*match_kinds(before, reference)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from restore import metrics
 from restore.degradations import Resize
@@ -11,8 +11,8 @@ from restore.errors import ImageError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.images.comparison import compare_to_clean, match_kinds
 from restore.record import Metrics, round_decibels
-from restore.tasks.jpeg import consistency, opened
-from restore.tasks.superres import bicubic
+from restore.tasks.jpeg import prove_compressed, read_compressed
+from restore.tasks.superres import enlarge_bicubic
 
 BACK = {6: 8, 8: 6}  # orientations that do not undo themselves
 
@@ -36,25 +36,29 @@ def compare(
         )
     found = compare_to_clean(picture, clean)
     found["max_error"] = metrics.max_error(*match_kinds(picture, clean))
-    return found if degraded is None else found | _to_degraded(picture, degraded, max_pixels)
+    if degraded is not None:
+        found.update(_to_degraded(picture, degraded, max_pixels))
+    return found
 
 
 def _to_degraded(picture: Picture, degraded: Any, max_pixels: int) -> Metrics:
-    stored, file = opened(degraded, max_pixels)
+    stored, file = read_compressed(degraded, max_pixels)
     given = stored.upright()
     if given.size == picture.size:
         found: Metrics = {
             "psnr_input_db": round_decibels(metrics.psnr(*match_kinds(picture, given)))
         }
         turn = BACK.get(stored.orientation, stored.orientation)
-        held = consistency(replace(picture, orientation=turn).upright(), stored, file)
-        names = ("consistency_psnr_db", "coefficients_kept") if "coefficients_kept" in held else ()
-        return cast(Metrics, {**found, **{name: held[name] for name in names}})
+        held = prove_compressed(replace(picture, orientation=turn).upright(), stored, file)
+        if "coefficients_kept" in held:
+            found["consistency_psnr_db"] = held["consistency_psnr_db"]
+            found["coefficients_kept"] = held["coefficients_kept"]
+        return found
     if given.size[0] > picture.size[0] or given.size[1] > picture.size[1]:
         raise ImageError(
             f"the degraded picture has {given.size[0]}×{given.size[1]} pixels, more than the output"
         )
-    large = bicubic(given, picture.size)
+    large = enlarge_bicubic(given, picture.size)
     shrink = Resize(picture.pixels.shape[:2], given.pixels.shape[:2])
     again = replace(given, alpha=None).with_tensor(shrink(picture.tensor()))
     return {

@@ -1,73 +1,119 @@
-"""deblur: undo a blur whose kernel is known; blurred again, the result is the given picture."""
+"""Deblur: undo a blur whose kernel is known, y = k * x + σ z.
+
+Falling levels, evenly spaced in their logarithm, down to about twice the noise. Before each
+estimate the picture is brought to the observation, weighed by both, the noise being taken for √λ of
+what it is (plug-and-play, as in DPIR: Zhang et al. 2021, arXiv 2008.13751, section 4.2, where λ is
+0.23): the estimate takes away what is too much of it, and comes last.
+
+What lies around the picture is not known: it is taken to be what fits best, and the proof is
+measured where the kernel stays inside.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, cast, final
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
 from restore import metrics
-from restore.bcm import BCM
-from restore.degradations import Blur, pad_periodic
-from restore.degradations.kernels import make_kernel
-from restore.degradations.noise import ROUNDING, check_sigma, estimate_sigma
+from restore.bcm import SIGMA_MAX, SIGMA_MIN
+from restore.defaults import DEFAULT_NFE
+from restore.degradations import Blur, Degradation, estimate_sigma, make_kernel, pad_periodic
+from restore.degradations.noise import ROUNDING, check_sigma, noisy
+from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
-from restore.record import round_decibels
-from restore.settings import DEFAULTS, Settings
-from restore.solvers import PEERS
-from restore.tasks.result import Result
-from restore.tasks.rules import HIGHEST, LAMBDA, LEVELS
-from restore.tasks.run import Problem, solve
+from restore.presets import Preset
+from restore.record import Metrics, name_of, round_decibels
+from restore.settings import Mode
+from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
+
+HIGHEST, LOWEST = 0.5, 2.0  # a level, and times the noise
+LAMBDA = 0.2
+SHARE = 0.3  # of fresh noise, in perceptual mode and for draws
 
 
-def deblur(
-    image: Any,
-    kernel: Any,
-    model: BCM | None = None,
-    settings: Settings = DEFAULTS,
-    *,
-    sigma: float | None = None,
-    max_pixels: int = MAX_PIXELS,
-) -> Result:
-    """Undo a blur: the problem y = k * x + σ z, with σ of `sigma` levels of 8 bits.
+@dataclass(frozen=True, eq=False)
+class BlurredProblem(Problem):
+    """sigma: the noise that is assumed, in levels of 8 bits. kernel: (height, width) of it."""
 
-    image: path, bytes, PIL image, array or Picture. kernel: a name such as "gaussian:2" or
-    "motion:15,30", a file, or an array (see `kernels.make_kernel`). sigma: the picture's noise,
-    which says how far the blur can be undone; None to estimate it. What lies around the picture is
-    not known: it is taken to be what fits best, and the proof is measured where the kernel stays
-    inside. Raises ImageError for what cannot be read, RequestError for wrong settings.
+    sigma: float = 0.0
+    kernel: tuple[int, int] = (1, 1)
+
+
+@final
+@dataclass(frozen=True)
+class Deblur(Task):
+    """Undo a blur.
+
+    kernel: a name such as "gaussian:2" or "motion:15,30", a file, or an array (h, w); kept as its
+    samples, rows of numbers that sum to 1. sigma: the picture's noise in levels of 8 bits, which
+    says how far the blur can be undone; None to estimate it, and no noise in a degraded input.
     """
-    given = check_sigma(sigma)
-    source = as_picture(image, max_pixels=max_pixels)
-    k = torch.from_numpy(make_kernel(kernel)).float()
-    # Rounding is noise too, and the least that there is.
-    level = max(estimate_sigma(source) if given is None else given, ROUNDING)
-    canvas = pad_periodic(torch.empty(1, 1, *source.pixels.shape[:2]), _shape(k)).shape[2:]
-    blur = Blur(k, (canvas[0], canvas[1]), level / LEVELS)
-    published = settings.method in PEERS
-    inside = tuple(
-        slice(side - 1 - side // 2, length - side // 2)
-        for side, length in zip(k.shape, source.pixels.shape[:2], strict=True)
-    )
 
-    def observe(device: torch.device) -> Tensor:
-        y = pad_periodic(source.tensor(), _shape(k)).to(device)
+    name: ClassVar[str] = "deblur"
+    default_nfe: ClassVar[int] = DEFAULT_NFE["deblur"]
+    noisy: ClassVar[bool] = True
+    kernel: str | np.ndarray | Sequence[Sequence[float]] | None = None
+    sigma: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sigma", check_sigma(self.sigma))
+        if self.kernel is not None and not isinstance(self.kernel, tuple):
+            samples = make_kernel(self.kernel).tolist()
+            object.__setattr__(self, "kernel", tuple(map(tuple, samples)))
+
+    def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> BlurredProblem:
+        source = as_picture(image, max_pixels=max_pixels)
+        k = torch.from_numpy(self._samples()).float()
+        # Rounding is noise too, and the least that there is.
+        sigma = max(estimate_sigma(source) if self.sigma is None else self.sigma, ROUNDING)
+        shape = (k.shape[0], k.shape[1])
+        canvas = pad_periodic(torch.empty(1, 1, *source.pixels.shape[:2]), shape).shape[2:]
+        return BlurredProblem(
+            task=self,
+            source=source,
+            size=source.size,
+            severity=sigma,
+            degradation=Blur(k, (canvas[0], canvas[1]), sigma / LEVELS),
+            name=name_of(image),
+            canvas=(canvas[1], canvas[0]),
+            sigma=sigma,
+            kernel=shape,
+        )
+
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
+        blur = cast(Blur, problem.degradation)
+        return blur if published else blur.with_noise_scaled(LAMBDA)
+
+    def observe(self, problem: Problem, device: torch.device) -> Tensor:
+        assert isinstance(problem, BlurredProblem)
+        y = pad_periodic(problem.source.tensor(), problem.kernel).to(device)
+        height, width = problem.source.pixels.shape[:2]
+        return cast(Blur, problem.degradation).extrapolate(y, (height, width))
+
+    def start(self, problem: Problem, y: Tensor, *, published: bool = False) -> Tensor:
+        return problem.degradation.posterior_mean(y, y, HIGHEST) if published else y.clone()
+
+    def prove(self, problem: Problem, result: Picture) -> Metrics:
+        assert isinstance(problem, BlurredProblem)
+        source, shape = problem.source, problem.kernel
         height, width = source.pixels.shape[:2]
-        return blur.extrapolate(y, (height, width))
-
-    def start(y: Tensor) -> Tensor:
-        return blur.posterior_mean(y, y, HIGHEST) if published else y.clone()
-
-    def proof(stored: Picture) -> dict[str, Any]:
-        height, width = source.pixels.shape[:2]
-        again = blur(pad_periodic(stored.tensor(), _shape(k)))[:, :, :height, :width]
+        again = problem.degradation(pad_periodic(result.tensor(), shape))[:, :, :height, :width]
+        inside = tuple(
+            slice(side - 1 - side // 2, length - side // 2)
+            for side, length in zip(shape, (height, width), strict=True)
+        )
         a, b = source.with_tensor(again).pixels[inside], source.pixels[inside]
-        found = {
-            "psnr_input_db": round_decibels(metrics.psnr(stored.pixels, source.pixels)),
+        found: Metrics = {
+            "psnr_input_db": round_decibels(metrics.psnr(result.pixels, source.pixels)),
             "consistency_psnr_db": None,
             "consistency_exact": False,
-            "sigma": round(level, 3),
+            "sigma": round(problem.sigma, 3),
             "residual_sigma": None,
         }
         if a.size:
@@ -77,21 +123,29 @@ def deblur(
             found["residual_sigma"] = round(error, 3)
         return found
 
-    problem = Problem(
-        task="deblur",
-        image=image,
-        source=source,
-        size=source.size,
-        severity=level,
-        degradation=lambda preset: blur if published else blur.with_noise_scaled(LAMBDA),
-        observe=observe,
-        start=start,
-        finish=lambda restored: restored,
-        proof=proof,
-        canvas=(canvas[1], canvas[0]),
-    )
-    return solve(problem, model, settings)
+    @classmethod
+    def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset:
+        last = min(max(LOWEST * severity / LEVELS, SIGMA_MIN), min(HIGHEST, SIGMA_MAX))
+        levels = np.geomspace(HIGHEST, last, 2 * nfe + 1)[1::2]  # in the middle of as many parts
+        noise = SHARE if draws or mode == "perceptual" else 0.0
+        return Preset(tuple(map(float, levels)), choose_estimator(mode), noise)
 
+    def degrade(self, clean: Picture, seed: int = 0) -> Picture:
+        """The picture convolved with the kernel, its edges mirrored, and noisy if sigma says so."""
+        k = self._samples()
+        pixels = cv2.filter2D(
+            clean.pixels.astype(np.float32),
+            -1,
+            np.ascontiguousarray(k[::-1, ::-1]),  # OpenCV correlates
+            anchor=(k.shape[1] - 1 - k.shape[1] // 2, k.shape[0] - 1 - k.shape[0] // 2),
+            borderType=cv2.BORDER_REFLECT,
+        ).reshape(clean.pixels.shape)
+        most = np.iinfo(clean.pixels.dtype).max
+        rounded = np.rint(pixels.clip(0, most)).astype(clean.pixels.dtype)
+        made = replace(clean, pixels=rounded)
+        return made if self.sigma is None else noisy(made, self.sigma, seed)
 
-def _shape(kernel: Tensor) -> tuple[int, int]:
-    return kernel.shape[0], kernel.shape[1]
+    def _samples(self) -> np.ndarray:
+        if self.kernel is None:
+            raise RequestError("deblur needs a kernel, such as gaussian:2")
+        return np.array(self.kernel)

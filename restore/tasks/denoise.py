@@ -1,71 +1,106 @@
-"""denoise: remove white noise of a known level, or of one that is estimated."""
+"""Denoise: remove white noise, y = x + σ z, of a level that is known or estimated.
+
+One level, that of the noise itself, where D(y, σ) is the mean of what the clean picture may be and
+f(y, σ, 0.002) one of these; more evaluations are the mean over the picture's orientations, of which
+there are eight.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
 
 import numpy as np
 
 from restore import metrics
-from restore.bcm import BCM
-from restore.degradations import Free, Noise
-from restore.degradations.noise import ROUNDING, check_sigma, estimate_sigma
+from restore.bcm import SIGMA_MAX, SIGMA_MIN
+from restore.defaults import DEFAULT_NFE
+from restore.degradations import Degradation, Free, Noise, estimate_sigma
+from restore.degradations.noise import ROUNDING, check_sigma, noisy
+from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
-from restore.images.transfer import send
-from restore.record import round_decibels
-from restore.settings import DEFAULTS, Settings
-from restore.solvers import PEERS
-from restore.tasks.result import Result
-from restore.tasks.rules import LEVELS
-from restore.tasks.run import Problem, solve
+from restore.presets import Preset
+from restore.record import Metrics, name_of, round_decibels
+from restore.settings import Mode
+from restore.solvers import ORIENTATIONS
+from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
+
+DRAW_NOISE = 0.6  # of the noise that is there, more for each draw
+ADDED = 25.0  # levels of 8 bits, of a degraded input
 
 
-def denoise(
-    image: Any,
-    model: BCM | None = None,
-    settings: Settings = DEFAULTS,
-    *,
-    sigma: float | None = None,
-    max_pixels: int = MAX_PIXELS,
-) -> Result:
-    """Remove noise: the problem y = x + σ z, with σ of `sigma` levels of 8 bits.
+@dataclass(frozen=True, eq=False)
+class NoisyProblem(Problem):
+    """sigma: the noise that is assumed, in levels of 8 bits."""
 
-    image: path, bytes, PIL image, array or Picture. sigma: None to estimate it from the picture.
-    Our own method takes y for the image at the noise level that it is at; what it finds there is
-    held to nothing else. The noise of a grey picture is the same in all three channels, √3 times
-    as strong along grey as the network expects of it, and is told so. Raises ImageError for what
-    cannot be read, RequestError for wrong settings.
+    sigma: float = 0.0
+
+
+@final
+@dataclass(frozen=True)
+class Denoise(Task):
+    """Remove white noise.
+
+    sigma: its standard deviation in levels of 8 bits, above 0, at most 255; None to estimate it
+    from the picture, and 25 where a degraded input is made.
+
+    Our own method takes the picture for an image at its noise's level; the result is held to
+    nothing else. The noise of a grey picture is the same in all three channels, √3 times as strong
+    along grey as the network expects of it, and is told so.
     """
-    given = check_sigma(sigma)
-    source = as_picture(image, max_pixels=max_pixels)
-    level = estimate_sigma(source) if given is None else given
-    level = max(level, ROUNDING if given is None else 0.0)
-    seen = level * math.sqrt(3) if _is_grey(source.pixels) else level
 
-    def proof(stored: Picture) -> dict[str, Any]:
-        removed = metrics.mean_squared_error(stored.pixels, source.pixels) ** 0.5
+    name: ClassVar[str] = "denoise"
+    default_nfe: ClassVar[int] = DEFAULT_NFE["denoise"]
+    noisy: ClassVar[bool] = True
+    sigma: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sigma", check_sigma(self.sigma))
+
+    def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> NoisyProblem:
+        source = as_picture(image, max_pixels=max_pixels)
+        sigma = max(estimate_sigma(source), ROUNDING) if self.sigma is None else self.sigma
+        return NoisyProblem(
+            task=self,
+            source=source,
+            size=source.size,
+            severity=sigma * math.sqrt(3) if _is_grey(source.pixels) else sigma,
+            degradation=Noise(sigma / LEVELS),
+            name=name_of(image),
+            sigma=sigma,
+        )
+
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
+        return problem.degradation if published else Free()
+
+    def prove(self, problem: Problem, result: Picture) -> Metrics:
+        assert isinstance(problem, NoisyProblem)
+        source = problem.source
+        removed = metrics.mean_squared_error(result.pixels, source.pixels) ** 0.5
         return {
-            "psnr_input_db": round_decibels(metrics.psnr(stored.pixels, source.pixels)),
+            "psnr_input_db": round_decibels(metrics.psnr(result.pixels, source.pixels)),
             "consistency_psnr_db": None,
             "consistency_exact": False,
-            "sigma": round(level, 3),
+            "sigma": round(problem.sigma, 3),
             "residual_sigma": round(removed * 255 / metrics.data_range(source.pixels), 3),
         }
 
-    problem = Problem(
-        task="denoise",
-        image=image,
-        source=source,
-        size=source.size,
-        severity=seen,
-        degradation=lambda preset: Noise(level / LEVELS) if settings.method in PEERS else Free(),
-        observe=lambda device: send(source, device),
-        start=lambda y: y.clone(),
-        finish=lambda restored: restored,
-        proof=proof,
-    )
-    return solve(problem, model, settings)
+    @classmethod
+    def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset:
+        if nfe > len(ORIENTATIONS):
+            raise RequestError(
+                f"nfe is {nfe}, and denoising takes one evaluation for each orientation of the "
+                f"picture: give {len(ORIENTATIONS)} at most"
+            )
+        t = min(max(severity / LEVELS, SIGMA_MIN), SIGMA_MAX)
+        noise = DRAW_NOISE if draws else 0.0
+        return Preset(
+            (t,), choose_estimator(mode), noise, flips=nfe, delta=math.hypot(1, noise) - 1
+        )
+
+    def degrade(self, clean: Picture, seed: int = 0) -> Picture:
+        return noisy(clean, ADDED if self.sigma is None else self.sigma, seed)
 
 
 def _is_grey(pixels: np.ndarray) -> bool:

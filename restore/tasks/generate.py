@@ -66,7 +66,9 @@ def generate(
         size_out=size,
         metrics={},
     )
-    return Series(tuple(pictures), columns, {**report, "recipe": recipe, "samples": count})
+    return Series(
+        tuple(pictures), columns, {**report.as_dict(), "recipe": recipe, "samples": count}
+    )
 
 
 def sample_size(model: BCM) -> tuple[int, int]:

@@ -1,76 +1,106 @@
-"""inpaint: fill a hole; the known pixels stay bit for bit."""
+"""Inpaint: fill a hole; the known pixels, y = m x, stay bit for bit."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from restore import metrics
-from restore.bcm import BCM
+from restore.defaults import DEFAULT_NFE
 from restore.degradations import Mask
-from restore.images import Picture, as_picture
-from restore.images.transfer import send
-from restore.record import round_decibels
-from restore.settings import DEFAULTS, Settings
+from restore.errors import RequestError
+from restore.images import MAX_PIXELS, Picture, as_picture
+from restore.record import JSON, Metrics, name_of, round_decibels
 from restore.tasks.fill import fill
 from restore.tasks.masks import hole_of, thickness
-from restore.tasks.result import Result
-from restore.tasks.run import Problem, solve
+from restore.tasks.task import ImageLike, Problem, Task
+
+ALPHA = "alpha"
 
 
-def inpaint(
-    image: Any,
-    mask: Any,
-    model: BCM | None = None,
-    settings: Settings = DEFAULTS,
-    *,
-    invert_mask: bool = False,
-    dilate: int = 0,
-) -> Result:
-    """Fill the white pixels of `mask` in `image`: the problem y = m x, with m the known pixels.
+@final
+@dataclass(frozen=True)
+class Inpaint(Task):
+    """Fill the white pixels of a mask.
 
-    image: path, bytes, PIL image, array or Picture. mask: the same, of the same size, or a bool
-    array, or "alpha" for the picture's transparent pixels. What is restored comes out opaque.
-    Raises ImageError for what cannot be read or makes no sense, RequestError for wrong settings.
+    mask: a picture (path, bytes, PIL image, array) of the image's size, white where to restore; an
+    (H, W) bool array; or "alpha", the image's fully transparent pixels. In a batch it may be a
+    folder of masks by name. invert_mask: restore the black pixels instead. dilate: grow the hole by
+    so many pixels to each side, 0 or more.
     """
-    source = as_picture(image)
-    hole, warnings = hole_of(mask, source, invert=invert_mask, dilate=dilate)
-    known = torch.from_numpy(~hole)[None, None]
 
-    def finish(restored: Picture) -> Picture:
-        pixels = restored.pixels
-        np.copyto(pixels, source.pixels, where=~hole[..., None])
-        alpha = source.alpha
+    name: ClassVar[str] = "inpaint"
+    default_nfe: ClassVar[int] = DEFAULT_NFE["inpaint"]
+    drawn: ClassVar[bool] = True
+    mask: ImageLike | None = field(default=None, compare=False)
+    invert_mask: bool = False
+    dilate: int = 0
+
+    def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Problem:
+        if self.mask is None:
+            raise RequestError("inpaint needs a mask: white is restored")
+        source = as_picture(image, max_pixels=max_pixels)
+        hole, warnings = hole_of(self.mask, source, invert=self.invert_mask, dilate=self.dilate)
+        return Problem(
+            task=self,
+            source=source,
+            size=source.size,
+            severity=thickness(hole),
+            degradation=Mask(torch.from_numpy(~hole)[None, None]),
+            name=name_of(image),
+            warnings=warnings,
+            hole=hole,
+        )
+
+    def start(self, problem: Problem, y: Any, *, published: bool = False) -> Tensor:
+        assert problem.hole is not None
+        return fill(problem.source.tensor(), torch.from_numpy(~problem.hole)[None, None])
+
+    def finish(self, problem: Problem, restored: Picture) -> Picture:
+        """The known pixels are the source's own; what is restored comes out opaque."""
+        assert problem.hole is not None
+        pixels, alpha = restored.pixels, problem.source.alpha
+        np.copyto(pixels, problem.source.pixels, where=~problem.hole[..., None])
         if alpha is not None:
             alpha = alpha.copy()
-            alpha[hole] = np.iinfo(alpha.dtype).max
+            alpha[problem.hole] = np.iinfo(alpha.dtype).max
         return replace(restored, pixels=pixels, alpha=alpha)
 
-    def proof(stored: Picture) -> dict[str, Any]:
-        a, b = stored.pixels, source.pixels
-        worst = metrics.max_error(a, b, ~hole)
+    def prove(self, problem: Problem, result: Picture) -> Metrics:
+        assert problem.hole is not None
+        a, b, known = result.pixels, problem.source.pixels, ~problem.hole
+        worst = metrics.max_error(a, b, known)
         return {
             "psnr_input_db": round_decibels(metrics.psnr(a, b)),
-            "consistency_psnr_db": round_decibels(metrics.psnr(a, b, ~hole)),
+            "consistency_psnr_db": round_decibels(metrics.psnr(a, b, known)),
             "consistency_exact": worst == 0,
             "known_max_error": worst,
         }
 
-    problem = Problem(
-        task="inpaint",
-        image=image,
-        source=source,
-        size=source.size,
-        severity=thickness(hole),
-        degradation=lambda preset: Mask(known),
-        observe=lambda device: send(source, device),
-        start=lambda y: fill(source.tensor(), known),
-        finish=finish,
-        proof=proof,
-        warnings=warnings,
-        hole=hole,
-    )
-    return solve(problem, model, settings)
+    def sidecars(self) -> dict[str, str]:
+        if isinstance(self.mask, str | os.PathLike) and self.mask != ALPHA:
+            return {"mask": os.fspath(self.mask)}
+        return {}
+
+    def with_sidecars(self, found: Mapping[str, Picture]) -> Inpaint:
+        return replace(self, mask=found["mask"]) if found else self
+
+    def settings(self) -> dict[str, JSON]:
+        """The options; of the mask only whether it is the image's own, for files are compared."""
+        alpha = isinstance(self.mask, str) and self.mask == ALPHA
+        return {"mask": alpha, "invert_mask": self.invert_mask, "dilate": self.dilate}
+
+    def degrade(self, clean: Picture, seed: int = 0) -> Picture:
+        """The picture with mid-grey where the mask is white."""
+        if self.mask is None:
+            raise RequestError("inpaint needs a mask to degrade by: white becomes grey")
+        hole, _ = hole_of(self.mask, clean, invert=self.invert_mask, dilate=self.dilate)
+        pixels = clean.pixels.copy()
+        pixels[hole] = np.iinfo(pixels.dtype).max // 2
+        return replace(clean, pixels=pixels)

@@ -105,7 +105,9 @@ def interpolate(
         metrics={name: value for name, value in metrics.items() if name.endswith("_db")},
         warnings=[*first.warnings, *last.warnings, *notes],
     )
-    return Series(tuple(pictures), frames, {**report, "input_b": name_of(b), "frames": frames})
+    return Series(
+        tuple(pictures), frames, {**report.as_dict(), "input_b": name_of(b), "frames": frames}
+    )
 
 
 def check_frames(frames: int) -> None:

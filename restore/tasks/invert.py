@@ -92,7 +92,7 @@ def invert(
         metrics=likeness(returned, source),
         warnings=[*source.warnings, *notes],
     )
-    return Inversion(latent, report, returned)
+    return Inversion(latent, report.as_dict(), returned)
 
 
 def reconstruct(

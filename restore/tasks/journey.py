@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 from restore.bcm import BCM
 from restore.devices import dtype_name
@@ -27,7 +27,7 @@ def record_journey(
     input: str | None = None,
     metrics: Mapping[str, float | None],
     warnings: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Record:
     """The record of a journey that began at `began`, by the performance counter.
 
     Beside what every record holds, `levels` are the legs, from the first level to the last.
@@ -51,4 +51,4 @@ def record_journey(
         metrics=cast(Metrics, dict(metrics)),
         warnings=tuple(warnings),
         more={"levels": [[float(level) for level in leg] for leg in legs]},
-    ).as_dict()
+    )

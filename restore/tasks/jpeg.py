@@ -1,24 +1,45 @@
-"""jpeg: remove compression artefacts; compressed again, the result is the given file."""
+"""Jpeg: remove compression artefacts; compressed again, the result is the given file.
+
+The observation is the file's own quantised coefficients, y = round(DCT(x) / q), and the images
+that have them are a box (`degradations/jpeg.py`).
+"""
 
 from __future__ import annotations
 
+import io
 import os
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar, cast, final
 
 import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
 
 from restore import metrics
-from restore.bcm import BCM
-from restore.degradations import Free, Jpeg
-from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_bytes, sniff
+from restore.defaults import DEFAULT_NFE
+from restore.degradations import Degradation, Free
+from restore.degradations import Jpeg as JpegBox
+from restore.errors import RequestError
+from restore.images import (
+    MAX_PIXELS,
+    Picture,
+    as_picture,
+    check_encodable,
+    decode,
+    read_bytes,
+    sniff,
+)
 from restore.images.comparison import match_kinds
 from restore.jpegfile import JpegFile, coefficients_kept, read_jpeg, write_jpeg
-from restore.record import round_decibels
-from restore.settings import DEFAULTS, Settings
-from restore.tasks.result import Result
-from restore.tasks.run import Problem, solve
+from restore.presets import Preset
+from restore.record import JSON, Metrics, name_of, round_decibels
+from restore.tasks.task import ImageLike, Problem, Task
 
+SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+QUALITY = 10  # of a degraded input
 UNKNOWN_QUALITY = 30.0  # where the file that was compressed is not at hand
+SHRINK = 0.5  # of the boxes, where a preset says nothing
 LUMA = np.array(  # the standard table (ITU-T T.81, table K.1)
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
@@ -33,51 +54,89 @@ LUMA = np.array(  # the standard table (ITU-T T.81, table K.1)
 )
 WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
 WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
+NOT_HELD = (
+    "not the path or the bytes of a JPEG file: no coefficients are known, so the result is not "
+    "held to them"
+)
 
 
-def jpeg(
-    image: Any,
-    model: BCM | None = None,
-    settings: Settings = DEFAULTS,
-    *,
-    max_pixels: int = MAX_PIXELS,
-) -> Result:
-    """Remove JPEG artefacts: the problem y = the quantised coefficients of the file itself.
+@dataclass(frozen=True, eq=False)
+class JpegProblem(Problem):
+    """file: what the JPEG file holds beside its pixels; None of any other picture."""
 
-    image: a path or the bytes of a JPEG file. Any other picture (path, bytes, PIL image, array,
-    Picture) is restored too, but nothing is known of its tables, so nothing holds the result, and
-    the record says so. Raises ImageError for what cannot be read or has over `max_pixels`.
+    file: JpegFile | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Jpeg(Task):
+    """Remove JPEG artefacts, held to the file's own coefficients.
+
+    quality: of `degrade`, 1 to 100 on the IJG's scale; None is 10. sampling: of its chroma. A file
+    to restore has both in itself.
     """
-    source, file = opened(image, max_pixels)
-    warnings: tuple[str, ...] = (
-        "not the path or the bytes of a JPEG file: no coefficients are known, so the result is not "
-        "held to them",
-    )
 
-    def proof(stored: Picture) -> dict[str, Any]:
-        psnr = round_decibels(metrics.psnr(stored.pixels, source.pixels))
-        return {"psnr_input_db": psnr, **consistency(stored, source, file)}
+    name: ClassVar[str] = "jpeg"
+    default_nfe: ClassVar[int] = DEFAULT_NFE["jpeg"]
+    quality: int | None = None
+    sampling: str = "4:2:0"
 
-    problem = Problem(
-        task="jpeg",
-        image=image,
-        source=source,
-        size=source.size,
-        severity=UNKNOWN_QUALITY if file is None else quality_of(file),
-        degradation=lambda preset: (
-            Free() if file is None else Jpeg.from_file(file, shrink=preset.shrink or 0.5)
-        ),
-        observe=lambda device: None if file is None else Jpeg.observe(file, device),
-        start=lambda y: source,
-        finish=lambda restored: restored,
-        proof=proof,
-        warnings=warnings if file is None else file.notes,
-    )
-    return solve(problem, model, settings)
+    def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> JpegProblem:
+        source, file = read_compressed(image, max_pixels)
+        box = None if file is None else JpegBox.from_file(file, shrink=SHRINK)
+        return JpegProblem(
+            task=self,
+            source=source,
+            size=source.size,
+            severity=UNKNOWN_QUALITY if file is None else estimate_quality(file),
+            degradation=Free() if box is None else box,
+            name=name_of(image),
+            warnings=(NOT_HELD,) if file is None else file.notes,
+            file=file,
+        )
+
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation:
+        file = cast(JpegProblem, problem).file
+        if file is None or preset.shrink in (None, 0, SHRINK):
+            return problem.degradation
+        return JpegBox.from_file(file, shrink=preset.shrink)
+
+    def observe(self, problem: Problem, device: torch.device) -> tuple[Tensor, ...] | None:
+        file = cast(JpegProblem, problem).file
+        return None if file is None else JpegBox.observe(file, device)
+
+    def start(self, problem: Problem, y: object, *, published: bool = False) -> Picture:
+        return problem.source
+
+    def prove(self, problem: Problem, result: Picture) -> Metrics:
+        psnr = metrics.psnr(result.pixels, problem.source.pixels)
+        held = prove_compressed(result, problem.source, cast(JpegProblem, problem).file)
+        return {"psnr_input_db": round_decibels(psnr), **held}
+
+    def settings(self) -> dict[str, JSON]:
+        return {}  # a file has its quality and sampling in itself
+
+    def degrade(self, clean: Picture, seed: int = 0) -> bytes:
+        quality = QUALITY if self.quality is None else self.quality
+        if not 1 <= quality <= 100:
+            raise RequestError(f"quality is {quality}, expected 1 to 100")
+        if self.sampling not in SAMPLINGS:
+            raise RequestError(
+                f"sampling is {self.sampling!r}, expected one of {', '.join(SAMPLINGS)}"
+            )
+        picture = clean.at_depth(8)
+        check_encodable(picture.size, "JPEG", alpha=False)
+        plain = Image.fromarray(picture.pixels[..., 0] if picture.grey else picture.pixels)
+        stream = io.BytesIO()
+        plain.save(stream, "JPEG", quality=quality, subsampling=self.sampling)
+        return stream.getvalue()
 
 
-def opened(image: Any, max_pixels: int) -> tuple[Picture, JpegFile | None]:
-    """The picture; where it is a JPEG file as stored, not upright, and with the file's content."""
+def read_compressed(image: ImageLike, max_pixels: int) -> tuple[Picture, JpegFile | None]:
+    """The picture; where it is a JPEG file as stored, not upright, and with the file's content.
+
+    Raises ImageError for what cannot be read or has over `max_pixels`.
+    """
     if isinstance(image, str | os.PathLike):
         data = read_bytes(image)
     elif isinstance(image, bytes | bytearray | memoryview):
@@ -89,7 +148,7 @@ def opened(image: Any, max_pixels: int) -> tuple[Picture, JpegFile | None]:
     return decode(data, max_pixels=max_pixels, upright=False, scans=False), read_jpeg(data)
 
 
-def quality_of(file: JpegFile) -> float:
+def estimate_quality(file: JpegFile) -> float:
     """The quality, 1 to 100, whose standard luma table has the mean step of the file's own."""
     quality = np.arange(100, 0, -1)[:, None]
     percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
@@ -97,7 +156,7 @@ def quality_of(file: JpegFile) -> float:
     return float(np.interp(file.components[0].table.mean(), tables.mean(axis=1), quality[:, 0]))
 
 
-def consistency(stored: Picture, source: Picture, file: JpegFile | None) -> dict[str, Any]:
+def prove_compressed(result: Picture, source: Picture, file: JpegFile | None) -> Metrics:
     """How near a picture, compressed as `file` was, comes to it; `source` is what it shows.
 
     All are as stored, not upright. Compressed again by an encoder, not by our own formulas, unless
@@ -105,22 +164,21 @@ def consistency(stored: Picture, source: Picture, file: JpegFile | None) -> dict
     """
     if file is None or not any(part.known.any() for part in file.components):
         return {"consistency_psnr_db": None, "consistency_exact": False}
-    picture = stored.at_depth(8)
+    picture = result.at_depth(8)
     luma, *chroma = (part.sampling for part in file.components)
     if luma == (1, 1) and chroma in WRITTEN:
         pixels = picture.pixels[..., 0] if picture.grey else picture.pixels
-        data = write_jpeg(pixels, file)
-        again = decode(data, max_pixels=pixels.size, upright=False)
+        again = decode(write_jpeg(pixels, file), max_pixels=pixels.size, upright=False)
         kept = coefficients_kept(pixels, file)
     else:
-        compress = Jpeg.from_file(file, margin=0)
-        y, k = Jpeg.observe(file), compress(picture.tensor())
+        box = JpegBox.from_file(file, margin=0)
+        y, k = JpegBox.observe(file), box(picture.tensor())
         equal = [
             (a == b)[0].numpy()[part.known]
             for a, b, part in zip(k, y, file.components, strict=True)
         ]
         kept = sum(int(e.sum()) for e in equal) / sum(e.size for e in equal)
-        again, source = (picture.with_tensor(compress.pinv(some)) for some in (k, y))
+        again, source = (picture.with_tensor(box.pinv(some)) for some in (k, y))
     found = round_decibels(metrics.psnr(*match_kinds(again, source)))
     return {
         "consistency_psnr_db": found,

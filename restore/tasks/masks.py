@@ -83,3 +83,30 @@ def thickness(hole: np.ndarray) -> float:
     """How far a hole's pixels lie from what is known, in pixels: the mean distance."""
     distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
     return float(distance[hole].mean())
+
+
+def draw_mask(size: tuple[int, int], kind: str, seed: int = 0) -> Picture:
+    """A mask (width, height) of a kind: "half" (of the pixels), "scratches", or "block".
+
+    Scratches are twelve random lines, 3 pixels wide at 256 pixels and in proportion above; the
+    block is the central quarter of each side.
+    """
+    width, height = size
+    if min(size) < 1:
+        raise RequestError(f"a mask of {width}×{height} pixels: expected at least one a side")
+    if seed < 0:
+        raise RequestError(f"seed is {seed}, expected 0 or more")
+    random = np.random.default_rng(seed)
+    mask = np.zeros((height, width), np.uint8)
+    if kind == "half":
+        mask[random.random((height, width)) < 0.5] = 255
+    elif kind == "scratches":
+        thick = max(3, round(3 * min(size) / 256))
+        for _ in range(12):
+            (x0, x1), (y0, y1) = random.integers(0, width, 2), random.integers(0, height, 2)
+            cv2.line(mask, (int(x0), int(y0)), (int(x1), int(y1)), 255, thick)
+    elif kind == "block":
+        mask[height * 3 // 8 : height * 5 // 8, width * 3 // 8 : width * 5 // 8] = 255
+    else:
+        raise RequestError(f"no mask is called {kind!r}: expected half, scratches or block")
+    return Picture(mask[..., None])

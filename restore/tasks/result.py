@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from restore.errors import RequestError
 from restore.images import Picture, encode, format_of, write_atomically
+from restore.record import JSON, Record
 from restore.tasks.uncertainty import charted
 
 
@@ -17,14 +17,19 @@ from restore.tasks.uncertainty import charted
 class Result:
     """picture: the restored picture with all that the input's file carried.
 
-    report: the record of `--json`, one dictionary of JSON types.
+    record: what was done and what it proves.
     uncertainty: (H, W) float32, each pixel's standard deviation over several draws in 8-bit levels,
     the root of its mean square over the channels; None of one draw.
     """
 
     picture: Picture
-    report: dict[str, Any]
+    record: Record
     uncertainty: np.ndarray | None = None
+
+    @property
+    def report(self) -> dict[str, JSON]:
+        """The record of `--json`, one dictionary of JSON types."""
+        return self.record.as_dict()
 
     @property
     def image(self) -> np.ndarray:
@@ -52,7 +57,7 @@ class Result:
         """The uncertainty in colour, with a scale; RequestError where there was one draw alone."""
         if self.uncertainty is None:
             raise RequestError("one draw has no spread: ask for samples=2 or more")
-        return charted(self.uncertainty, self.report["samples"])
+        return charted(self.uncertainty, self.record.more["samples"])
 
     def save_uncertainty(self, path: str | os.PathLike[str]) -> None:
         """Write `uncertainty_picture`; errors as of it and of `save`."""

@@ -1,0 +1,170 @@
+"""Task: one kind of restoration as data, with its options, and the problem it makes of a file.
+
+A task opens a picture once, states the problem y = A(x), and says what proves a result; `solve`
+does the rest, alike for all. Every part of the program reads `TASKS` and asks the task itself.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restore.degradations import Degradation
+from restore.images import MAX_PIXELS, Picture
+from restore.images.transfer import send
+from restore.presets import Estimator, Preset
+from restore.record import JSON, Metrics
+from restore.settings import DEFAULTS, Mode, Settings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from restore.bcm import BCM
+    from restore.tasks.result import Result
+
+ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image | np.ndarray | Picture"
+"""A path, the bytes of a file, a PIL image, an array (H, W) or (H, W, 1 to 4), or a Picture."""
+LEVELS = 127.5  # of 8 bits in a unit of the network's range
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A picture to restore and what is known of how it was degraded; it pickles.
+
+    task: what opened it. source: its picture, as stored. size: (width, height) of the result, as
+    stored. severity: how badly it was degraded, in the unit of the task's presets. degradation: A.
+    name: of the input's file. warnings: for the record. hole: (H, W) bool, True where nothing is
+    known, as stored. canvas: (width, height) of what is worked on, where that is larger than the
+    result, its top left part.
+    """
+
+    task: Task
+    source: Picture
+    size: tuple[int, int]
+    severity: float
+    degradation: Degradation[Any]
+    name: str | None = None
+    warnings: tuple[str, ...] = ()
+    hole: np.ndarray | None = None
+    canvas: tuple[int, int] | None = None
+
+    @property
+    def working_size(self) -> tuple[int, int]:
+        """(width, height) of what goes through the network."""
+        return self.canvas or self.size
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """One kind of restoration: its fields are its options. Subclasses are final.
+
+    name: the command's, and the presets'. default_nfe: the best measured number of network
+    evaluations. noisy: the severity is the observation's noise, in levels of 8 bits. drawn: the
+    perceptual mode draws what it fills anew.
+    """
+
+    name: ClassVar[str]
+    default_nfe: ClassVar[int]
+    noisy: ClassVar[bool] = False
+    drawn: ClassVar[bool] = False
+
+    @abstractmethod
+    def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Problem:
+        """Decode an image, once, and state its problem.
+
+        Args:
+            image: a path, bytes, a PIL image, an array or a Picture.
+            max_pixels: of the picture and of the result, at most.
+
+        Raises:
+            ImageError: what cannot be read or makes no sense.
+            RequestError: options that cannot be honoured.
+        """
+
+    @abstractmethod
+    def prove(self, problem: Problem, result: Picture) -> Metrics:
+        """How near a finished picture, as stored, comes to what was given, degraded again."""
+
+    @abstractmethod
+    def degrade(self, clean: Picture, seed: int = 0) -> Picture | bytes:
+        """A degraded input of the task's kind, or the bytes of its file, made of a clean picture.
+
+        Args:
+            clean: the picture to degrade.
+            seed: of what is random.
+
+        Raises:
+            RequestError: the task's options do not say how.
+        """
+
+    def start(self, problem: Problem, y: Any, *, published: bool = False) -> Tensor | Picture:
+        """A first guess from the observation y: (1, 3, H, W) or a picture."""
+        return y.clone()
+
+    def observe(self, problem: Problem, device: torch.device) -> Any:
+        """The observation y on a device."""
+        return send(problem.source, device)
+
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
+        """A, as a preset wants it; `published` methods take it as it is."""
+        return problem.degradation
+
+    def finish(self, problem: Problem, restored: Picture) -> Picture:
+        """The restored picture, as stored, with what must be exact put back."""
+        return restored
+
+    def size_out(self, size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+        """The result's (width, height), from the input's. RequestError where there is none."""
+        return size
+
+    def sidecars(self) -> dict[str, str]:
+        """Options that name a file, or a folder of files by the inputs' names: their paths."""
+        return {}
+
+    def with_sidecars(self, found: Mapping[str, Picture]) -> Task:
+        """The task with the pictures of its sidecars, for one input, in place of their paths."""
+        return self
+
+    def settings(self) -> dict[str, JSON]:
+        """The options on which the result's pixels depend, as a manifest keeps them."""
+        return asdict(self)
+
+    @classmethod
+    def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset | None:
+        """The preset that follows from the severity, for a task that nobody tuned, else None.
+
+        Args:
+            mode: "fidelity" or "perceptual".
+            nfe: network evaluations, 1 or more.
+            severity: of the problem, in the task's unit.
+            draws: the result is the mean of several draws.
+
+        Raises:
+            RequestError: the task cannot take so many evaluations.
+        """
+        return None
+
+    def restore(
+        self,
+        image: ImageLike,
+        model: BCM | None = None,
+        settings: Settings = DEFAULTS,
+        *,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Result:
+        """Open an image and solve its problem; arguments and errors as of `open` and `solve`."""
+        from restore.tasks.restoration import solve_problem
+
+        return solve_problem(self.open(image, max_pixels=max_pixels), model, settings)
+
+
+def choose_estimator(mode: Mode) -> Estimator:
+    """The mean, of which fidelity is best, or the end of the ODE's path, a sample."""
+    return "denoise" if mode == "fidelity" else "jump"
