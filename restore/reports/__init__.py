@@ -1,11 +1,12 @@
-"""Reports: results to look at: a page for a browser, and a sheet of pictures side by side."""
+"""Reports: what is looked at: a page of results, a sheet of them, an editor for masks."""
 
 from restore.reports.contact_sheet import ContactSheet
 from restore.reports.describe import describe_proof
+from restore.reports.editor import editor_page
 from restore.reports.page import Page, build_document, escape
 from restore.reports.preview import Preview, make_preview
 
 __all__ = [
-    "ContactSheet", "Page", "Preview", "build_document", "describe_proof", "escape",
+    "ContactSheet", "Page", "Preview", "build_document", "describe_proof", "editor_page", "escape",
     "make_preview",
 ]  # fmt: skip

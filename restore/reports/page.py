@@ -161,12 +161,22 @@ def escape(value: str) -> str:
     return html.escape(spell_out(value))
 
 
-def build_document(title: str, body: Iterable[str | bytes]) -> Iterable[bytes]:
-    """A whole page, which loads nothing and runs no script but ours."""
-    room = files("restore.reports")
-    style = (room / "page.css").read_text("utf-8")
-    script = (room / "page.js").read_text("utf-8")
-    digest = b64encode(sha256(script.encode()).digest()).decode()
+def build_document(
+    title: str,
+    body: Iterable[str | bytes],
+    *,
+    script: str = "page.js",
+    styles: Sequence[str] = ("page.css",),
+) -> Iterator[bytes]:
+    """A whole page, part by part, which loads nothing and runs no script but ours.
+
+    title: of the window. body: what is in it, as HTML. script, styles: names of this folder's files
+    that are put into it.
+    """
+    folder = files("restore.reports")
+    style = "".join((folder / name).read_text("utf-8") for name in styles)
+    code = (folder / script).read_text("utf-8")
+    digest = b64encode(sha256(code.encode()).digest()).decode()
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -180,7 +190,7 @@ def build_document(title: str, body: Iterable[str | bytes]) -> Iterable[bytes]:
     ).encode()
     for part in body:
         yield part if isinstance(part, bytes) else part.encode()
-    yield f"<script>{script}</script>\n</body>\n</html>\n".encode()
+    yield f"<script>{code}</script>\n</body>\n</html>\n".encode()
 
 
 def render_article(record: Mapping[str, Any], preview: Preview | None, level: int = 1) -> str:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,7 @@ class Browser:
         self.events.clear()
         self.call("Page.navigate", url=url)
         there = f"location.href === {json.dumps(url)} && document.readyState === 'complete'"
-        deadline = time.monotonic() + PATIENCE
-        while not self.value(there):
-            assert time.monotonic() < deadline, "the page does not come"
-            time.sleep(0.05)
+        self.wait(lambda: bool(self.value(there)), "the page does not come")
 
     def value(self, expression: str) -> Any:
         """What a JavaScript expression comes to."""
@@ -112,9 +110,41 @@ class Browser:
             points = [] if at is None else [{"x": at, "y": y}]
             self.call("Input.dispatchTouchEvent", type=f"touch{kind}", touchPoints=points)
 
-    def press(self, key: str) -> None:
+    def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        """Fingers that Start, Move or End, all of them at once."""
+        places = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self.call("Input.dispatchTouchEvent", type=f"touch{kind}", touchPoints=places)
+
+    def press(self, key: str, *, ctrl: bool = False, shift: bool = False) -> None:
         for kind in ("rawKeyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            self.key(kind, key, ctrl=ctrl, shift=shift)
+
+    def key(self, kind: str, key: str, *, ctrl: bool = False, shift: bool = False) -> None:
+        """A key that goes down, `rawKeyDown`, or up, `keyUp`."""
+        held = 2 * ctrl + 8 * shift
+        self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=held)
+
+    def screen(self, width: int, height: int, *, phone: bool = False) -> None:
+        """The size of the page, in pixels of style sheets; a phone has twice as many, and touch."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
+        )
+        self.call("Emulation.setTouchEmulationEnabled", enabled=phone)
+
+    def keep_downloads(self, folder: Path) -> None:
+        """Have what a page offers for download written to a folder."""
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
+    def wait(self, there: Callable[[], bool], what: str) -> None:
+        """Until something has happened."""
+        deadline = time.monotonic() + PATIENCE
+        while not there():
+            assert time.monotonic() < deadline, what
+            time.sleep(0.02)
 
     def screenshot(self, path: Path) -> Path:
         data = self.call("Page.captureScreenshot", format="png")["data"]

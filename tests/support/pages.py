@@ -92,7 +92,7 @@ def write_page(path: Path, *arguments: Any) -> Read:
 class Parsed(HTMLParser):
     """A page of which all that is opened is closed, with the attributes of all elements."""
 
-    VOID = ("meta", "link", "br", "rect", "line", "circle", "polyline", "path")
+    VOID = ("meta", "link", "br", "img", "input", "rect", "line", "circle", "polyline", "path")
 
     def __init__(self, text: str) -> None:
         super().__init__()
