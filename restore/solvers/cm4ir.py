@@ -6,9 +6,10 @@
 
 for each level t and the next one u, from t_N = sqrt(1 - ᾱ) at step i_N: ᾱ grows by 1 + γ each time.
 Where y has noise the last x0 is not guided. η = 0.1 and δ = 0 (theirs by default, the preset's
-here); i_N and γ are those of their script: 150 and 0.2 for holes, 250 and 0.7 for enlargement (its
-defaults), 75, 0.01 and ζ = 3 for deblurring. JPEG has none: there it is as for holes, with our
-projection. With other than four levels γ is such that ᾱ comes from the same to the same.
+noise and delta here); i_N and γ are those of their script: 150 and 0.2 for holes, 250 and 0.7 for
+enlargement (its defaults), 75, 0.01 and ζ = 3 for deblurring. JPEG has none: there it is as for
+holes, with our projection. With other than four levels γ is such that ᾱ comes from the same to the
+same.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def cm4ir(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
+    eta = preset.noise
     x = noise.add_(start, preset.levels[0])
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         told = (1 + preset.delta) * t
@@ -52,8 +54,8 @@ def cm4ir(
         minus = torch.sub(x0, x, out=x).div_(t)
         if u or degradation.sigma == 0:
             x0 = degradation.posterior_mean(x0, y, 1 / math.sqrt(ZETA), out=x0)
-        x = x0.add_(minus, alpha=math.sqrt(1 - ETA**2) * u)
-        x = noise.add_(x, ETA * u, step + 1)
+        x = x0.add_(minus, alpha=math.sqrt(1 - eta**2) * u)
+        x = noise.add_(x, eta * u, step + 1)
     return degradation.project_into_range(x, y, out=x)
 
 
@@ -65,4 +67,4 @@ def levels(task: str, n: int, sigma: float) -> tuple[float, ...]:
     return tuple(math.sqrt(1 - min(start * growth**i, 0.9999)) for i in range(n))
 
 
-CM4IR = Method(cm4ir, levels, tuple(GROWTH))
+CM4IR = Method(cm4ir, levels, tuple(GROWTH), noise=lambda task: ETA)

@@ -7,8 +7,9 @@
         x_u = (1 - η_b) x0 + η_b A⁺ y + sqrt(u² - η_b² τ²) z         where it is not
 
 for each level t and the next one u (eq. 5, whose images and levels are those used here); the last
-x0, projected, is the result. η = 0.85, η_b = 1 and levels evenly spaced over the steps, as
-published, though those were 20. The start is `start` with noise, in place of A⁺ y alone (eq. 4).
+x0, projected, is the result. η is the preset's noise, 0.85, η_b = 1 and levels evenly spaced over
+the steps, as published, though those were 20. The start is `start` with noise, in place of A⁺ y
+alone (eq. 4).
 
 A JPEG file is not linear: its step is that of DDRM-JPEG (Kawar et al. 2022, arXiv 2209.11888),
 
@@ -33,7 +34,7 @@ from restore.solvers.method import Method, lift
 from restore.tiling import NoiseField, TiledBCM
 
 ETA, ETA_B = 0.85, 1.0
-JPEG_ETA_B, JPEG_FIRST = 0.4, 300
+JPEG_ETA, JPEG_ETA_B, JPEG_FIRST = 1.0, 0.4, 300
 
 
 @torch.no_grad()
@@ -49,37 +50,40 @@ def ddrm(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
+    eta = preset.noise
     x = noise.add_(start, lift(preset.levels[0], degradation))
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = denoiser.denoise(x, t)
         if u == 0:
             x = x0
         elif degradation.linear:
-            x = stepped(x0, x.sub_(x0).div_(t), y, u, degradation, noise, step + 1)
-        else:  # η = 1 leaves ε out
+            x = ddrm_step(x0, x.sub_(x0).div_(t), y, u, eta, degradation, noise, step + 1)
+        else:
+            epsilon = x.sub_(x0).div_(t)
             x = torch.lerp(x0, degradation.project(x0, y), JPEG_ETA_B)
-            x = noise.add_(x, u, step + 1)
+            x = noise.add_(x.add_(epsilon, alpha=(1 - eta) * u), eta * u, step + 1)
     return degradation.project_into_range(x, y, out=x)
 
 
-def stepped(
+def ddrm_step(
     x0: Tensor,
     epsilon: Tensor,
     y: Any,
     u: float,
+    eta: float,
     degradation: Degradation,
     noise: NoiseField,
     step: int,
 ) -> Tensor:
     """x_u of a linear degradation, in three parts: what goes with x0, with ε, and with z."""
-    along = math.sqrt(1 - ETA**2)
+    along = math.sqrt(1 - eta**2)
 
     def trust(tau: Tensor) -> Tensor:  # of A⁺ y, the rest being that of x0
         return torch.where(tau > u, along * u / tau, ETA_B)
 
     def spread(tau: Tensor) -> Tensor:
         fresh = (u**2 - (ETA_B * tau) ** 2).clamp(min=0).sqrt()
-        return torch.where(tau > u, ETA * u, fresh)
+        return torch.where(tau > u, eta * u, fresh)
 
     x = degradation.spectral_filter(degradation.pinv(y).sub_(x0), trust).add_(x0)
     x += degradation.spectral_filter(epsilon, lambda tau: torch.where(tau.isinf(), along * u, 0.0))
@@ -92,4 +96,4 @@ def levels(task: str, n: int, sigma: float) -> tuple[float, ...]:
     return uniform(n, JPEG_FIRST) if task == "jpeg" else uniform(n)
 
 
-DDRM = Method(ddrm, levels)
+DDRM = Method(ddrm, levels, noise=lambda task: JPEG_ETA if task == "jpeg" else ETA)

@@ -5,11 +5,11 @@
     ε   = (x_t - x0') / t
     x_u = x0' + u (sqrt(1 - ζ) ε + sqrt(ζ) z)                            eq. 14
 
-for each level t and the next one u, in images over sqrt(ᾱ). λ = 1, and ζ = 1 for holes and 0.1
-else, as in their code; the levels are those of its "quad" spacing, from the top down: of four, the
-steps 999, 422, 183 and 0. At the last level x0 stays as it is where y has noise, as there, else it
-is projected. Without noise ρ is 0 (theirs is 1e-6) and the step is the projection, for a JPEG file
-onto its box.
+for each level t and the next one u, in images over sqrt(ᾱ). λ = 1, and ζ, the preset's noise, is 1
+for holes and 0.1 else, as in their code; the levels are those of its "quad" spacing, from the top
+down: of four, the steps 999, 422, 183 and 0. At the last level x0 stays as it is where y has noise,
+as there, else it is projected. Without noise ρ is 0 (theirs is 1e-6) and the step is the
+projection, for a JPEG file onto its box.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.degradations import Degradation, Mask
+from restore.degradations import Degradation
 from restore.presets import Preset
 from restore.solvers.levels import quadratic
 from restore.solvers.method import Method, lift
@@ -43,7 +43,7 @@ def diffpir(
 
     Every pixel goes through `preset.evaluations` network evaluations.
     """
-    zeta = HOLE_ZETA if isinstance(degradation, Mask) else ZETA
+    zeta = preset.noise
     x = noise.add_(start, lift(preset.levels[0], degradation))
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = denoiser.denoise(x, t)
@@ -55,4 +55,8 @@ def diffpir(
     return degradation.project_into_range(x, y, out=x)
 
 
-DIFFPIR = Method(diffpir, lambda task, n, sigma: quadratic(n))
+DIFFPIR = Method(
+    diffpir,
+    lambda task, n, sigma: quadratic(n),
+    noise=lambda task: HOLE_ZETA if task == "inpaint" else ZETA,
+)

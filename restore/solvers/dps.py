@@ -5,11 +5,12 @@
     x_u = x_u - ζ / |r| sqrt((1 + t²) (1 + u²)) ∂|r|² / ∂x_t,   r = A x0 - y
 
 for each level t and the next one u. The root is what the change from their images, sqrt(ᾱ) times
-ours, makes of the gradient; ∂|r|² / ∂x_t = 2 Jᵀ Aᵀ r goes through the network. ζ = 1 as published,
-where there are 1000 levels of 256 by 256 pixels: here it is 1000 over the number of gradients, by
-the root of the share of pixels, and no step is longer than |r|, as none should be. Levels without a
-gradient come last. Linear degradations; published without any promise of consistency, but
-what comes out is projected, where y has no noise.
+ours, makes of the gradient; ∂|r|² / ∂x_t = 2 Jᵀ Aᵀ r goes through the network. That is the paper's
+step: its code takes ∂|r| / ∂x_t, half of it at the same ζ. ζ = 1 as published, where there are 1000
+levels of 256 by 256 pixels: here it is 1000 over the number of gradients, by the root of the share
+of pixels, and no step is longer than |r|, as none should be. Levels without a gradient come last.
+Linear degradations; published without any promise of consistency, but what comes out is projected,
+where y has no noise.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class Method:
     most: the largest number of them, for tasks that have one.
     auto: the tile that "auto" stands for.
     times: of n, how often each level comes.
+    noise: of a task, the share of fresh noise that was published, where there is such a share.
     """
 
     solve: Solver
@@ -76,6 +77,7 @@ class Method:
     most: Mapping[str, int] = field(default_factory=dict)
     auto: Tile = "auto"
     times: Callable[[int], int] = lambda n: 1
+    noise: Callable[[str], float] = lambda task: 0.0
 
     def supports(self, task: str, nfe: int | None = None) -> str | None:
         """None where the method can do a task in so many evaluations, else why not, in words.
@@ -117,8 +119,8 @@ class Method:
         distinct = self.levels(task, -(-n // self.times(n)), sigma)
         levels = tuple(distinct[i * len(distinct) // n] for i in range(n))
         if self.cost == 1:
-            return Preset(levels)
-        return Guided(levels, gradients=guided)
+            return Preset(levels, noise=self.noise(task))
+        return Guided(levels, noise=self.noise(task), gradients=guided)
 
     def closer(self) -> Method:
         """The same for few evaluations: begun at a low level, since the start is near already.

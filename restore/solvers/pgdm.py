@@ -5,10 +5,12 @@
     x_u = x0 + c z + sqrt(u² - c²) ε + sqrt(1 + u²) g,   c = η u sqrt(1 - (u / t)²)
 
 for each level t and the next one u. Without noise the direction is A⁺ y - A⁺ A x0, for a JPEG file
-that onto its box; J is the network's derivative. Their step, in images of sqrt(ᾱ) times ours, adds
-sqrt(ᾱ_t) times the gradient there, which comes to the root here. η = 1 and levels evenly spaced
-over the steps, as published, though those were 100. Levels without a gradient come last. Published
-without any promise of consistency, but what comes out is projected, where y has no noise.
+that onto its box; J is the network's derivative. The step of the paper's algorithm, in images of
+sqrt(ᾱ) times ours, adds sqrt(ᾱ_t) times the gradient there, which comes to the root here; code that
+its authors published later (RED-diff) multiplies it by sqrt(ᾱ_u) too. η, the preset's noise, is 1
+and levels are evenly spaced over the steps, as published, though those were 100. Levels without a
+gradient come last. Published without any promise of consistency, but what comes out is projected,
+where y has no noise.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def pgdm(
     x = noise.add_(start, lift(preset.levels[0], degradation))
     for step, (t, u) in enumerate(itertools.pairwise((*preset.levels, 0.0))):
         x0 = denoiser.denoise(x, t)
-        fresh = ETA * u * math.sqrt(1 - (u / t) ** 2)
+        fresh = preset.noise * u * math.sqrt(1 - (u / t) ** 2)
         onwards = torch.lerp(x0, x, math.sqrt(u**2 - fresh**2) / t)
         onwards = noise.add_(onwards, fresh, step + 1)
         if step < preset.gradients:
@@ -56,4 +58,6 @@ def pgdm(
     return degradation.project_into_range(x, y, out=x)
 
 
-PGDM = Method(pgdm, lambda task, n, sigma: uniform(n), ALL, COST, auto=GRADIENT_TILE)
+PGDM = Method(
+    pgdm, lambda task, n, sigma: uniform(n), ALL, COST, auto=GRADIENT_TILE, noise=lambda task: ETA
+)
