@@ -20,6 +20,7 @@ from restore.images import (
     check_encodable,
     decode,
     encode,
+    encode_file,
     format_of,
     sniff,
 )
@@ -238,11 +239,14 @@ def test_a_small_png_cannot_claim_megapixels():
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
-def test_text_and_profile_bombs_are_refused(kind):
+def test_text_and_profile_bombs_are_dropped_and_cost_no_picture(kind):
     bomb = chunk(kind, b"name\0\0" + zlib.compress(bytes(2**23)))
     data = photo("PNG")
-    with pytest.raises(ImageError, match="too large"):
-        decode(data[:33] + bomb + data[33:])
+    picture = decode(data[:33] + 40 * bomb + data[33:])
+    assert np.array_equal(picture.pixels, decode(data).pixels)
+    assert picture.warnings
+    assert not picture.icc
+    assert not picture.metadata.texts
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -616,13 +620,22 @@ def test_the_preview_in_exif_is_left_behind():
     assert b"Maker" in picture.exif
 
 
-def test_exif_too_long_for_jpeg_is_an_error_with_a_way_out():
+@pytest.mark.parametrize(
+    ("note", "described", "left_out"),
+    [(70000, 10, "maker's note"), (0, 70000, "longest tags"), (40000, 70000, "longest tags")],
+)
+def test_of_exif_too_long_for_jpeg_goes_in_what_fits(note, described, left_out):
     exif = Image.Exif()
-    exif[0x010E] = "x" * 70000
-    picture = Picture(samples(), exif=exif.tobytes())
-    with pytest.raises(ImageError, match="EXIF data is too long"):
-        encode(picture, "JPEG")
-    assert decode(encode(picture, "JPEG", strip=True)).exif is None
+    exif[ExifTags.Base.Make] = "Maker"
+    exif[ExifTags.Base.ImageDescription] = "x" * described
+    exif[ExifTags.IFD.Exif] = {ExifTags.Base.MakerNote: bytes(note), ExifTags.Base.ISOSpeed: 100}
+    made = encode_file(Picture(samples(), exif=exif.tobytes()), "JPEG")
+    (warning,) = made.warnings
+    assert left_out in warning
+    again = decode(made.data)
+    assert b"Maker" in again.exif
+    assert (b"x" * 10 in again.exif) == (described < 1000)
+    assert not encode_file(Picture(samples(), exif=exif.tobytes()), "PNG").warnings
 
 
 # Several pictures in a file
@@ -709,9 +722,9 @@ def test_an_ending_names_the_format(path, format):
     assert format_of(path) == format
 
 
-@pytest.mark.parametrize("path", ["a", "b.gif", ".png", "c.png.txt"])
+@pytest.mark.parametrize("path", ["a", "b.psd", ".png", "c.png.txt"])
 def test_an_ending_not_known_is_refused_with_those_that_are(path):
-    with pytest.raises(RequestError, match=r"\.png, \.jpg"):
+    with pytest.raises(RequestError, match=r"\.png, \.apng, \.jpg"):
         format_of(path)
 
 

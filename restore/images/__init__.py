@@ -6,8 +6,8 @@ float32 in [-1, 1].
 
 from restore.files import read_bytes, sweep, write_atomically
 from restore.images.animation import animate, check_animation
-from restore.images.decoding import MAX_PIXELS, as_picture, decode
-from restore.images.encoding import encode
+from restore.images.decoding import MAX_PIXELS, as_picture, decode, file_bytes, read_image
+from restore.images.encoding import Encoded, encode, encode_file
 from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
 from restore.images.header import ImageHeader, read_header
 from restore.images.picture import Picture
@@ -15,6 +15,7 @@ from restore.images.picture import Picture
 __all__ = [
     "ENDINGS",
     "MAX_PIXELS",
+    "Encoded",
     "ImageHeader",
     "Picture",
     "animate",
@@ -23,9 +24,12 @@ __all__ = [
     "check_encodable",
     "decode",
     "encode",
+    "encode_file",
+    "file_bytes",
     "format_of",
     "read_bytes",
     "read_header",
+    "read_image",
     "sniff",
     "sweep",
     "write_atomically",

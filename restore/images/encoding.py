@@ -1,21 +1,31 @@
-"""Encoding: from a picture to the bytes of a file, upright, with its profile and its EXIF block.
+"""Encoding: from a picture to the bytes of a file, upright, with all that it carries.
 
-Pillow writes PNG, JPEG and WebP at 8 bits; 16 bits and TIFF are written by this room.
+Pillow writes PNG, JPEG and WebP at 8 bits; 16 bits and TIFF are written here, and so is all that
+stands beside the pixels of PNG, JPEG and TIFF.
 """
 
-from dataclasses import replace
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from restore.errors import ImageError, RequestError, ResourceError
-from restore.images import png, tiff
-from restore.images.formats import check_encodable
+from restore.images import jfif, png, tiff
+from restore.images.exif import correct_exif
+from restore.images.formats import BY_NAME, check_encodable
+from restore.images.metadata import Metadata, correct_xmp, lost_in
 from restore.images.picture import Picture
 
-JPEG_QUALITY = 95
+
+@dataclass(frozen=True)
+class Encoded:
+    """data: the bytes of a file. warnings: sentences on what did not get into it."""
+
+    data: bytes
+    warnings: tuple[str, ...] = ()
 
 
 def encode(
@@ -31,12 +41,25 @@ def encode(
     quality: 1 to 100 for JPEG (95 unless told, always 4:4:4) and WebP (lossless unless told);
     the others are lossless and take no notice.
     depth: 8 or 16 bits a sample, the picture's own unless told.
-    strip: leave out EXIF; the colour profile stays, since colours would change without it.
+    strip: leave out EXIF, XMP, IPTC, comments and texts; the colour profile stays, since colours
+    would change without it, and so does the resolution.
 
     Alpha that is opaque everywhere counts as none in JPEG. Raises RequestError for what the format
     cannot hold: 16 bits or transparency in JPEG, 16 bits in WebP, too long a side; ImageError where
-    the encoder fails, as on EXIF too long for JPEG.
+    the encoder fails.
     """
+    return encode_file(picture, format, quality=quality, depth=depth, strip=strip).data
+
+
+def encode_file(
+    picture: Picture,
+    format: str = "PNG",
+    *,
+    quality: int | None = None,
+    depth: int | None = None,
+    strip: bool = False,
+) -> Encoded:
+    """As `encode`, with a sentence on each part of the metadata that did not get into the file."""
     depth = depth or picture.depth
     if format == "JPEG" and picture.alpha is not None and _is_opaque(picture.alpha):
         picture = replace(picture, alpha=None)
@@ -45,35 +68,51 @@ def encode(
         raise RequestError(f"quality {quality} is outside 1 to 100")
     picture = picture.upright().at_depth(depth)
     if strip:
-        picture = replace(picture, exif=None)
+        picture = replace(picture, exif=None, metadata=picture.metadata.without_private())
+    lost = lost_in(picture.metadata, format, picture.icc is not None)
     try:
-        return _encode(picture, format, quality)
+        data, warnings = _encode(picture, format, quality)
     except MemoryError as error:
         raise ResourceError(f"out of memory while encoding this {format}") from error
     except Exception as error:  # encoders raise anything; it is one file's failure
         cause = str(error) or type(error).__name__
         raise ImageError(f"{format} cannot be encoded: {cause}") from error
+    return Encoded(data, (*lost, *warnings))
 
 
 def _is_opaque(alpha: np.ndarray) -> bool:
     return bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
-def _encode(picture: Picture, format: str, quality: int | None) -> bytes:
+def _encode(picture: Picture, format: str, quality: int | None) -> tuple[bytes, list[str]]:
     samples = picture.pixels
     if picture.alpha is not None:
         samples = np.dstack((samples, picture.alpha))
+    exif, metadata = _corrected(picture, format)
     if format == "TIFF":
-        return tiff.encode(samples, picture.exif, picture.icc)
+        return tiff.encode(samples, metadata, picture.icc, exif), []
     if picture.depth == 16:
-        return png.encode16(samples, picture.exif, picture.icc)
-    options: dict[str, Any] = {"compress_level": 4}
-    if format == "JPEG":
-        options = {"quality": quality or JPEG_QUALITY, "subsampling": 0}
-    elif format == "WEBP":
-        # Quality is the effort where nothing is lost; more than 30 is slow for a hundredth.
-        options = {"lossless": quality is None, "quality": quality or 30, "exact": True}
+        return png.with_metadata(png.encode16(samples), metadata, picture.icc, exif)
     image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
+    options = BY_NAME[format].options(quality)
     file = BytesIO()
-    image.save(file, format, exif=picture.exif or b"", icc_profile=picture.icc, **options)
-    return file.getvalue()
+    if format in ("PNG", "JPEG"):
+        image.save(file, format, **options)
+        put = png.with_metadata if format == "PNG" else jfif.with_metadata
+        return put(file.getvalue(), metadata, picture.icc, exif)
+    options |= {"exif": exif or b"", "icc_profile": picture.icc, "xmp": metadata.xmp or b""}
+    image.save(file, format, **options)
+    return file.getvalue(), []
+
+
+def _corrected(picture: Picture, format: str) -> tuple[bytes | None, Metadata]:
+    """EXIF and metadata that speak of this very picture."""
+    metadata = picture.metadata
+    own_place = format in ("PNG", "JPEG", "TIFF")  # EXIF is a second one
+    try:
+        exif = correct_exif(picture.exif, picture.size, metadata.resolution, not own_place)
+    except Exception:  # tags of a wrong kind; metadata cost no picture
+        exif = picture.exif
+    if metadata.xmp:
+        metadata = replace(metadata, xmp=correct_xmp(metadata.xmp, picture.size))
+    return exif, metadata

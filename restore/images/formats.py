@@ -1,82 +1,144 @@
 """Format: how a file lays out an image, known by its first bytes and never by its name.
 
-Read are PNG, JPEG, WebP, TIFF and, where Pillow has the decoder, AVIF; written are the first four.
+One table, a row a format: a row is all that a format needs which Pillow reads and writes by itself.
+PNG, JPEG and TIFF have modules of their own beside it, for what Pillow does not do.
 """
+
+from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from PIL import features
 
 from restore.errors import ImageError, RequestError
 
-ENDINGS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".avif": "AVIF",
-}
+Options: TypeAlias = dict[str, object]
 
-# The longest side an encoder takes, in pixels. JPEG's own limit is 65535; libjpeg stops at 65500.
-LONGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65500, "WEBP": 16383, "TIFF": 2**31 - 1}
+NO_LIMIT = 2**31 - 1
+JPEG_QUALITY = 95
 
-SIGNATURES = (
-    (rb"\x89PNG\r\n\x1a\n", "PNG"),
-    (rb"\xff\xd8\xff", "JPEG"),
-    (rb"RIFF....WEBP", "WEBP"),
-    (rb"II\*\0.{4}CR|FUJIFILMCCD-RAW|IIU\0|IIRO", "a camera raw file"),
-    (rb"II[*+]\0|MM\0[*+]", "TIFF"),
-    (rb"....ftyp", "BMFF"),
+
+@dataclass(frozen=True)
+class Format:
+    """A row of the table.
+
+    name: as Pillow has it. title: as people say it. endings: of file names, the usual one first.
+    signature: a regular expression of the first bytes. longest_side: in pixels, that an encoder
+    takes; 0 where the format is read, not written. alpha: whether it holds transparency. depths:
+    bits a sample that it holds. options: what the encoder is told, for a quality of 1 to 100 or
+    None. plugin: what registers it with Pillow, where Pillow cannot do without; it says whether it
+    could. missing: what is said where it could not.
+    """
+
+    name: str
+    title: str
+    endings: tuple[str, ...]
+    signature: bytes
+    longest_side: int = 0
+    alpha: bool = True
+    depths: tuple[int, ...] = (8,)
+    options: Callable[[int | None], Options] = lambda quality: {}
+    plugin: Callable[[], bool] = lambda: True
+    missing: str = ""
+
+
+def _register_heif() -> bool:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return True
+
+
+FORMATS = (
+    Format(
+        "PNG", "PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", NO_LIMIT, depths=(8, 16),
+        options=lambda quality: {"compress_level": 4},
+    ),
+    Format(  # its own limit is 65535; libjpeg stops at 65500
+        "JPEG", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"), rb"\xff\xd8\xff",
+        65500, alpha=False,
+        options=lambda quality: {"quality": quality or JPEG_QUALITY, "subsampling": 0},
+    ),
+    Format(  # quality is the effort where nothing is lost; more than 30 is slow for a hundredth
+        "WEBP", "WebP", (".webp",), rb"RIFF....WEBP", 16383,
+        options=lambda quality: {
+            "lossless": quality is None, "quality": quality or 30, "exact": True
+        },
+    ),
+    Format(
+        "TIFF", "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", NO_LIMIT, depths=(8, 16),
+    ),
+    Format(
+        "AVIF", "AVIF", (".avif",), rb"....ftyp(?=.{0,240}avi[fs])",
+        plugin=lambda: bool(features.check("avif")),
+        missing="an AVIF file, which this build of Pillow cannot decode",
+    ),
+    Format(
+        "HEIF", "HEIC", (".heic", ".heif", ".hif"),
+        rb"....ftyp(?=.{0,240}(?:hei[cxms]|hev[cxms]|mif1|msf1))",
+        plugin=_register_heif,
+        missing="a HEIC file, which needs an extra: pip install 'bcm-restore[heif]'",
+    ),
+    Format("BMP", "BMP", (".bmp", ".dib"), rb"BM.{12}[\x0c-\x7c]\0\0\0"),
+    Format("GIF", "GIF", (".gif",), rb"GIF8[79]a"),
+)  # fmt: skip
+
+BY_NAME = {row.name: row for row in FORMATS}
+ENDINGS = {ending: row.name for row in FORMATS for ending in row.endings}
+WRITABLE = tuple(row.name for row in FORMATS if row.longest_side)
+
+# Files of pictures that are not read; folders that hold some are told how many.
+UNREAD_ENDINGS = {
+    ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".k25", ".kdc", ".mef", ".mrw",
+    ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+    ".3fr", ".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".jls", ".psd", ".psb", ".xcf", ".kra", ".svg",
+    ".eps", ".ai", ".pdf", ".ico", ".icns", ".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".pam",
+    ".exr", ".hdr", ".dds", ".djvu", ".qoi", ".bpg", ".fit", ".fits", ".dcm", ".sgi", ".ras",
+    ".wmf", ".emf", ".insp",
+}  # fmt: skip
+
+# What is known by its first bytes and is no image that is read; before the table's signatures.
+OTHERS = (
+    (
+        rb"II\*\0.{4}CR|FUJIFILMCCD-RAW|IIU\0|II?RO|MMOR|\0MRM|FOVb|....ftyp.{0,240}crx ",
+        "a camera raw file",
+    ),
     (rb"version https://git-lfs", "a Git LFS pointer, not the file itself; run `git lfs pull`"),
     (rb"8BPS", "a Photoshop file (PSD)"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "an EPS or PostScript file"),
     (rb"%PDF", "a PDF"),
-    (rb"GIF8", "a GIF"),
-    (rb"BM", "a BMP"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL file"),
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 file"),
     (rb"PK\x03\x04", "a ZIP archive"),
     (rb"(?i:\s*<(!doctype )?html)", "an HTML page; the download may have failed"),
     (rb"(?i:\s*<(svg|[?!].*<svg))", "an SVG drawing"),
 )
+AFTER = ((rb"....ftyp", "a video"), (rb"BM", "a BMP whose header makes no sense"))
 
 
 def sniff(data: bytes) -> str:
-    """The format of an image file, by its content.
-
-    Returns "PNG", "JPEG", "WEBP", "TIFF" or "AVIF"; raises ImageError saying what the bytes really
-    are.
-    """
+    """The name of an image file's format, by its content; ImageError says what else it is."""
     head = data[:1024].removeprefix(b"\xef\xbb\xbf")
-    found = next((kind for sign, kind in SIGNATURES if re.match(sign, head, re.S)), None)
-    if found == "BMFF":
-        found = _brand(data)
-    if found == "AVIF" and not features.check("avif"):
-        found = "an AVIF file, which this build of Pillow cannot decode"
-    if found in LONGEST_SIDE or found == "AVIF":
-        return found
-    if not data:
-        found = "empty"
+    found = next((kind for sign, kind in OTHERS if re.match(sign, head, re.S)), None)
+    if found is None:
+        row = next((row for row in FORMATS if re.match(row.signature, head, re.S)), None)
+        if row and row.plugin():
+            return row.name
+        found = row.missing if row else None
+    if found is None:
+        found = next((kind for sign, kind in AFTER if re.match(sign, head, re.S)), None)
     start = data[:8].hex(" ")
+    what = found or ("empty" if not data else f"of an unknown kind (it starts {start})")
     raise ImageError(
-        f"not an image that can be read: it is {found or f'of an unknown kind (it starts {start})'}"
-        "; expected PNG, JPEG, WebP, TIFF or AVIF"
+        f"not an image that can be read: it is {what}; expected PNG, JPEG, WebP, TIFF, AVIF, BMP "
+        "or GIF"
     )
-
-
-def _brand(data: bytes) -> str:
-    """What an ISO base media file is: its brands stand in the first box."""
-    size = int.from_bytes(data[:4], "big")
-    brands = {data[place : place + 4] for place in range(8, min(size, 256), 4)}
-    if brands & {b"avif", b"avis"}:
-        return "AVIF"
-    if brands & {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
-        return "a HEIC file"
-    return "a camera raw file" if b"crx " in brands else "a video"
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -93,14 +155,15 @@ def check_encodable(size: tuple[int, int], format: str, alpha: bool, depth: int 
     `size` is (width, height) in pixels; `alpha` tells whether there is transparency to keep;
     `depth` is in bits a sample.
     """
-    if format not in LONGEST_SIDE:
-        raise RequestError(f"{format} cannot be written; choose one of {', '.join(LONGEST_SIDE)}")
-    if max(size) > LONGEST_SIDE[format]:
+    row = BY_NAME.get(format)
+    if row is None or not row.longest_side:
+        raise RequestError(f"{format} cannot be written; choose one of {', '.join(WRITABLE)}")
+    if max(size) > row.longest_side:
         raise RequestError(
             f"{size[0]}x{size[1]} pixels are too many for {format}, "
-            f"which ends at {LONGEST_SIDE[format]} a side; choose PNG or TIFF"
+            f"which ends at {row.longest_side} a side; choose PNG or TIFF"
         )
-    if alpha and format == "JPEG":
-        raise RequestError("JPEG cannot hold transparency; choose PNG, WebP or TIFF")
-    if depth not in (8, 16) or (depth == 16 and format in ("JPEG", "WEBP")):
+    if alpha and not row.alpha:
+        raise RequestError(f"{format} cannot hold transparency; choose PNG, WebP or TIFF")
+    if depth not in row.depths:
         raise RequestError(f"{format} cannot hold {depth} bits a sample; choose --depth 8, or PNG")

@@ -1,16 +1,26 @@
 """ImageHeader: what the header of an image file says, read without decoding a pixel."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
 
 from PIL import Image
 from PIL.ExifTags import Base
 
 from restore.errors import ImageError
+from restore.images import tiff
+from restore.images.directory import Bytes
+from restore.images.exif import load_exif
 from restore.images.formats import sniff
-from restore.images.png import exif_block
-from restore.images.tiff import BITSPERSAMPLE, IMAGELENGTH, IMAGEWIDTH
+from restore.images.png import read_start
+from restore.jpegfile.segments import read_layout
+
+HEAD = 1024
 
 
 @dataclass(frozen=True)
@@ -26,29 +36,54 @@ class ImageHeader:
 def read_header(source: str | os.PathLike[str] | bytes) -> ImageHeader:
     """The header of a file, by its path or its bytes. ImageError where its header is unreadable.
 
-    That it can be read whole is not said.
+    That it can be read whole is not said; nor that what may be transparent is.
     """
     try:
-        with BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as stream:
-            head = stream.read(1024)
-            format = sniff(head)
-            stream.seek(0)
-            with Image.open(stream, formats=(format,)) as image:
-                exif = Image.Image.getexif(image)  # PNG's own would decode all to look for it
-                if format == "PNG" and not exif and (block := exif_block(stream)):
-                    exif.load(block)
-                turned = exif.get(Base.Orientation) in (5, 6, 7, 8)
-                size, bits = image.size, 8
-                if format == "PNG":
-                    bits = head[24]
-                elif format == "TIFF":  # some versions of Pillow turn its size, and some do not
-                    size = exif[IMAGEWIDTH], exif[IMAGELENGTH]
-                    bits = max(image.tag_v2.get(BITSPERSAMPLE, (8,)))  # type: ignore[attr-defined]
-                size = size[::-1] if turned else size
-                return ImageHeader(
-                    format, size, image.has_transparency_data, 16 if bits == 16 else 8
-                )
+        with _view(source) as data:
+            return _read(data)
     except ImageError:
         raise
-    except Exception as error:  # Pillow's readers raise anything
+    except Exception as error:  # readers raise anything
         raise ImageError(f"no readable image: {str(error) or type(error).__name__}") from error
+
+
+def _read(data: Bytes) -> ImageHeader:
+    format = sniff(data[:HEAD])
+    if format == "PNG":
+        size, depth, alpha, exif = read_start(data)
+    elif format == "JPEG":
+        layout = read_layout(data)
+        size, depth, alpha = layout.size, 8, False
+        exif = next((s.body for s in layout.segments if s.body.startswith(b"Exif\0\0")), b"")
+    elif format == "TIFF":
+        parts = tiff.take_apart(data, pixels=False)
+        size, depth, alpha = parts.size, 16 if parts.deep else 8, any(parts.extra)
+        turned = parts.directory.numbers(Base.Orientation, (1,))[0] in (5, 6, 7, 8)
+        return ImageHeader(format, size[::-1] if turned else size, alpha, depth)
+    else:
+        with Image.open(BytesIO(data[:]), formats=(format,)) as image:
+            turned = image.getexif().get(Base.Orientation) in (5, 6, 7, 8)
+            size = image.size[::-1] if turned else image.size
+            return ImageHeader(format, size, image.has_transparency_data, 8)
+    turned = _orientation(exif) in (5, 6, 7, 8)
+    return ImageHeader(format, size[::-1] if turned else size, alpha, depth)
+
+
+def _orientation(exif: bytes) -> object:
+    try:
+        return load_exif(exif).get(Base.Orientation)
+    except Exception:  # garbage, which reading drops
+        return None
+
+
+@contextmanager
+def _view(source: str | os.PathLike[str] | bytes) -> Iterator[Bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    with open(source, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            yield b""
+            return
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as view:
+            yield view

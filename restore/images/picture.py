@@ -15,10 +15,13 @@ import cv2
 import numpy as np
 
 from restore.errors import ImageError
-from restore.images.metadata import without_orientation
+from restore.images.exif import scale_exif, turn_exif
+from restore.images.metadata import Metadata
 
 if TYPE_CHECKING:
     import torch
+
+NO_METADATA = Metadata()
 
 # What turns stored pixels upright, by the EXIF orientation they are stored in.
 TURNS = {
@@ -40,10 +43,12 @@ class Picture:
     alpha: (H, W) of the same type, 0 transparent; None where the file has none.
     icc: a colour profile that fits the pixels.
     exif: the EXIF block, starting with its "Exif" mark; without the orientation once upright.
-    format: of the file it came from: PNG, JPEG, WEBP, TIFF or AVIF.
+    format: of the file it came from, by its name in the table of formats.
     orientation: the EXIF orientation, 1 to 8, still to be applied.
     warnings: sentences on what was dropped or converted.
     paged: the file holds more pictures (frames, pages, previews) than this one.
+    metadata: what else is carried: resolution, XMP, IPTC, texts, ...
+    turned: the EXIF orientation that was applied, 1 where none was.
     """
 
     pixels: np.ndarray
@@ -54,6 +59,8 @@ class Picture:
     orientation: int = 1
     warnings: tuple[str, ...] = ()
     paged: bool = False
+    metadata: Metadata = NO_METADATA
+    turned: int = 1
 
     def __post_init__(self) -> None:
         assert self.pixels.ndim == 3, self.pixels.shape
@@ -106,10 +113,21 @@ class Picture:
                 raise ImageError("the network's result is not finite; try --dtype fp32")
             y = (y.clip(-1, 1) + 1) * np.float32((2**self.depth - 1) / 2)
             pixels[rows] = np.rint(y).transpose(1, 2, 0)
-        alpha = self.alpha
-        if alpha is not None and size != self.size:
-            alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_LANCZOS4).reshape(height, width)
-        return replace(self, pixels=pixels, alpha=alpha)
+        return self.with_pixels(pixels)
+
+    def with_pixels(self, pixels: np.ndarray) -> Picture:
+        """This picture with other pixels, (h, w, C); of another size all else is brought to it."""
+        size = pixels.shape[1], pixels.shape[0]
+        if size == self.size:
+            return replace(self, pixels=pixels)
+        x, y = size[0] / self.size[0], size[1] / self.size[1]
+        return replace(
+            self,
+            pixels=pixels,
+            alpha=None if self.alpha is None else resize_alpha(self.alpha, size),
+            exif=scale_exif(self.exif, x, y),
+            metadata=self.metadata.scaled(x, y),
+        )
 
     def upright(self) -> Picture:
         """This picture as it is meant to be seen: orientation applied, its tag dropped."""
@@ -120,8 +138,10 @@ class Picture:
             self,
             pixels=np.ascontiguousarray(turn(self.pixels)),
             alpha=None if self.alpha is None else np.ascontiguousarray(turn(self.alpha)),
-            exif=without_orientation(self.exif),
+            exif=turn_exif(self.exif, self.orientation),
             orientation=1,
+            metadata=self.metadata.turned(self.orientation),
+            turned=self.orientation,
         )
 
     def at_depth(self, depth: int) -> Picture:
@@ -146,14 +166,41 @@ def strips(size: tuple[int, int]) -> Iterator[slice]:
 
 
 def split(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels (H, W, 1 or 3) and alpha of samples (H, W) or (H, W, 1 to 4), alpha last."""
+    """Pixels (H, W, 1 or 3) and alpha of samples (H, W) or (H, W, 1 to 4), alpha last.
+
+    Alpha that is opaque everywhere is none.
+    """
     samples = samples.reshape(*samples.shape[:2], -1)
     colours = 1 if samples.shape[2] < 3 else 3
     pixels = np.ascontiguousarray(samples[..., :colours])
     if samples.shape[2] == colours:
         return pixels, None
     alpha = np.ascontiguousarray(samples[..., colours])
+    if int(alpha.min()) == np.iinfo(alpha.dtype).max:  # it says nothing
+        return pixels, None
     return bleed(pixels, alpha), alpha
+
+
+def resize_alpha(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Alpha (H, W) at another (width, height), by Lanczos, without its overshoot.
+
+    Each value is held between the least and the greatest of the four that surround it, so that what
+    is opaque stays opaque, and no ring of half transparent pixels stands around what is not.
+    """
+    (height, width), (columns, rows) = alpha.shape, size
+    sharp = cv2.resize(alpha, size, interpolation=cv2.INTER_LANCZOS4).reshape(rows, columns)
+    x = (np.arange(columns) + 0.5) * width / columns - 0.5
+    y = (np.arange(rows) + 0.5) * height / rows - 0.5
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    left, right = left.clip(0, width - 1), (left + 1).clip(0, width - 1)
+    top, below = top.clip(0, height - 1), (top + 1).clip(0, height - 1)
+    for at in strips(size):
+        above, under = alpha[top[at]], alpha[below[at]]
+        corners = (above[:, left], above[:, right], under[:, left], under[:, right])
+        least = np.minimum.reduce(corners)
+        greatest = np.maximum.reduce(corners)
+        np.clip(sharp[at], least, greatest, out=sharp[at])
+    return sharp
 
 
 def bleed(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -7,8 +7,6 @@ a CPU is left to.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -36,7 +34,7 @@ def fetch(picture: Picture, x: Tensor) -> Picture:
     found = as_pixels(x, picture.depth, picture.grey)
     pixels = torch.empty(found.shape, dtype=found.dtype, pin_memory=True)
     pixels.copy_(found)
-    return replace(picture, pixels=pixels.numpy().view(picture.pixels.dtype))
+    return picture.with_pixels(pixels.numpy().view(picture.pixels.dtype))
 
 
 def as_image(pixels: Tensor, depth: int) -> Tensor:

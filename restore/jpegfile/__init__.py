@@ -7,6 +7,13 @@ from restore.jpegfile.file import (
     read_jpeg,
     write_jpeg,
 )
-from restore.jpegfile.reader import check_scans
+from restore.jpegfile.reader import UnheldError
 
-__all__ = ["Component", "JpegFile", "check_scans", "coefficients_kept", "read_jpeg", "write_jpeg"]
+__all__ = [
+    "Component",
+    "JpegFile",
+    "UnheldError",
+    "coefficients_kept",
+    "read_jpeg",
+    "write_jpeg",
+]

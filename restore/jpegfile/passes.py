@@ -9,6 +9,7 @@ depends on the values found so far, and is followed symbol by symbol (ITU-T T.81
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,19 +17,35 @@ from restore.jpegfile.huffman import BAD, ZIGZAG, Chunk, Huffman, damaged, exten
 from restore.jpegfile.scan import Plane, Scan
 
 
-def read(scan: Scan) -> None:
-    """Decode a scan into its planes. Raises ImageError for data that are damaged or cut short."""
+def read(scan: Scan) -> bool:
+    """Decode a scan into its planes; whether padding follows that no encoder had to write.
+
+    Raises ImageError for data that are damaged or cut short, or that go on when all is decoded.
+    """
     (first, last), (high, low) = scan.band, scan.bits
     for plane in scan.planes:
         if (plane.precision[first : last + 1] != (high or -1)).any():
             raise damaged("its scans do not follow each other")
         plane.precision[first : last + 1] = low
     if high == 0:
-        _First(scan).read()
+        ends = _First(scan).read()
     elif first == 0:
-        _refine_dc(scan)
+        ends = _refine_dc(scan)
     else:
-        _refine_ac(scan)
+        ends = _refine_ac(scan)
+    return _check_rests(scan.pieces, ends)
+
+
+def _check_rests(pieces: Sequence[bytes], ends: Sequence[int]) -> bool:
+    """Whether bytes are left over behind the bits where decoding ended, a bit a piece.
+
+    Zeros or ones are padding. Anything else shows that decoding lost its way: ImageError.
+    """
+    rests = [piece[-(-end // 8) :] for piece, end in zip(pieces, ends, strict=True)]
+    for rest in rests:
+        if rest.strip(b"\0") and rest.strip(b"\xff"):
+            raise damaged(f"{len(rest)} bytes are left over in a scan")
+    return any(rests)
 
 
 class _First:
@@ -45,10 +62,13 @@ class _First:
         self.starts: list[int] = []
         self.block = 0
 
-    def read(self) -> None:
+    def read(self) -> list[int]:
+        """Decode; the bit of each piece where that ended."""
+        ends = []
         counts = self.scan.intervals(len(self.order))
         stop = 0
         for (p, end), mcus in zip(self.edges, counts, strict=True):
+            start = p
             stop += mcus * len(self.slots)
             while self.block + len(self.starts) < stop:
                 if not self.chunk.first <= p < self.chunk.limit:
@@ -60,9 +80,11 @@ class _First:
                     raise damaged("the file ends early, or a restart interval does")
             if self.block + len(self.starts) > stop:
                 raise damaged("a run of empty blocks passes the end of its scan")
+            ends.append(p - start)
         self._values()
         if self.scan.band[0] == 0:
             self._sum_dc(np.array(counts))
+        return ends
 
     def _trace(self, p: int, count: int) -> int:
         """Follow blocks from bit p on while they start in the chunk; returns the bit after them.
@@ -150,8 +172,8 @@ class _First:
             plane.coefficients.reshape(-1, 64)[self.order[:, mine].ravel(), 0] = total
 
 
-def _refine_dc(scan: Scan) -> None:
-    """One more bit for each block, and nothing else."""
+def _refine_dc(scan: Scan) -> list[int]:
+    """One more bit for each block, and nothing else; the bit of each piece where that ended."""
     order = scan.order()
     data, edges = scan.buffer()
     at = []
@@ -163,13 +185,14 @@ def _refine_dc(scan: Scan) -> None:
     for slot, n in enumerate(scan.slots()):
         plane = scan.planes[n].coefficients.reshape(-1, 64)
         plane[order[:, slot], 0] |= bits[:, slot] << scan.bits[1]
+    return [span.size for span in at]
 
 
-def _refine_ac(scan: Scan) -> None:
+def _refine_ac(scan: Scan) -> list[int]:
     """Values new at this bit are coded; each older one passed on the way gets a bit (G.1.2.3).
 
     `zeros` are the coefficients without a value so far, `place` is where in its block each is,
-    `head` which of them is the first of each block.
+    `head` which of them is the first of each block. Gives the bit of each piece where it ended.
     """
     (first, last), (_, low) = scan.band, scan.bits
     band = ZIGZAG[first : last + 1]
@@ -187,7 +210,9 @@ def _refine_ac(scan: Scan) -> None:
     older, spans = array("q"), array("q")  # bits for older values: the first, and how many
     block = 0
     chunk = Chunk(data, 0, [])
+    ends = []
     for (p, end), blocks in zip(edges, scan.intervals(len(order)), strict=True):
+        start = p
         stop = block + blocks
         while block < stop and p <= end:
             if not chunk.first <= p < chunk.limit:
@@ -224,10 +249,12 @@ def _refine_ac(scan: Scan) -> None:
             block += 1
         if p > end:
             raise damaged("the file ends early, or a restart interval does")
+        ends.append(p - start)
     more = _bits(data, _ranges(np.array(older), np.array(spans))) << low
     values[known] += np.sign(values[known]) * more
     values.reshape(-1)[zeros[fresh]] = (2 * _bits(data, np.array(signs)) - 1) << low
     plane[order, band] = values
+    return ends
 
 
 def _bits(data: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -14,18 +14,34 @@ from restore.errors import ImageError
 from restore.jpegfile.huffman import ZIGZAG, Huffman, damaged
 from restore.jpegfile.passes import read
 from restore.jpegfile.scan import Plane, Scan
+from restore.jpegfile.segments import (
+    APP0,
+    APP14,
+    DHT,
+    DNL,
+    DQT,
+    DRI,
+    HIERARCHICAL,
+    LOSSLESS,
+    SOF0,
+    SOF2,
+    SOS,
+    next_segment,
+)
 
-SOF0, SOF2, DHT, EOI, SOS, DQT, DNL, DRI, APP0, APP14 = (
-    0xC0, 0xC2, 0xC4, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xE0, 0xEE,
-)  # fmt: skip
-REFUSED = {0xC3: "lossless", 0xC9: "arithmetic-coded", 0xCA: "arithmetic-coded", 0xCB: "lossless"}
-REFUSED |= {0xF7: "JPEG-LS"} | dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical")
+REFUSED = HIERARCHICAL | LOSSLESS
+ARITHMETIC = {0xC9, 0xCA}
+
+
+class UnheldError(ImageError):
+    """A JPEG file that decoders read, and whose coefficients are not read here."""
 
 
 class Reader:
     """Reads all segments of the bytes of a file; see `read_jpeg` for what it raises.
 
-    `size` is (w, h), `planes` hold the coefficients, `rgb` says that they are no Y, Cb, Cr.
+    `size` is (w, h), `planes` hold the coefficients, `rgb` says that they are no Y, Cb, Cr,
+    `padding` that bytes without meaning stand behind a scan.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -35,13 +51,15 @@ class Reader:
         self.restart = 0
         self.jfif = False
         self.adobe: int | None = None
+        self.padding = False
         self.steps: dict[int, np.ndarray] = {}
         self.codes: dict[int, Huffman] = {}
         if not data.startswith(b"\xff\xd8"):
             raise ImageError("not a JPEG file: it does not start with the bytes FF D8")
         at = 2
-        while segment := _next_segment(data, at):
-            marker, body, at = segment
+        flaws: list[str] = []
+        while segment := next_segment(data, at, flaws):
+            marker, body, at = segment.marker, segment.body, segment.end
             try:
                 if marker == SOS:
                     pieces, at = _split(data, at)
@@ -51,7 +69,7 @@ class Reader:
             except (LookupError, ValueError) as error:
                 raise damaged(f"the segment of marker FF{marker:02X} makes no sense") from error
             if marker == SOS:
-                read(scan)
+                self.padding |= read(scan)
         if not self.planes or any((plane.precision < 0).all() for plane in self.planes):
             raise damaged("the file ends before its image is complete")
 
@@ -85,12 +103,14 @@ class Reader:
             self.restart = int.from_bytes(body[:2])
         elif marker == APP0:
             self.jfif |= body.startswith(b"JFIF\0")
-        elif marker == APP14 and body.startswith(b"Adobe"):
+        elif marker == APP14 and body.startswith(b"Adobe") and len(body) > 11:
             self.adobe = body[11]
+        elif marker in ARITHMETIC:
+            raise UnheldError("arithmetic-coded JPEG files cannot be held to their coefficients")
         elif marker in REFUSED:
             raise ImageError(f"{REFUSED[marker]} JPEG files cannot be read; save it as baseline")
         elif marker == DNL:
-            raise ImageError("this JPEG file gives its height late (DNL); save it afresh")
+            raise UnheldError("this JPEG file gives its height late (DNL)")
         elif SOF0 <= marker <= SOF2:
             self._frame(marker, body, length)
 
@@ -102,7 +122,7 @@ class Reader:
         if depth != 8:
             raise ImageError(f"JPEG files of {depth} bits cannot be read, those of 8 bits can")
         if count == 4:
-            raise ImageError("CMYK JPEG files cannot be held to their coefficients; convert to RGB")
+            raise UnheldError("CMYK JPEG files cannot be held to their coefficients")
         if count not in (1, 3) or not h or not w:
             raise damaged(f"{count} components, {w}×{h} pixels")
         self.size, self.progressive = (w, h), marker == SOF2
@@ -142,47 +162,6 @@ class Reader:
         ac = tuple(self.codes.get(16 | n & 15) for n in tables)
         bits = (high, low)
         return Scan(planes, dc, ac, (first, last), bits, self.progressive, self.restart, pieces)
-
-
-def check_scans(data: bytes, corner: np.ndarray) -> None:
-    """ImageError for a file whose scans are cut short or damaged, which decoders fill in silently.
-
-    What is missing of a single scan they show as mid-grey, down to `corner`, the last pixel (1 or
-    3, as stored). Only then, and where there are several scans, is the file read to its end, as
-    that takes far longer than decoding. Kinds of files that are not read here pass.
-    """
-    at, frame = 2, None
-    while (segment := _next_segment(data, at)) and segment[0] != SOS:
-        marker, body, at = segment
-        if SOF0 <= marker <= SOF2 and len(body) > 5:
-            frame = marker, body
-    if segment is None or frame is None:
-        return
-    (marker, body), begun = frame, segment[1]
-    depth, height, components = body[0], body[1:3], body[5]
-    if depth != 8 or height == b"\0\0" or components not in (1, 3):
-        return
-    several = marker == SOF2 or begun[:1] != bytes([components])
-    luma = float(corner @ (0.299, 0.587, 0.114)) if len(corner) == 3 else float(corner[0])
-    if several or abs(luma - 128) <= 2:
-        Reader(data)
-
-
-def _next_segment(data: bytes, at: int) -> tuple[int, bytes, int] | None:
-    """Marker and body of the next segment from `at` on, and where the body ends; None at EOI."""
-    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:
-        marker = data[at + 1]
-        if marker == EOI:
-            return None
-        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:
-            at += 1 if marker == 0xFF else 2
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4])
-        body = data[at + 4 : at + 2 + length]
-        if length < 2 or len(body) != length - 2:
-            raise damaged(f"the segment of marker FF{marker:02X} is cut short")
-        return marker, body, at + 2 + length
-    return None
 
 
 def _split(data: bytes, at: int) -> tuple[tuple[bytes, ...], int]:

@@ -26,7 +26,8 @@ from restore.checkpoints.headers import Header
 from restore.defaults import MAX_PIXELS
 from restore.errors import CheckpointError, ImageError
 from restore.images import Picture
-from restore.images.metadata import fits, tags_of
+from restore.images.exif import tags_of
+from restore.images.metadata import fits
 
 KIND = "bcm.latent"
 LONGEST_BLOCK = 2**20  # bytes of a profile or an EXIF block; a file's header ends at 4 MiB
