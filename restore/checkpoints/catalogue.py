@@ -1,8 +1,9 @@
 """Catalogue: the checkpoints known by name, `weights.toml`, and how a model is asked for.
 
 A checkpoint is a row: where its file comes from, what the file must be (size and SHA-256), which
-network it fits and the noise levels tuned for it. A user's own catalogue adds rows. This file needs
-the standard library alone, so that listing models is quick.
+network it fits and the noise levels tuned for it. A model of several files, as `edit` takes, is a
+row with `parts`. A user's own catalogue adds rows. This file needs the standard library alone, so
+that listing models is quick.
 """
 
 import difflib
@@ -30,7 +31,38 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 SYNTAX = "NAME, FILE.safetensors or hf:OWNER/REPO[/FILE]@REVISION"
 SUFFIX = ".safetensors"
 
+ROLES = (  # what a part can be; configurations are known of published architectures
+    "unet", "vae", "text", "text-2", "vocabulary", "merges", "forward", "reverse",
+    "unet-config", "vae-config", "text-config", "text-2-config",
+)  # fmt: skip
+
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file, on the Hub, of a model that is several.
+
+    role: what it is of the model, one of ROLES. file: with its folders. revision: a full commit, or
+    a branch where `sha256` pins the content. sha256, bytes: "" and 0 mean unknown. about: bytes, to
+    tell beforehand where nobody knows them to the byte. times: of an adapter, one for each
+    evaluation, in their order. license: of this file.
+    """
+
+    role: str
+    repo: str
+    revision: str
+    file: str
+    sha256: str = ""
+    bytes: int = 0
+    about: int = 0
+    times: tuple[int, ...] = ()
+    license: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes, known or about."""
+        return self.bytes or self.about
 
 
 @dataclass(frozen=True)
@@ -38,11 +70,13 @@ class Checkpoint:
     """A row of `weights.toml`, or what a user's FILE or hf: address says of itself.
 
     `resolution` is the size it was trained at where it only works there, `classes` their number
-    where it is class-conditional. `bytes` 0 and `sha256` "" mean unknown.
+    where it is class-conditional. `bytes` 0 and `sha256` "" mean unknown. A row of several files
+    has `parts`, and how `edit` uses them unless told otherwise: `guidance` up to the share `tau` of
+    the times, at an area of `side` squared. `role` is what a single part is of its model.
     """
 
     name: str
-    source: Literal["embedded", "hub", "url", "file"]
+    source: Literal["embedded", "hub", "url", "file", "parts"]
     file: str
     repo: str = ""
     revision: str = ""
@@ -61,6 +95,31 @@ class Checkpoint:
     summary: str = ""
     cite: str = ""
     verified: bool = True
+    parts: tuple[Part, ...] = ()
+    guidance: float | None = None
+    tau: float | None = None
+    side: int | None = None
+    role: str = ""
+
+    def files(self) -> tuple["Checkpoint", ...]:
+        """A row for each of its files: itself, or one a part, under its own name."""
+        if self.source != "parts":
+            return (self,)
+        return tuple(
+            Checkpoint(
+                name=self.name,
+                source="hub",
+                file=part.file,
+                repo=part.repo,
+                revision=part.revision,
+                sha256=part.sha256,
+                bytes=part.bytes,
+                license=part.license,
+                verified=bool(part.sha256),
+                role=part.role,
+            )
+            for part in self.parts
+        )
 
     def preset(self, task: str, mode: str, nfe: int, severity: float | None = None) -> Preset:
         """The row of the largest tuned NFE up to `nfe`, else of the smallest there is.
@@ -191,9 +250,17 @@ def _checkpoint(name: str, table: Any, where: str) -> Checkpoint:
     for task, modes in _table(_table(table, where).get("presets", {}), where).items():
         at = f"{where} presets {task}"
         presets[task] = {mode: _tuned(r, f"{at} {mode}") for mode, r in _table(modes, at).items()}
-    row = _row(Checkpoint, {**table, "name": name, "presets": presets}, where)
-    if row.source == "file":
-        raise RequestError(f"{where}: source is 'embedded', 'hub' or 'url'")
+    parts = _parts(table.get("parts", []), where)
+    values = {**table, "name": name, "presets": presets, "parts": parts}
+    if parts:
+        values = {"file": "", **values}
+    row = _row(Checkpoint, values, where)
+    if row.source == "file" or row.role:
+        raise RequestError(f"{where}: source is 'embedded', 'hub', 'url' or 'parts', without role")
+    if (row.source == "parts") != bool(parts):
+        raise RequestError(f"{where}: source = 'parts' and a list of parts go together")
+    if parts:
+        return row
     if row.source == "hub":
         _check_address(row.repo, row.file, row.revision, where)
         if not COMMIT.fullmatch(row.revision):
@@ -207,6 +274,27 @@ def _checkpoint(name: str, table: Any, where: str) -> Checkpoint:
             f"{where}: needs sha256 (64 hexadecimal digits) and bytes, or verified = false"
         )
     return row
+
+
+def _parts(tables: Any, where: str) -> tuple[Part, ...]:
+    """A row's parts, every value checked."""
+    if not isinstance(tables, list):
+        raise RequestError(f"{where}: parts are an array of tables")
+    parts = []
+    for table in tables:
+        part = _row(Part, table, f"{where} parts")
+        at = f"{where} part {part.role}"
+        if part.role not in ROLES:
+            raise RequestError(f"{at}: expected one of {', '.join(ROLES)}")
+        _check_address(part.repo, part.file, part.revision, at)
+        if part.sha256 and not SHA256.fullmatch(part.sha256):
+            raise RequestError(f"{at}: sha256 has 64 hexadecimal digits")
+        if bool(part.times) != (part.role in ("forward", "reverse")):
+            raise RequestError(f"{at}: adapters, and they alone, have times")
+        if not all(0 < t < 1000 for t in part.times):
+            raise RequestError(f"{at}: times are whole numbers from 1 to 999")
+        parts.append(part)
+    return tuple(parts)
 
 
 def _tuned(rows: Any, where: str) -> dict[int, tuple[Preset, ...]]:

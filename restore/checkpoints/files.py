@@ -1,8 +1,10 @@
 """Weight files: safetensors, checked before any tensor is made and hashed from the bytes in use.
 
-A file is read once, into one buffer that the tensors share, so what was hashed is what is used. It
-is written here, and not by the safetensors library, because that one puts metadata in random order:
-two files of the same weights would have two hashes.
+A file is read once, into one buffer that the tensors share, so what was hashed is what is used. One
+of gigabytes is a `TensorFile`: hashed as it streams by, it then gives one tensor at a time.
+
+The safetensors library is not used: it writes metadata in random order, so that two files of the
+same weights would have two hashes, it reads a buffer into a second one, and takes any dtype.
 """
 
 import hashlib
@@ -13,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from restore.checkpoints.headers import DTYPES, HEADER_LIMIT, Header, identify, parse_header
+from restore.checkpoints.headers import (
+    COUNTS,
+    DTYPES,
+    HEADER_LIMIT,
+    Header,
+    identify,
+    parse_header,
+)
 from restore.errors import CheckpointError, ResourceError
 from restore.files import open_atomically
 
@@ -66,6 +75,67 @@ def read(
         raise CheckpointError(f"{path} changed while it was read")
     seen = sha256 or hashlib.sha256(buffer).hexdigest()
     return Weights(_tensors(header, buffer), header.metadata, seen)
+
+
+class TensorFile:
+    """A safetensors file from which tensors are read one by one, each into memory of its own.
+
+    The file stays open. What was hashed is what is read: a change of it is found out.
+    """
+
+    def __init__(self, path: str | Path, *, sha256: str = "", size: int = 0) -> None:
+        """Check a file as `read` does, holding none of it; errors as there.
+
+        Whole numbers beside the weights are taken too.
+        """
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise CheckpointError(f"there is no file {path}")
+        try:
+            self._stream = self.path.open("rb")
+            found = self._stamp()[0]
+            if size and found != size:
+                what = identify(self._stream.read(4096), found) or "another file, or not all of it"
+                raise CheckpointError(f"{path}: {found:,} bytes for {size:,}; it is {what}")
+            self.sha256 = hashlib.file_digest(self._stream, "sha256").hexdigest()
+            if sha256:
+                _compare_hashes(self.path, sha256, self.sha256)
+            self._stream.seek(0)
+            head = self._stream.read(min(found, 8 + HEADER_LIMIT))
+        except (OSError, MemoryError) as error:
+            raise unreadable(self.path, error) from error
+        self._dtypes = {**DTYPES, **COUNTS}
+        self.header = parse_header(head, found, str(path), self._dtypes)
+        self._hashed = self._stamp()
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.header.entries)
+
+    def tensor(self, name: str) -> "Tensor":
+        """The tensor of a name that the file has, on the CPU in the file's dtype."""
+        import torch
+
+        entry = self.header.entries[name]
+        buffer = bytearray(entry.end - entry.start)
+        try:
+            self._stream.seek(self.header.size + entry.start)
+            filled = self._stream.readinto(buffer)
+            changed = filled != len(buffer) or self._stamp() != self._hashed
+        except (OSError, MemoryError) as error:
+            raise unreadable(self.path, error) from error
+        if changed:
+            raise CheckpointError(f"{self.path} changed while it was in use")
+        dtype = getattr(torch, self._dtypes[entry.dtype][0])
+        return torch.frombuffer(buffer, dtype=dtype).reshape(entry.shape)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def _stamp(self) -> tuple[int, int]:
+        """Size and time of the last change."""
+        status = os.fstat(self._stream.fileno())
+        return status.st_size, status.st_mtime_ns
 
 
 def write(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> str:

@@ -17,6 +17,9 @@ from restore.errors import CheckpointError
 HEADER_LIMIT = 4 * 2**20
 TENSOR_LIMIT = 10_000
 DTYPES = {"F16": ("float16", 2), "BF16": ("bfloat16", 2), "F32": ("float32", 4)}
+COUNTS = {"I64": ("int64", 8)}  # which files of others hold beside their weights
+
+Dtypes = Mapping[str, tuple[str, int]]  # PyTorch's name and bytes, by the file's name
 
 
 class Entry(NamedTuple):
@@ -41,11 +44,11 @@ class Header:
         return {name: entry.shape for name, entry in self.entries.items()}
 
 
-def parse_header(head: bytes | bytearray, size: int, where: str) -> Header:
+def parse_header(head: bytes | bytearray, size: int, where: str, dtypes: Dtypes = DTYPES) -> Header:
     """The header of a safetensors file of `size` bytes whose first bytes are `head`.
 
     CheckpointError unless it is JSON of the right form, of a bounded size and number of tensors,
-    without duplicate keys, in known dtypes, and its tensors fill the file without hole or overlap.
+    without duplicate keys, in `dtypes` alone, and its tensors fill the file, no hole, no overlap.
     """
 
     def refuse(problem: str) -> NoReturn:
@@ -75,7 +78,7 @@ def parse_header(head: bytes | bytearray, size: int, where: str) -> Header:
         if not name.isprintable() or len(name) > 200:
             refuse(f"the name {name[:200]!r} is too long or not printable")
         try:
-            parsed[name] = _entry(entry)
+            parsed[name] = _entry(entry, dtypes)
         except ValueError as error:
             refuse(f"tensor {name!r}: {error}")
     end = 0
@@ -129,19 +132,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def _entry(entry: Any) -> Entry:
+def _entry(entry: Any, dtypes: Dtypes) -> Entry:
     """One tensor's line of the header; ValueError says what is wrong with it."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError("expected dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ValueError(f"dtype {dtype!r} is not taken, only {', '.join(DTYPES)}")
+    if not isinstance(dtype, str) or dtype not in dtypes:
+        raise ValueError(f"dtype {dtype!r} is not taken, only {', '.join(dtypes)}")
     for numbers in (shape, offsets):
         if not isinstance(numbers, list) or not all(type(n) is int and n >= 0 for n in numbers):
             raise ValueError("shape and offsets are lists of whole numbers")
     if len(shape) > 8 or len(offsets) != 2:
         raise ValueError("at most 8 dimensions and exactly 2 offsets")
-    needed = math.prod(shape) * DTYPES[dtype][1]
+    needed = math.prod(shape) * dtypes[dtype][1]
     if needed != offsets[1] - offsets[0] or needed == 0:
         raise ValueError(f"{shape} {dtype} needs {needed:,} bytes, its offsets are {offsets}")
     return Entry(dtype, tuple(shape), *offsets)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restore.checkpoints import catalogue as catalogues
-from restore.checkpoints import files, headers, sources
+from restore.checkpoints import files, headers, parts, sources
 from restore.checkpoints.catalogue import COMMIT, Checkpoint
 from restore.devices import choose_device, choose_dtype
-from restore.errors import CheckpointError, ResourceError
+from restore.errors import CheckpointError, RequestError, ResourceError
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +74,13 @@ def verify(
     offline: bool = False,
     catalogue: str | Path | None = None,
 ) -> str:
-    """The SHA-256 of a model's file, after every check that `load` makes; errors as there."""
+    """The SHA-256 of a model's file, after every check that `load` makes; errors as there.
+
+    Of a part it is compared with the pinned one.
+    """
+    if isinstance(spec, Checkpoint) and spec.role:
+        _check_trust(spec, allow_unverified)
+        return parts.verify_file(sources.fetch(spec, offline=offline), spec)
     checkpoint, weights = read(
         spec, allow_unverified=allow_unverified, offline=offline, catalogue=catalogue
     )
@@ -94,6 +100,11 @@ def read(
     They fit the network's table; that they are finite is not checked yet.
     """
     checkpoint = spec if isinstance(spec, Checkpoint) else catalogues.resolve(str(spec), catalogue)
+    if checkpoint.parts:
+        raise RequestError(
+            f"{checkpoint.name} edits pictures by words (`bcm-restore edit`): it is no model for "
+            "other tasks"
+        )
     _check_trust(checkpoint, allow_unverified)
     path = sources.fetch(checkpoint, offline=offline)
     pinned = checkpoint.sha256
@@ -130,16 +141,22 @@ def _check_trust(checkpoint: Checkpoint, allow_unverified: bool) -> None:
     """CheckpointError for what cannot be verified, unless that is allowed."""
     if allow_unverified or checkpoint.source in ("embedded", "file"):
         return
-    if not checkpoint.verified and checkpoint.file.endswith(catalogues.SUFFIX):
+    if not checkpoint.verified and (checkpoint.role or checkpoint.file.endswith(catalogues.SUFFIX)):
         raise CheckpointError(
-            f"{checkpoint.name} is unverified: nobody could check its hash. --allow-unverified "
-            "loads it and prints the hash seen; compare that with the publisher's"
+            f"{checkpoint.name}{_of_part(checkpoint)} is unverified: nobody could check its hash. "
+            "--allow-unverified loads it and prints the hash seen; compare that with the "
+            "publisher's"
         )
-    if checkpoint.source == "hub" and not COMMIT.fullmatch(checkpoint.revision):
+    moving = checkpoint.source == "hub" and not COMMIT.fullmatch(checkpoint.revision)
+    if moving and not checkpoint.role:  # a part of a known hash cannot
         raise CheckpointError(
             f"{checkpoint.name}: {checkpoint.revision!r} is a branch or a tag, which can move. "
             "Give the full commit, 40 hexadecimal digits, or --allow-unverified"
         )
+
+
+def _of_part(checkpoint: Checkpoint) -> str:
+    return f"'s {checkpoint.file}" if checkpoint.role else ""
 
 
 def _described(checkpoint: Checkpoint, header: headers.Header, path: Path) -> Checkpoint:

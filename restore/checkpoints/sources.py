@@ -28,14 +28,17 @@ ATTEMPTS, PAUSE = 4, 0.5  # tries, seconds before the second one
 LIMIT = 16 * 2**30  # bytes, where the catalogue pins none
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-WAYS_OUT = (
-    "Ways out: HTTPS_PROXY behind a proxy, HF_ENDPOINT for a mirror of the Hub, or fetch the file "
-    "elsewhere and give it with --model FILE"
-)
+WAYS_OUT = "Ways out: HTTPS_PROXY behind a proxy, HF_ENDPOINT for a mirror of the Hub"
 
 
 def locate(checkpoint: Checkpoint) -> Path | None:
-    """Where the file lies on this machine, or None; nothing is downloaded or checked."""
+    """Where the file lies on this machine, or None; nothing is downloaded or checked.
+
+    Of a row with parts it is the first, once all are here whose hash is known.
+    """
+    if checkpoint.source == "parts":
+        found = [locate(row) for row in checkpoint.files() if row.verified]
+        return None if None in found else found[0]
     if checkpoint.source == "embedded":
         path = Path(str(resources.files("restore.checkpoints"))) / checkpoint.file
     elif checkpoint.source == "file":
@@ -61,13 +64,14 @@ def fetch(
     `progress` hears of downloads by URL; for the Hub's own its client shows a bar.
     CheckpointError (not to be had) and ResourceError (no space, no permission) say the ways out.
     """
+    assert checkpoint.source != "parts", "parts are fetched one by one"
     if path := locate(checkpoint):
         return path
     name = checkpoint.name
     if checkpoint.source in ("embedded", "file"):
         place = "the package lacks" if checkpoint.source == "embedded" else "there is no"
         raise CheckpointError(f"{place} file {checkpoint.file}")
-    if not checkpoint.file.endswith(SUFFIX):
+    if not checkpoint.file.endswith(SUFFIX) and not checkpoint.role:
         raise CheckpointError(
             f"{name} is published as a PyTorch file, which is taken by hand: download and unpack "
             f"{checkpoint.url or checkpoint.repo}, run `bcm-restore models convert FILE.pt -o "
@@ -76,9 +80,11 @@ def fetch(
     from huggingface_hub import constants
 
     if offline or constants.HF_HUB_OFFLINE:
+        what = f"{name} (its {checkpoint.file})" if checkpoint.role else name
+        by_hand = "" if checkpoint.role else ", or give a file with --model FILE"
         raise CheckpointError(
-            f"{name} is not on this machine and offline mode is on. Run `bcm-restore models "
-            f"download {name}` online, or give a file with --model FILE"
+            f"{what} is not on this machine and offline mode is on. Run `bcm-restore models "
+            f"download {name}` online{by_hand}"
         )
     try:
         if checkpoint.source == "hub":
@@ -227,7 +233,7 @@ def _check_download(path: Path, checkpoint: Checkpoint, sha256: str) -> None:
         what = headers.identify(stream.read(4096), size)
     raise CheckpointError(
         f"{checkpoint.name}: the download is not the file it should be: {problem}"
-        f"{f'; it is {what}' if what else ''}. It was dropped. {WAYS_OUT}"
+        f"{f'; it is {what}' if what else ''}. It was dropped. {_ways_out(checkpoint)}"
     )
 
 
@@ -289,4 +295,13 @@ def _failure(checkpoint: Checkpoint, error: Exception) -> RestoreError:
     else:
         problem = text
     place = checkpoint.url or f"{checkpoint.repo}/{checkpoint.file} at {checkpoint.revision}"
-    return CheckpointError(f"{name} could not be downloaded from {place}: {problem}. {WAYS_OUT}")
+    return CheckpointError(
+        f"{name} could not be downloaded from {place}: {problem}. {_ways_out(checkpoint)}"
+    )
+
+
+def _ways_out(checkpoint: Checkpoint) -> str:
+    """What to do where a download fails; a single file can come by hand."""
+    if checkpoint.role:
+        return WAYS_OUT
+    return f"{WAYS_OUT}, or fetch the file elsewhere and give it with --model FILE"

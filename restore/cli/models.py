@@ -55,7 +55,8 @@ def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False)
         return
     table = [("NAME", "SOURCE", "NETWORK", "SIZE", "LICENCE", "SUMMARY")]
     for row in rows.values():
-        size = _size(row.bytes) if row.bytes else "unknown"
+        count = sum(part.size for part in row.parts) or row.bytes
+        size = _size(count) if count else "unknown"
         table.append((row.name, row.source, row.architecture, size, row.license, row.summary))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
@@ -68,6 +69,7 @@ def info(
 ) -> None:
     """Tell all that is known of a model, and whether it is on this machine."""
     from restore.checkpoints import locate, resolve
+    from restore.checkpoints.parts import describe_download
 
     row = resolve(model, catalog)
     path = locate(row)
@@ -78,9 +80,16 @@ def info(
         emit(dumped(facts))
         return
     for key, value in facts.items():
-        if value not in (None, "", [], {}):
+        if key != "parts" and value not in (None, "", [], (), {}):
             text = value if isinstance(value, str) else dumped(value)
             emit(f"{key}: {escaped(text)}")
+    if row.parts:
+        emit(f"download: {escaped(describe_download(row.parts))}")
+    for part, file in zip(row.parts, row.files(), strict=True):
+        known = part.sha256 or "of unknown hash, needs --allow-unverified"
+        here = "here" if locate(file) else "not on this machine"
+        where = f"{part.repo}@{part.revision} {part.file}"
+        emit(escaped(f"{part.role}: {where}, {_size(part.size)}, {known}, {part.license}, {here}"))
 
 
 def download(
@@ -92,13 +101,21 @@ def download(
 ) -> None:
     """Download models into the Hub's cache, verify them, and print where they lie."""
     from restore.checkpoints import fetch, resolve, verify
+    from restore.checkpoints.parts import check_disk, describe_download
 
     terminal = Terminal(quiet, verbose)
-    for row in [resolve(spec, catalog) for spec in model]:
-        with terminal.progress(row.name) as progress:
-            path = fetch(row, progress=progress)
-        verify(row, allow_unverified=allow_unverified)
-        emit(escaped(str(path)))
+    for whole in [resolve(spec, catalog) for spec in model]:
+        if whole.parts:
+            check_disk(whole)
+            terminal.say(f"{whole.name}: {describe_download(whole.parts)}")
+        for row in whole.files():
+            if row.role and not (row.verified or allow_unverified):
+                terminal.say(f"{row.file}: of unknown hash, left out; --allow-unverified takes it")
+                continue
+            with terminal.progress(row.name) as progress:
+                path = fetch(row, progress=progress)
+            verify(row, allow_unverified=allow_unverified)
+            emit(escaped(str(path)))
 
 
 def verify(
@@ -111,21 +128,23 @@ def verify(
     """Check models as loading does, and print their SHA-256."""
     from restore.checkpoints import resolve, verify
 
-    for row in [resolve(spec, catalog) for spec in model]:
+    for row in [row for spec in model for row in resolve(spec, catalog).files()]:
         sha256 = verify(row, offline=offline, allow_unverified=allow_unverified)
-        emit(f"{sha256}  {escaped(row.name)}")
+        emit(f"{sha256}  {escaped(f'{row.name} {row.file}' if row.role else row.name)}")
 
 
 def path(model: Spec, catalog: Catalog = None, verbose: Verbose = False) -> None:
     """Print where a model's file lies on this machine."""
     from restore.checkpoints import locate, resolve
 
-    row = resolve(model, catalog)
-    found = locate(row)
-    if found is None:
-        hint = "" if row.source in ("embedded", "file") else f"; `models download {model}` gets it"
-        raise CheckpointError(f"{row.name} is not on this machine{hint}")
-    emit(escaped(str(found)))
+    whole = resolve(model, catalog)
+    for row in [row for row in whole.files() if row.verified or not row.role]:
+        found = locate(row)
+        if found is None:
+            mine = row.source in ("embedded", "file")
+            hint = "" if mine else f"; `models download {model}` gets it"
+            raise CheckpointError(f"{row.name} is not on this machine{hint}")
+        emit(escaped(str(found)))
 
 
 def rm(
@@ -134,10 +153,10 @@ def rm(
     """Remove downloads, and print where they lay."""
     from restore.checkpoints import remove, resolve
 
-    for row in [resolve(spec, catalog) for spec in model]:
+    for row in [row for spec in model for row in resolve(spec, catalog).files()]:
         found = remove(row)
         if found is None:
-            Terminal(quiet).say(f"{row.name} was not here")
+            Terminal(quiet).say(f"{row.file if row.role else row.name} was not here")
         else:
             emit(escaped(str(found)))
 
@@ -230,6 +249,8 @@ def card(
     from restore.checkpoints import card, publish, resolve
 
     row = resolve(model, catalog)
+    if row.parts:
+        raise RequestError(f"{row.name} is others' work: its cards are on its parts' pages")
     if output is not None:
         for written in publish(row, output, overwrite=yes or existing == "overwrite"):
             emit(escaped(str(written)))
