@@ -6,6 +6,8 @@ A precision has one short name, `fp32`, `bf16` or `fp16`, on the command line an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restore.errors import RequestError
@@ -76,6 +78,31 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(said in str(error) for said in OUT_OF_MEMORY)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that a device has left for us, None where it does not say.
+
+    Of the CPU it is what Linux calls available, within the limit of our control group.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type != "cpu":
+        return None
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            sizes = dict(line.split(":") for line in file)
+        free = int(sizes["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+    with suppress(OSError, ValueError):  # no such group, or one without a limit
+        limit, used = (
+            int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current")
+        )
+        free = min(free, limit - used)
+    return max(free, 0)
 
 
 def _computes_in_bf16(device: torch.device) -> bool:

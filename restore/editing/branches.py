@@ -1,4 +1,4 @@
-"""Editor: an image goes up to noise with one set of words, and comes down with another.
+"""Branches: an image goes up to noise with one set of words, and comes down with another.
 
     up:    x ← f(x, t, s), ε by the source's words, unguided         19 → 259 → 519 → 779 → 999
     down:  the same to 0, twice: source branch, and target branch by the target's words and w(t)

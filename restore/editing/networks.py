@@ -158,9 +158,14 @@ class Autoencoder:
         self.network = network
         self.scale = float(network.config.scaling_factor)
 
-    def encode(self, x: Tensor) -> Tensor:
-        """The mean of the posterior, scaled to a standard deviation of about 1."""
-        return self.network.encode(x).latent_dist.mean * self.scale
+    def encode(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """The mean of the posterior, scaled to a standard deviation of about 1.
+
+        With standard normal `noise`, of the latent's shape, a draw from it, as XL wants.
+        """
+        posterior = self.network.encode(x).latent_dist
+        drawn = posterior.mean if noise is None else posterior.mean + posterior.std * noise
+        return drawn * self.scale
 
     def decode(self, z: Tensor) -> Tensor:
         """The image, not clipped."""

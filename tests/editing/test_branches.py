@@ -1,4 +1,4 @@
-"""Encoding and decoding: the released code's traces, and laws on a network in closed form."""
+"""The way up and the way down: the released code's traces, and laws in closed form."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from restore.editing.attention import Control, prompt_to_prompt
-from restore.editing.editor import decode, encode
+from restore.editing.branches import decode, encode
 from restore.editing.schedule import Guidance, level, lift, step, steps_down, steps_up
 from restore.editing.words import Conditioning, read_prompt
 from tests.support.editing import (

@@ -1,5 +1,6 @@
 """Tiny Stable Diffusions from tests/golden/icd, and a closed-form network that needs no extra."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -15,6 +16,7 @@ from restore.editing import networks
 from restore.editing.adapters import merge_, parse_adapter
 from restore.editing.schedule import level
 from restore.editing.words import Conditioning
+from tests.support.hub_server import COMMIT
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "icd"
 TINY, TINY_XL = GOLDEN / "tiny", GOLDEN / "tinyxl"
@@ -97,3 +99,39 @@ class Gaussian:
         self.calls, self.images = self.calls + 1, self.images + len(x)
         alpha, sigma = level(t)
         return sigma * x / (alpha**2 * self.scale**2 + sigma**2)
+
+
+def tiny_catalogue(path: Path, **row: object) -> Path:
+    """Write a catalogue with the tiny model as the row [tiny-sd], on a Hub at someone/tiny."""
+    roles = {
+        "unet": f"unet/{FILES['unet']}",
+        "unet-config": "unet/config.json",
+        "vae": f"vae/{FILES['vae']}",
+        "vae-config": "vae/config.json",
+        "text": f"text_encoder/{FILES['text_encoder']}",
+        "text-config": "text_encoder/config.json",
+        "vocabulary": "tokenizer/vocab.json",
+        "merges": "tokenizer/merges.txt",
+        "forward": "forward-19-259-519-779.safetensors",
+        "reverse": "reverse-259-519-779-999.safetensors",
+    }
+    times = {"forward": list(UP), "reverse": list(DOWN)}
+    lines = ["[tiny-sd]", 'source = "parts"', 'tasks = ["edit"]', 'architecture = "tiny"']
+    known = {"guidance": 7.0, "tau": 0.8, "side": 128} | row
+    lines += [f"{key} = {json.dumps(value)}" for key, value in known.items()]
+    for role, name in roles.items():
+        data = (TINY / name).read_bytes()
+        part = {
+            "role": role,
+            "repo": "someone/tiny",
+            "revision": COMMIT,
+            "file": name,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "license": "MIT",
+            "times": times.get(role, []),
+        }
+        lines.append("[[tiny-sd.parts]]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in part.items()]
+    path.write_text("\n".join(lines))
+    return path

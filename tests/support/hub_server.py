@@ -22,7 +22,9 @@ ERRORS = {  # what the Hub answers: status, X-Error-Code
 
 
 class HubServer:
-    """`files` maps names to bytes; `fault` is a key of ERRORS, "wrong bytes" or None.
+    """`files` maps names, with their folders where two are alike, to bytes.
+
+    `fault` is a key of ERRORS, "wrong bytes" or None. `missing` are names that are not found.
 
     A `silent` server takes requests and never answers. The first `cuts` downloads end after
     `cut_after` bytes. `seen` collects (method, path, headers).
@@ -31,6 +33,7 @@ class HubServer:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.fault: str | None = None
+        self.missing: set[str] = set()
         self.silent = False
         self.cuts, self.cut_after = 0, 1000
         self.seen: list[tuple[str, str, dict[str, str]]] = []
@@ -74,8 +77,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, code = ERRORS[hub.fault]
             self.reply(status, {"X-Error-Code": code})
             return
-        name = path.split("/")[-1]
+        name = path.partition("/resolve/")[2].partition("/")[2]  # with its folders
         if name not in hub.files:
+            name = path.split("/")[-1]
+        if name in hub.missing or name not in hub.files:
             self.reply(404, {"X-Error-Code": "EntryNotFound"})
             return
         data = hub.files[name]
