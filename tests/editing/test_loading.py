@@ -60,7 +60,8 @@ def tiny(tmp_path: Path) -> Callable[..., Checkpoint]:
 
 
 def downloads(hub: HubServer) -> list[str]:
-    return [path for method, path, _ in hub.seen if method == "GET"]
+    """What was downloaded; the Hub's client asks for other things too."""
+    return [path for method, path, _ in hub.seen if method == "GET" and "/resolve/" in path]
 
 
 def test_all_parts_are_fetched_verified_and_told_beforehand(hub, tiny) -> None:
@@ -73,7 +74,7 @@ def test_all_parts_are_fetched_verified_and_told_beforehand(hub, tiny) -> None:
     ).hexdigest()  # fmt: skip
     assert editor.sha256.keys() == {"unet", "forward", "reverse", "vae", "text"}
     asked = len(downloads(hub))
-    assert len(set(downloads(hub))) == 10
+    assert asked == 10
     load_editor(tiny(), device="cpu", offline=True, announce=said.append)
     assert (len(downloads(hub)), len(said)) == (asked, 1)
 
