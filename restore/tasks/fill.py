@@ -1,10 +1,16 @@
-"""Fill: a cheap, smooth guess for the pixels of a hole, to start from.
+"""Fill: a guess for the pixels of a hole, to start from.
 
-Pull-push (Gortler et al. 1996) averages the known pixels down a pyramid and interpolates them back
-up, which reaches across holes of any size. Conjugate gradients then bend the guess towards the
-biharmonic surface |Δx|² → min, which is what thin holes want (as in scikit-image's
-`inpaint_biharmonic`). Both work in place, in strips and windows.
+A thin hole follows from its border: smoothly. Pull-push (Gortler et al. 1996) averages the known
+pixels down a pyramid and interpolates them back up, which reaches across holes of any size.
+Conjugate gradients then bend the guess towards the biharmonic surface |Δx|² → min, which is what
+thin holes want (as in scikit-image's `inpaint_biharmonic`). Both work in place, in strips and
+windows. A thick hole does not follow from its border: what is filled smoothly is then taken from
+elsewhere in the picture (`patches`).
 """
+
+from __future__ import annotations
+
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,16 +18,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restore.tasks.patches import fill_by_patches, patches_available
+
+How = Literal["auto", "smooth", "patch"]
+
+DEEP = 8.0  # pixels: a hole that is deeper somewhere is thick
 STRIP = 256  # rows
 WINDOW, MARGIN = 256, 32  # pixels kept of a window, and around it
 ITERATIONS = 60
 REACH = 2  # pixels that the bending of one depends on
 
 
-def fill(x: Tensor, known: Tensor) -> Tensor:
-    """x (1, 3, H, W) with its unknown pixels guessed, in place; known is (1, 1, H, W) bool.
+def fill(
+    x: Tensor,
+    known: Tensor,
+    how: How = "smooth",
+    seed: int = 0,
+    usable: np.ndarray | None = None,
+) -> Tensor:
+    """x (1, 3, H, W) in [-1, 1] with its unknown pixels guessed, in place.
 
-    Where nothing is known the guess is mid-grey.
+    Args:
+        x: the image; what its unknown pixels hold makes no difference.
+        known: (1, 1, H, W) bool. Where nothing is known the guess is mid-grey.
+        how: "smooth"; "patch", from elsewhere in the picture; "auto", thick holes by patches, where
+            their library is here, and the others smoothly.
+        seed: of the search for patches; the same seed gives the same pixels.
+        usable: (H, W) bool, the known pixels that patches may be taken from, None for all.
+
+    Raises:
+        ResourceError: patches are asked for and their library is not here.
     """
     _pull_push(x, known)
     height, width = x.shape[-2:]
@@ -29,7 +55,24 @@ def fill(x: Tensor, known: Tensor) -> Tensor:
         for left in range(0, width, WINDOW):
             if not bool(known[..., top : top + WINDOW, left : left + WINDOW].all()):
                 _bend(x, known, top, left)
-    return x
+    if how == "smooth" or (how == "auto" and not patches_available()):
+        return x
+    hole = ~known[0, 0].numpy()
+    which = hole if how == "patch" else thick_holes(hole)
+    return fill_by_patches(x, known, which, seed, usable) if which.any() else x
+
+
+def thick_holes(hole: np.ndarray, deep: float = DEEP) -> np.ndarray:
+    """The connected parts of (H, W) bool that hold a pixel farther than `deep` from all others."""
+    mask = hole.astype(np.uint8)
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    if not (depth > deep).any():
+        return np.zeros_like(hole)
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    thick = np.zeros(count, bool)
+    thick[np.unique(labels[depth > deep])] = True
+    thick[0] = False
+    return thick[labels]
 
 
 def _pull_push(x: Tensor, known: Tensor) -> None:
@@ -81,18 +124,18 @@ def _bend(x: Tensor, known: Tensor, top: int, left: int) -> None:
     free = hole[up:down, before:after, None].float().expand(-1, -1, 3).contiguous()
     guess = torch.empty(y1 - y0, x1 - x0, 3).copy_(x[0, :, y0:y1, x0:x1].permute(1, 2, 0))
     image, once = torch.empty_like(guess), np.empty(guess.shape, np.float32)
-    residual = _bent(guess, once, image).mul_(free).neg()
+    residual = _bilaplacian(guess, once, image).mul_(free).neg()
     direction = residual.clone()
-    energy = _product(residual, residual)
+    energy = _dot(residual, residual)
     floor = 1e-6 * energy
     for _ in range(ITERATIONS):
         if energy <= floor or energy == 0:
             break
-        _bent(direction, once, image).mul_(free)
-        step = energy / _product(direction, image)
+        _bilaplacian(direction, once, image).mul_(free)
+        step = energy / _dot(direction, image)
         guess.add_(direction, alpha=step)
         residual.sub_(image, alpha=step)
-        last, energy = energy, _product(residual, residual)
+        last, energy = energy, _dot(residual, residual)
         torch.add(residual, direction, alpha=energy / last, out=direction)
     y0, y1, x0, x1 = max(y0, top), min(y1, top + WINDOW), max(x0, left), min(x1, left + WINDOW)
     rows, columns = slice(y0, y1), slice(x0, x1)
@@ -108,8 +151,8 @@ def _extent(marked: Tensor) -> tuple[int, int]:
     return max(int(places[0]) - REACH, 0), min(int(places[-1]) + REACH + 1, len(marked))
 
 
-def _bent(x: Tensor, once: np.ndarray, out: Tensor) -> Tensor:
-    """ΔΔx of (h, w, 3) in `out`; `once` is room for Δx. No difference goes across the edge, so that
+def _bilaplacian(x: Tensor, once: np.ndarray, out: Tensor) -> Tensor:
+    """ΔΔx of (h, w, 3) in `out`; `once` holds Δx. No difference goes across the edge, so that
     Δ is symmetric, and ΔΔx the gradient of |Δx|² / 2.
     """
     cv2.Laplacian(x.numpy(), cv2.CV_32F, once, ksize=1, borderType=cv2.BORDER_REPLICATE)
@@ -117,5 +160,5 @@ def _bent(x: Tensor, once: np.ndarray, out: Tensor) -> Tensor:
     return out
 
 
-def _product(a: Tensor, b: Tensor) -> float:
+def _dot(a: Tensor, b: Tensor) -> float:
     return float(torch.dot(a.view(-1), b.view(-1)))
