@@ -13,7 +13,8 @@ from skimage import restoration
 from restore.bench.pictures import Degraded
 from restore.degradations import Resize
 from restore.degradations.blur import pad_periodic
-from restore.tasks.superres import enlarge_bicubic as enlarged
+from restore.tasks import Deblur, Denoise
+from restore.tasks.superres import enlarge_bicubic
 
 RADIUS = 3  # pixels, of OpenCV's inpainting
 NOISE_TO_SIGNAL = 0.01  # of Wiener's filter, alike at all frequencies
@@ -28,7 +29,7 @@ def untouched(degraded: Degraded) -> np.ndarray:
 
 def bicubic(degraded: Degraded) -> np.ndarray:
     """Pillow's bicubic enlargement."""
-    return enlarged(degraded.picture, degraded.size).pixels
+    return enlarge_bicubic(degraded.picture, degraded.size).pixels
 
 
 def lanczos(degraded: Degraded) -> np.ndarray:
@@ -38,7 +39,7 @@ def lanczos(degraded: Degraded) -> np.ndarray:
 
 def back_projection(degraded: Degraded) -> np.ndarray:
     """The bicubic enlargement, moved to the nearest picture that shrinks to the given one."""
-    large = enlarged(degraded.picture, degraded.size)
+    large = enlarge_bicubic(degraded.picture, degraded.size)
     resize = Resize(large.pixels.shape[:2], degraded.picture.pixels.shape[:2])
     return large.with_tensor(
         resize.project_into_range(large.tensor(), degraded.picture.tensor())
@@ -57,14 +58,15 @@ def navier_stokes(degraded: Degraded) -> np.ndarray:
 
 def biharmonic(degraded: Degraded) -> np.ndarray:
     """The surface of least bending (Damelin and Hoang 2018)."""
-    filled = restoration.inpaint_biharmonic(degraded.picture.pixels, degraded.hole, channel_axis=2)
+    filled = restoration.inpaint_biharmonic(
+        degraded.picture.pixels, degraded.problem.hole, channel_axis=2
+    )
     return _levels(filled)
 
 
 def nonlocal_means(degraded: Degraded) -> np.ndarray:
     """Means over alike patches (Buades et al. 2005), told the level of the noise."""
-    assert degraded.sigma is not None
-    sigma = degraded.sigma / 255
+    sigma = _noise(degraded) / 255
     found = restoration.denoise_nl_means(
         degraded.picture.pixels.astype(np.float32) / 255,
         patch_size=5,
@@ -78,15 +80,14 @@ def nonlocal_means(degraded: Degraded) -> np.ndarray:
 
 def total_variation(degraded: Degraded) -> np.ndarray:
     """Least total variation (Chambolle 2004), its weight by the level of the noise."""
-    assert degraded.sigma is not None
     image = degraded.picture.pixels.astype(np.float32) / 255
-    weight = SHARE * degraded.sigma / 255
+    weight = SHARE * _noise(degraded) / 255
     return _levels(restoration.denoise_tv_chambolle(image, weight=weight, channel_axis=2))
 
 
 def wiener(degraded: Degraded) -> np.ndarray:
     """Wiener's filter (Wiener 1949)."""
-    kernel = np.asarray(degraded.kernel, np.float64)
+    kernel = _kernel(degraded)
     y = pad_periodic(degraded.picture.tensor(), (kernel.shape[0], kernel.shape[1]))
     planes = [
         restoration.wiener(plane, kernel, NOISE_TO_SIGNAL, reg=np.ones((1, 1)))
@@ -98,7 +99,7 @@ def wiener(degraded: Degraded) -> np.ndarray:
 
 def richardson_lucy(degraded: Degraded) -> np.ndarray:
     """A few steps of Richardson (1972) and Lucy (1974), more of which would amplify the noise."""
-    kernel = np.asarray(degraded.kernel, np.float64)
+    kernel = _kernel(degraded)
     room = min(STEPS * max(kernel.shape) // 2, *degraded.size)
     image = np.pad(degraded.picture.pixels / 255.0, [(room, room)] * 2 + [(0, 0)], "symmetric")
     planes = [
@@ -110,8 +111,20 @@ def richardson_lucy(degraded: Degraded) -> np.ndarray:
 
 
 def _mask(degraded: Degraded) -> np.ndarray:
-    assert degraded.hole is not None
-    return degraded.hole.astype(np.uint8)
+    assert degraded.problem.hole is not None
+    return degraded.problem.hole.astype(np.uint8)
+
+
+def _noise(degraded: Degraded) -> float:
+    """The standard deviation of the noise, in levels of 8 bits."""
+    assert isinstance(degraded.task, Denoise)
+    assert degraded.task.sigma is not None
+    return degraded.task.sigma
+
+
+def _kernel(degraded: Degraded) -> np.ndarray:
+    assert isinstance(degraded.task, Deblur)
+    return np.asarray(degraded.task.kernel, np.float64)
 
 
 def _levels(x: np.ndarray) -> np.ndarray:

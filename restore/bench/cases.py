@@ -45,15 +45,15 @@ class Setup:
 
     severities: of them all, the first is the usual one. make: the task at a severity, for a picture
     of a (width, height), with a seed. baselines: by name, the strongest last.
-    title: of a severity. consistency: the measure of the result degraded again. random: whether a
-    seed decides what is lost. slow: baselines that large pictures go without.
+    title: of a severity. quality: the measure that counts. random: whether a seed decides
+    what is lost. slow: baselines that large pictures go without.
     """
 
     severities: tuple[str, ...]
     make: Callable[[str, tuple[int, int], int], Task]
     baselines: Mapping[str, Callable[[Degraded], np.ndarray]]
     title: str
-    consistency: str
+    quality: str = "psnr_db"
     random: bool = False
     slow: frozenset[str] = field(default_factory=frozenset)
 
@@ -84,12 +84,7 @@ class Case:
     @property
     def quality(self) -> str:
         """The metric that counts: PSNR, of a hole inside it."""
-        return "masked_psnr_db" if self.task == "inpaint" else "psnr_db"
-
-    @property
-    def consistency(self) -> str:
-        """The measure of the result degraded again, against what was given."""
-        return SETUPS[self.task].consistency
+        return SETUPS[self.task].quality
 
     def degrade(self, clean: Clean, seed: int) -> Degraded:
         """The picture degraded; the seed decides what is random in that."""
@@ -155,7 +150,6 @@ SETUPS: dict[str, Setup] = {
         lambda severity, size, seed: Jpeg(int(severity)),
         {"decoded": baselines.untouched},
         "JPEG at quality {}, 4:2:0",
-        "coefficients_kept",
     ),
     "superres": Setup(
         ("4", "2"),
@@ -166,7 +160,6 @@ SETUPS: dict[str, Setup] = {
             "back-projection": baselines.back_projection,
         },
         "enlarged ×{}",
-        "consistency_psnr_db",
     ),
     "inpaint": Setup(
         ("half", "scratches", "block"),
@@ -177,7 +170,7 @@ SETUPS: dict[str, Setup] = {
             "biharmonic": baselines.biharmonic,
         },
         "holes: {}",
-        "known_max_error",
+        quality="masked_psnr_db",
         random=True,
         slow=frozenset({"biharmonic"}),
     ),
@@ -190,7 +183,6 @@ SETUPS: dict[str, Setup] = {
             "nonlocal-means": baselines.nonlocal_means,
         },
         "noise of sigma {}/255",
-        "residual_sigma",
         random=True,
     ),
     "deblur": Setup(
@@ -202,7 +194,6 @@ SETUPS: dict[str, Setup] = {
             "wiener": baselines.wiener,
         },
         f"blurred by {{}}, noise of sigma {BLUR_SIGMA}/255",
-        "residual_sigma",
         random=True,
     ),
 }

@@ -29,8 +29,7 @@ from restore.bench.pictures import Clean, Degraded, Pictures
 from restore.devices import dtype_name
 from restore.errors import ImageError, RequestError, RestoreError
 from restore.images import Picture
-from restore.record import round_decibels, round_share
-from restore.tasks import Deblur, compare
+from restore.record import Metrics, round_share
 from restore.tiling import Tile
 
 PACKAGES = ("bcm-restore", "torch", "numpy", "opencv-python-headless", "scikit-image", "lpips")
@@ -53,6 +52,9 @@ APART = (  # files in there that no figure depends on
 )  # fmt: skip
 Perception = Callable[[np.ndarray, np.ndarray], float]
 """LPIPS of two pictures (H, W, 3) uint8."""
+
+PROOFS = ("known_max_error", "coefficients_kept", "residual_sigma", "consistency_psnr_db")
+"""What a record says of the result degraded again."""
 
 BACKBONE = "alexnet-owt-7be5be79.pth"  # 233 MB that torchvision would download
 
@@ -245,40 +247,33 @@ def measure(
     pixels: np.ndarray, clean: Clean, given: Degraded, perception: Perception | None = None
 ) -> Measures:
     """The measures of a result (H, W, 3) uint8."""
-    erased = given.hole is None and given.sigma is None
-    compared = compare(pixels, clean.pixels, given.data if erased else None)
-    kept = compared.get("coefficients_kept")
-    consistency = None
-    if kept is None and "consistency_psnr_db" in compared:
-        consistency = _decibels(compared["consistency_psnr_db"])
-    masked = known = residual = None
-    if given.hole is not None:
-        masked = _decibels(round_decibels(metrics.psnr(pixels, clean.pixels, given.hole)))
-        known = metrics.max_error(pixels, given.picture.pixels, ~given.hole)
-    if given.sigma is not None:
-        again = pixels
-        if given.kernel is not None:
-            again = Deblur(given.kernel).degrade(Picture(pixels)).pixels
-        residual = round(metrics.mean_squared_error(again, given.picture.pixels) ** 0.5, 3)
+    hole = given.problem.hole
+    masked = None if hole is None else _round(metrics.psnr(pixels, clean.pixels, hole))
     sharp = metrics.sharpness(clean.pixels)
     return Measures(
-        psnr_db=_decibels(compared["psnr_db"]),
-        ssim=compared["ssim"],
+        psnr_db=_round(metrics.psnr(pixels, clean.pixels)),
+        ssim=round_share(metrics.ssim(pixels, clean.pixels)),
         masked_psnr_db=masked,
         lpips=round_share(perception(pixels, clean.pixels)) if perception else None,
         sharpness=round_share(metrics.sharpness(pixels) / sharp if sharp else 1.0),
         blur=round_share(metrics.blur(pixels) - metrics.blur(clean.pixels)),
         texture_error=round_share(metrics.texture_error(pixels, clean.pixels)),
-        coefficients_kept=kept,
-        consistency_psnr_db=consistency,
-        known_max_error=known,
-        residual_sigma=residual,
+        **_choose_proof(given.task.prove(given.problem, Picture(pixels))),
     )
 
 
-def _decibels(value: float | None) -> float:
-    """A PSNR of a record, in which None is that of equal pictures."""
-    return math.inf if value is None else value
+def _choose_proof(held: Metrics) -> dict[str, float]:
+    """The first of PROOFS that a task has, a PSNR of equal pictures being infinite."""
+    for name in PROOFS:
+        value = held.get(name)
+        if isinstance(value, int | float):
+            return {name: value}
+    return {"consistency_psnr_db": math.inf} if held.get("consistency_exact") else {}
+
+
+def _round(decibels: float) -> float:
+    """A PSNR to 0.001 dB."""
+    return round(decibels, 3)
 
 
 def load_perception(offline: bool) -> tuple[Perception | None, str]:

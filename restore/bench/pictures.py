@@ -20,7 +20,7 @@ from PIL import Image
 
 from restore.errors import ImageError, RequestError, ResourceError
 from restore.images import ENDINGS, MAX_PIXELS, Picture, as_picture, decode, read_bytes
-from restore.tasks import Deblur, Denoise, Inpaint, Task
+from restore.tasks import Problem, Task
 
 PUBLIC13 = (
     "astronaut", "brick", "camera", "chelsea", "coffee", "grass", "gravel", "hubble_deep_field",
@@ -61,26 +61,15 @@ class Degraded:
     size: tuple[int, int]
     task: Task
 
-    @property
-    def hole(self) -> np.ndarray | None:
-        """(H, W) bool, where pixels are missing; None where none are."""
-        mask = self.task.mask if isinstance(self.task, Inpaint) else None
-        return mask.pixels[..., 0] > 127 if isinstance(mask, Picture) else None
-
-    @property
-    def sigma(self) -> float | None:
-        """The noise's standard deviation in levels of 8 bits; None where none was added."""
-        return self.task.sigma if isinstance(self.task, Denoise | Deblur) else None
-
-    @property
-    def kernel(self) -> np.ndarray | None:
-        """(h, w), of a blur; None without one."""
-        return np.array(self.task.kernel) if isinstance(self.task, Deblur) else None
-
     @cached_property
     def picture(self) -> Picture:
         """What the file shows."""
         return decode(self.data)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What the task makes of the file."""
+        return self.task.open(self.data)
 
 
 @dataclass(frozen=True, eq=False)

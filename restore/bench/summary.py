@@ -127,7 +127,7 @@ def write_notes(lines: Sequence[Line]) -> list[str]:
             "-ccdf: a published method begun at a low level, for few evaluations; without it, at "
             "the levels that it was published with, for many more"
         )
-    if any(line.case.task == "inpaint" for line in lines):
+    if any(line.case.quality == "masked_psnr_db" for line in lines):
         notes.append("PSNR of holes is that inside the hole")
     most = max((line.pictures for line in lines), default=0)
     notes += [

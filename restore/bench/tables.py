@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from restore.bench.cases import Case
-from restore.bench.harness import Facts
+from restore.bench.harness import PROOFS, Facts
 from restore.bench.summary import FIELDS, Comparison, Line, compare_with_peers, group_by_case
 from restore.record import format_json as to_json
 
@@ -64,7 +64,7 @@ def _table(case: Case, lines: Sequence[Line]) -> Table:
             "sharpness",
             "blur",
             "texture_error",
-            case.consistency,
+            *PROOFS,
         )
         if any(getattr(line.metrics, name) is not None for line in lines)
     ]
@@ -172,9 +172,8 @@ def format_markdown(lines: Sequence[Line], facts: Facts) -> str:
         seconds = _mean(last, lambda line: line.seconds)
         rows.append([label, *(cell(label, task) for task in tasks), texture, seconds])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return (
-        "\n\n".join([table, _explain(nfe, tasks, facts), *_judge(compare_with_peers(lines))]) + "\n"
-    )
+    judged = _judge(compare_with_peers(lines))
+    return "\n\n".join([table, _explain(nfe, lines, facts), *judged]) + "\n"
 
 
 def _average_by_nfe(lines: Iterable[Line], cases: Mapping[Case, None]) -> dict[int, float]:
@@ -195,10 +194,11 @@ def _mean(lines: Sequence[Line], figure: Callable[[Line], float]) -> str:
     return f"{statistics.mean(map(figure, lines)):.2f}"
 
 
-def _explain(nfe: Sequence[int], tasks: Iterable[str], facts: Facts) -> str:
+def _explain(nfe: Sequence[int], lines: Sequence[Line], facts: Facts) -> str:
     at = f"PSNR in dB at {GAP.join(map(str, nfe))} network evaluations" if nfe else "PSNR in dB"
     last = f" at {nfe[-1]}" if nfe else ""
-    holes = ", of holes inside them" if "inpaint" in tasks else ""
+    inside = any(line.case.quality == "masked_psnr_db" for line in lines)
+    holes = ", of holes inside them" if inside else ""
     return (
         f"{at}, mean over {facts.pictures}, and over each task's severities{holes}; the best "
         "that a network does in bold. Texture error: how far gradients are from the clean ones, "

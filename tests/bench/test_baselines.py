@@ -16,12 +16,12 @@ def test_classical_methods_do_better_than_nothing(case: Case, photo: np.ndarray)
     for name, method in SETUPS[case.task].baselines.items():
         pixels = method(given)
         assert (pixels.shape, pixels.dtype) == (photo.shape, photo.dtype)
-        psnr[name] = metrics.psnr(pixels, photo, given.hole)
+        psnr[name] = metrics.psnr(pixels, photo, given.problem.hole)
     if case.task in ("denoise", "deblur", "superres"):
         first, *rest = psnr.values()
         assert min(rest) > first
-    if given.hole is not None:
-        grey = metrics.psnr(given.picture.pixels, photo, given.hole)
+    if given.problem.hole is not None:
+        grey = metrics.psnr(given.picture.pixels, photo, given.problem.hole)
         assert min(psnr.values()) > grey + 5
 
 
