@@ -169,7 +169,10 @@ class PatchUNet(Network):
         """x = c_in(t) x_t (B, 3, H, W); t and u (B,) or (1,), the latter for the whole batch."""
         if label is not None:
             raise ValueError("this network has no classes: leave the label out")
-        levels = self.embedding(t, u)
+        return self.evaluate(x, self.embedding(t, u))
+
+    def evaluate(self, x: Tensor, levels: Tensor) -> Tensor:
+        """F of x = c_in x_t (B, 3, H, W), given the embedding (B, features) of its levels."""
         h = self.stemmed(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         skips = []
         for row, down in zip(self.encoder, self.down, strict=True):

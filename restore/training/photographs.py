@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,16 +72,23 @@ class Photographs:
         width = self.sizes[which, 1]
         start = self.starts[which] + corner[:, 0] * width + corner[:, 1]
 
-        def cut(start: Tensor, width: Tensor, step: int) -> Tensor:
-            rows = torch.arange(0, size, step, device=device)
-            index = start[:, None, None] + rows[:, None] * width[:, None, None] + rows
-            return self.pixels[index].float()
+        def cut(start: Tensor, width: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+            """The pixels of crops (n, h, w, 3) at places (h, w), or (n, h, w) to each its own."""
+            return self.pixels[start[:, None, None] + rows * width[:, None, None] + columns].float()
 
-        contrast = cut(start, width, size // 8).std(dim=(1, 2)).mean(dim=1)
+        coarse = torch.arange(0, size, size // 8, device=device)
+        contrast = cut(start, width, coarse[:, None], coarse).std(dim=(1, 2)).mean(dim=1)
         weight = contrast.clamp(max=20) + 2
         chosen = torch.multinomial(weight, n, generator=generator)
-        x = cut(start[chosen], width[chosen], 1).permute(0, 3, 1, 2) / 127.5 - 1
-        flips = torch.randint(0, 8, (n,), generator=generator, device=device).tolist()
-        turned = [torch.rot90(i, k % 4, (1, 2)) for i, k in zip(x, flips, strict=True)]
-        both = zip(turned, flips, strict=True)
-        return torch.stack([i.flip(2) if k >= 4 else i for i, k in both])
+        turn = torch.randint(0, 8, (n,), generator=generator, device=device)
+        places = _turned(size).to(device)[turn]
+        x = cut(start[chosen], width[chosen], places // size, places % size)
+        return x.permute(0, 3, 1, 2) / 127.5 - 1
+
+
+@functools.cache
+def _turned(size: int) -> Tensor:
+    """Where the pixels of a square come from, row * size + column, in its eight positions."""
+    square = torch.arange(size * size).reshape(size, size)
+    turned = [square.rot90(k) for k in range(4)]
+    return torch.stack(turned + [place.flip(1) for place in turned])

@@ -15,6 +15,27 @@ def test_crops_are_parts_of_the_photographs(photographs):
     assert set(((x + 1) * 127.5).round().int().flatten().tolist()) <= values
 
 
+def test_a_crop_is_a_window_in_one_of_eight_positions():
+    picture = np.arange(40 * 48).reshape(40, 48, 1).repeat(3, 2) % 251
+    x = Photographs([picture.astype(np.uint8)], scales=(1.0,)).crops(
+        40, 32, torch.Generator().manual_seed(0)
+    )
+    found = ((x[:, 0] + 1) * 127.5).round().int()
+    windows = (
+        torch.from_numpy(picture[..., 0]).unfold(0, 32, 1).unfold(1, 32, 1).reshape(-1, 32, 32)
+    )
+    seen = set()
+    for crop in found:
+        for k in range(8):
+            turned = crop.flip(1) if k >= 4 else crop
+            if bool((windows == turned.rot90(-(k % 4))).all(dim=(1, 2)).any()):
+                seen.add(k)
+                break
+        else:
+            raise AssertionError("a crop is no window of the picture")
+    assert seen == set(range(8))
+
+
 def test_crops_repeat_with_the_seed_alone(photographs):
     def crops(seed):
         return photographs.crops(4, 32, torch.Generator().manual_seed(seed))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -98,6 +99,24 @@ def test_a_run_begins_from_given_weights(photographs: Photographs, tmp_path) -> 
     assert (trainer.step, trainer.patches) == (1, 1012)
     for p, q in zip(trainer.model.network.parameters(), given.values(), strict=True):
         assert float((p.detach() - q).abs().max()) < 0.01  # a step of a rate that still warms up
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no card here")
+def test_a_compiled_run_on_a_gpu_learns_resumes_and_draws_alike(tmp_path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (80, 96, 3)).astype(np.uint8)
+    recipe = replace(MIXED, batch=64, chunk=64)
+
+    def trainer() -> Trainer:
+        return Trainer(tmp_path, Photographs([noise], device="cuda"), recipe, 1e6, compiled=True)
+
+    first = run(trainer(), 2)
+    first.save()
+    second = trainer()
+    assert second.resume()
+    # Sums on a GPU may come in another order, so what comes back is compared and a step is not.
+    assert all(map(torch.equal, weights(first), weights(second)))
+    assert run(second, 1).patches == 3 * 64
 
 
 def test_the_clock_sees_every_part_of_a_step(photographs: Photographs, tmp_path) -> None:
