@@ -9,6 +9,7 @@ on the same machine, and by its age on others.
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import platform
@@ -82,8 +83,13 @@ def read_bytes(
                 f"{name} is a FIFO, device or socket, where a file was expected; "
                 f"to read a pipe, name - and redirect it: < {name}"
             )
+        if not stat.S_ISREG(mode):
+            data = _drain(os.fspath(path), os.stat(path).st_ino, limit)
+            if admit:
+                admit(data[:HEAD_BYTES])
+            return data
         with open(path, "rb") as file:
-            if stat.S_ISREG(mode) and limit is not None and os.fstat(file.fileno()).st_size > limit:
+            if limit is not None and os.fstat(file.fileno()).st_size > limit:
                 if admit:
                     admit(file.read(HEAD_BYTES))
                 raise _over(name, limit)
@@ -116,6 +122,13 @@ def read_stream(
     if len(head) + len(rest) > limit:
         raise _over(name, limit)
     return head + rest
+
+
+@functools.cache
+def _drain(path: str, inode: int, limit: int | None) -> bytes:
+    """All bytes of a pipe, which gives them once; they are kept, as they may be asked for again."""
+    with open(path, "rb") as file:
+        return read_stream(file, repr(path), limit=limit)
 
 
 def is_open_pipe(path: Path) -> bool:

@@ -5,7 +5,7 @@ manifest remembers what was made of what, so that another run does only the rest
 does the same on the machines of a cluster.
 """
 
-from restore.batch.inputs import STDIN, Input, Sidecar, split_names
+from restore.batch.inputs import STDIN, Choice, Input, Sidecar, count_endings, split_names
 from restore.batch.manifest import (
     MANIFEST,
     Entry,
@@ -48,6 +48,7 @@ __all__ = [
     "MANIFEST",
     "STDIN",
     "STDOUT",
+    "Choice",
     "Entry",
     "Existing",
     "Failure",
@@ -71,6 +72,7 @@ __all__ = [
     "Where",
     "Work",
     "check_outputs",
+    "count_endings",
     "find_assigned",
     "keep_latest",
     "make_record",

@@ -5,15 +5,30 @@ An input is named itself, by a pattern or a list, or found in a folder.
 
 from __future__ import annotations
 
+import codecs
+import fnmatch
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from restore.errors import ImageError, RequestError, ResourceError
+from restore.files import is_open_pipe
 
 STDIN = "-"
+
+# Folders that programs keep in folders of pictures: previews, bins, what a disk's own check found.
+SYSTEM_FOLDERS = {
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin",
+    "system volume information", "__macosx", "lost+found", "recycler",
+}  # fmt: skip
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,8 @@ class Input:
     @property
     def place(self) -> str:
         """The folder it lies in, relative to its base."""
-        place = os.path.relpath(os.path.dirname(self.path), self.base) if self.base else "."
+        folder = os.path.dirname(self.path) or os.curdir
+        place = os.path.relpath(folder, self.base) if self.base else os.curdir
         return "" if place == os.curdir else place
 
     @property
@@ -80,40 +96,99 @@ class Sidecar:
         raise ImageError(f"no {self.kind} in {self.path!r} is named {input.stem!r}")
 
 
-def find(
-    names: Sequence[str], listed: Sequence[str], recursive: bool, aside: Sequence[str]
-) -> tuple[list[Input], int]:
-    """The inputs that names stand for, and how many FIFOs and devices were passed over.
+@dataclass(frozen=True)
+class Choice:
+    """Which files of a folder are taken, by patterns such as '*.jpg' or 'thumbs/*'.
 
-    Folders give their images, by ending and in order of name, hidden ones left out, and so what is
-    in or at the paths `aside` (masks, references). A name of `names` that is no file's is a pattern
-    where it looks like one. `listed` are literal, and keep their place below the current folder.
-    RequestError where a folder has no image, or a pattern no file.
+    A pattern is for a file's name, or for its path below the folder; a folder's name stands for all
+    in it. include: one of these has to fit, where there are any. exclude: none of these may.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+    def takes(self, path: str) -> bool:
+        """Whether the file at a path below the folder is taken."""
+        steps = path.split(os.sep)
+        ways = [*steps, *(os.sep.join(steps[: n + 1]) for n in range(len(steps)))]
+        fits = [
+            any(fnmatch.fnmatch(way, pattern.rstrip("/")) for pattern in patterns for way in ways)
+            for patterns in (self.include, self.exclude)
+        ]
+        return (fits[0] or not self.include) and not fits[1]
+
+
+EVERYTHING = Choice()
+
+
+@dataclass(frozen=True)
+class Found:
+    """inputs: in order, each once. passed: FIFOs and devices that were passed over. unread: how
+    many files of pictures, by ending, lie in the folders that are none we read.
+    """
+
+    inputs: list[Input]
+    passed: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
+
+
+def find(
+    names: Sequence[str],
+    listed: Sequence[str],
+    recursive: bool,
+    aside: Sequence[str],
+    choice: Choice = EVERYTHING,
+) -> Found:
+    """The inputs that names stand for; a file that is named twice is one.
+
+    Folders give their images, by ending and in order of name; hidden ones are left out, and so are
+    folders that systems keep for themselves, and what is in or at the paths `aside` (masks,
+    references). A name of `names` that is no file's is a pattern where it looks like one. `listed`
+    are literal, and keep their place below the current folder. RequestError where a folder has no
+    image, or a pattern no file.
     """
     if names.count(STDIN) > 1:
         raise RequestError("- was given more than once, and there is one standard input")
     named = [(name, "") for given in names for name in _match(given)]
     named += [(name, _base_of(name)) for name in listed]
-    found: list[Input] = []
-    passed = 0
+    found: dict[object, Input] = {}
+    passed, unread = 0, Counter[str]()
     for name, base in named:
         if not name or "\0" in name:
             raise RequestError(f"{name!r} is no file name")
         here = [Input(name, base=base)]
         if name != STDIN and os.path.isdir(name):
-            paths = [path for path in _walk(name, recursive) if not within(path, aside)]
-            here = [Input(path, name, base or name) for path in paths]
+            paths = list(_walk(name, recursive, choice))
+            left = Counter(_ending(path) for path in paths if not _is_readable(path))
+            unread += left
+            kept = [path for path in paths if _is_readable(path) and not within(path, aside)]
+            here = [Input(path, name, base or name) for path in kept]
             if not here:
                 hint = "" if recursive else "; -r looks into the folders below it"
-                raise RequestError(f"the folder {name!r} holds no image{hint}")
+                others = f", only {count_endings(left)}" if left else ""
+                raise RequestError(f"the folder {name!r} holds no image{others}{hint}")
         files = [input for input in here if input.path == STDIN or not _is_special(input.path)]
         passed += len(here) - len(files)
-        found += files
-    return found, passed
+        for input in files:
+            found.setdefault(_place_of(input.path), input)
+    return Found(list(found.values()), passed, dict(unread))
+
+
+def count_endings(counts: Mapping[str, int]) -> str:
+    """How many files have which ending: "2 .heic, 1 .bmp"."""
+    return ", ".join(f"{number} {ending}" for ending, number in sorted(counts.items()))
 
 
 def split_names(data: bytes, null: bool) -> list[str]:
-    """The names of a list, one a line, or ended by NULs; what is empty is left out."""
+    """The names of a list, one a line, or ended by NULs; what is empty is left out.
+
+    A byte order mark is no part of a name, and says where the list is in UTF-16, as PowerShell
+    writes it.
+    """
+    for mark, encoding in MARKS:
+        if data.startswith(mark):
+            data = os.fsencode(data[len(mark) :].decode(encoding, "surrogateescape"))
+            break
     parts = data.split(b"\0") if null else [line.rstrip(b"\r") for line in data.split(b"\n")]
     return [os.fsdecode(part) for part in parts if part]
 
@@ -149,21 +224,48 @@ def _base_of(name: str) -> str:
     return "" if os.path.isabs(name) or above else os.curdir
 
 
-def _walk(folder: str, recursive: bool) -> Iterator[str]:
-    from restore.images import ENDINGS
+def _walk(folder: str, recursive: bool, choice: Choice) -> Iterator[str]:
+    """The files of pictures in a folder, those too that are not read."""
+    from restore.images.formats import ENDINGS, UNREAD_ENDINGS
 
     def refuse(error: OSError) -> None:
         raise ResourceError(f"{error.filename!r} cannot be listed: {error.strerror}") from error
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        folders[:] = sorted(name for name in folders if recursive and not _is_own(name))
         for name in sorted(names):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in ENDINGS:
-                yield os.path.join(parent, name)
+            path = os.path.join(parent, name)
+            known = _ending(name) in ENDINGS or _ending(name) in UNREAD_ENDINGS
+            if known and not name.startswith(".") and choice.takes(os.path.relpath(path, folder)):
+                yield path
+
+
+def _is_own(folder: str) -> bool:
+    """Whether a folder's name says that it is no place for anybody's pictures."""
+    return folder.startswith(".") or folder.lower() in SYSTEM_FOLDERS
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _is_readable(path: str) -> bool:
+    from restore.images.formats import BY_NAME, ENDINGS
+
+    format = ENDINGS.get(_ending(path))
+    return format is not None and BY_NAME[format].plugin()
+
+
+def _place_of(path: str) -> object:
+    """What two names of one file have in common; links to it are files of their own."""
+    if path == STDIN or is_open_pipe(path):
+        return path
+    folder, name = os.path.split(path)
+    return os.path.normcase(os.path.realpath(folder or os.curdir)), os.path.normcase(name)
 
 
 def _is_special(path: str) -> bool:
     try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
+        return not stat.S_ISREG(os.stat(path).st_mode) and not is_open_pipe(path)
     except (OSError, ValueError):  # reading it will say what is wrong
         return False

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from restore.batch.inputs import STDIN, Input, find, identity, within
+from restore.batch.inputs import EVERYTHING, STDIN, Choice, Input, find, identity, within
 from restore.batch.shards import Shard
 from restore.errors import ImageError, RequestError, RestoreError
-from restore.files import check_target
+from restore.files import check_target, is_open_pipe, read_bytes
 
 if TYPE_CHECKING:
     from restore.images import ImageHeader
@@ -61,7 +61,7 @@ class Job:
 class Names:
     """What to restore: as named, and as listed in a file; `aside` are masks and references.
 
-    `stdin` gives the bytes of standard input, for the name -.
+    `stdin` gives the bytes of standard input, for the name -. `choice` is of the files in folders.
     """
 
     given: Sequence[str]
@@ -69,6 +69,7 @@ class Names:
     recursive: bool = False
     aside: Sequence[str] = ()
     stdin: Callable[[], bytes] = bytes
+    choice: Choice = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class Plan:
     passed: FIFOs and devices that were passed over.
     earlier: outputs of an earlier run that were left out.
     others: images that are for other shards.
+    unread: how many files of pictures, by ending, lie in the folders that are none we read.
     existing: what is done where an output exists.
     """
 
@@ -127,14 +129,18 @@ class Plan:
     passed: int = 0
     earlier: int = 0
     others: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
     existing: Policy = "error"
 
 
 def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> Plan:
     """The plan, or that of a shard. RequestError for all that is asked wrongly."""
-    inputs, passed = find(names.given, names.listed, names.recursive, names.aside)
+    found = find(names.given, names.listed, names.recursive, names.aside, names.choice)
+    inputs, passed = found.inputs, found.passed
     if not inputs:
-        what = f"of the inputs, {passed} are FIFOs or devices" if passed else "no input was given"
+        what = "no input was given"
+        if passed:
+            what = f"of the inputs, {passed} are FIFOs or devices; to read a pipe, name - and use <"
         raise RequestError(f"nothing to do: {what}")
     target = _target(where.output, inputs)
     _check_options(where, target)
@@ -158,7 +164,7 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
         raise RequestError(f"{own[0].input.path!r}: {own[0].refusal}")
     others = len(jobs) - len(own)
     return Plan(
-        tuple(own), format, kind, folder, passed, len(made), others, existing=where.existing
+        tuple(own), format, kind, folder, passed, len(made), others, found.unread, where.existing
     )
 
 
@@ -171,6 +177,8 @@ def read_job(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = byt
 
     if job.input.path == STDIN:
         job = replace(job, data=stdin())
+    elif is_open_pipe(job.input.path):
+        job = replace(job, data=read_bytes(job.input.path))
     try:
         header = read_header(job.input.path if job.data is None else job.data)
     except ImageError:
@@ -199,7 +207,7 @@ def _find_refusal(job: Job, header: ImageHeader, format: str, kind: Kind) -> str
 
 def _is_opaque(job: Job, kind: Kind) -> bool:
     """Whether an image's alpha hides nothing, as in most screenshots, or cannot be read."""
-    from restore.images import decode, read_bytes
+    from restore.images import decode
 
     limit = None if math.isinf(kind.max_pixels) else int(kind.max_pixels)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from restore.batch import STDIN, STDOUT, Kind, Names, Plan, Size, Where, split_names
+from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
 from restore.batch import plan as planned
 from restore.cli.options import Conduct, Files, Format
 from restore.cli.terminal import piped
@@ -35,7 +35,9 @@ def plan(
         check_stdout(conduct.json, "image")
     where = Where(files.output, files.suffix, files.format, files.policy, files.name)
     kind = Kind(task, size_out, bits, alpha, ending, files.max_pixels)
-    return planned(Names(names, listed, files.recursive, aside, piped), where, kind, conduct.share)
+    choice = Choice(files.include, files.exclude)
+    given = Names(names, listed, files.recursive, aside, piped, choice)
+    return planned(given, where, kind, conduct.share)
 
 
 def check_stdout(json: bool, what: str) -> None:

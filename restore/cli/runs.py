@@ -197,10 +197,15 @@ class _Account:
         left = len(plan.jobs) - sum(tally.count.values())
         if plan.passed:
             complain(f"{plan.passed} FIFOs or devices were passed over")
+        if plan.unread:
+            number, kinds = sum(plan.unread.values()), batch.count_endings(plan.unread)
+            complain(f"{number} {'file' if number == 1 else 'files'} left out: {kinds}")
         if plan.earlier:
             self._terminal.say(f"{plan.earlier} outputs of an earlier run were left alone")
         seconds = time.perf_counter() - self._began
         rest = {"left": left, "passed": plan.passed, "others": plan.others}
+        if plan.unread:
+            rest["unread"] = sum(plan.unread.values())
         counts = {**tally.counts(), **rest, "seconds": round(seconds, 3)}
         summary = {**counts, "failures": tally.failures()}
         if len(plan.jobs) > 1 or plan.others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,6 +82,8 @@ def _view(source: str | os.PathLike[str] | bytes) -> Iterator[Bytes]:
     if isinstance(source, bytes):
         yield source
         return
+    if not stat.S_ISREG(os.stat(source).st_mode):  # opening a FIFO would wait for its writer
+        raise ImageError("no readable image: it is no regular file")
     with open(source, "rb") as file:
         if not os.fstat(file.fileno()).st_size:
             yield b""

@@ -13,8 +13,13 @@ import numpy as np
 
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
+from restore.images.picture import TURNS
 
 THRESHOLD = 127  # of 255
+DARK, LIGHT = 32, 224  # of 255: between them is neither black nor white
+COLOURED = 0.1  # from such a share of coloured pixels on a mask is a coloured one
+BETWEEN_COLOURED, BETWEEN_GREY = 0.25, 0.6  # more of it than that, and it is a photograph
+FEW_LEVELS = 16  # which no photograph has
 
 
 def hole_of(
@@ -23,8 +28,9 @@ def hole_of(
     """The hole (H, W) bool, True where to restore, and warnings.
 
     `mask` is a picture (path, bytes, PIL image, array) of the same size, an (H, W) bool array, or
-    "alpha": the fully transparent pixels of the picture itself. `dilate` grows the hole by so many
-    pixels to each side. ImageError for a mask of another size, empty, full, or of 0 and 1.
+    "alpha": the fully transparent pixels of the picture itself. A mask of one colour speaks by its
+    alpha. `dilate` grows the hole by so many pixels to each side. ImageError for a mask of another
+    size, empty, full, of 0 and 1, or that is a photograph.
     """
     if not isinstance(dilate, int) or dilate < 0:
         raise RequestError(f"dilate is {dilate!r}, expected 0 or more pixels")
@@ -38,7 +44,10 @@ def hole_of(
         if hole.ndim != 2:
             raise RequestError(f"a mask (H, W) of bool was expected, found {mask.shape}")
     else:
-        hole, warnings = _thresholded(as_picture(mask))
+        found = as_picture(mask)
+        hole, warnings = _threshold(found)
+        hole, more = _turn_as(hole, found, picture)
+        warnings += more
     if hole.shape != picture.pixels.shape[:2]:
         raise ImageError(
             f"the mask has {hole.shape[1]}×{hole.shape[0]} pixels, "
@@ -56,20 +65,13 @@ def hole_of(
     return np.ascontiguousarray(hole), warnings
 
 
-def _thresholded(mask: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
+def _threshold(mask: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The white pixels of a mask (H, W) bool, and warnings on how it was read."""
     warnings = [f"mask: {warning}" for warning in mask.warnings]
-    if 0 < int(mask.pixels.max()) <= 1:
-        raise ImageError(
-            "the mask's values are 0 and 1, which is black to the eye: save it with 0 and 255"
-        )
-    mask = mask.at_depth(8)
-    values = mask.pixels
-    if not mask.grey:
-        if int(np.ptp(values, axis=2).max()) > 8:
-            warnings.append("the mask is coloured: its brightest channel was taken")
-        values = values.max(axis=2, keepdims=True)
-    hole = values[..., 0] > THRESHOLD
-    if mask.alpha is not None and int(mask.alpha.min()) < 255:
+    values, note = _values(mask)
+    warnings += note
+    hole = values > THRESHOLD
+    if mask.alpha is not None and not _speaks_by_alpha(mask):
         # What hides under transparency is not the mask's own: `bleed` has painted it over.
         hole &= mask.alpha > 0
         warnings.append(
@@ -77,6 +79,69 @@ def _thresholded(mask: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
             "--mask alpha takes the picture's own"
         )
     return hole, tuple(warnings)
+
+
+def _values(mask: Picture) -> tuple[np.ndarray, list[str]]:
+    """What a mask says of each pixel, (H, W) uint8, and warnings.
+
+    ImageError for values of 0 and 1, and for a photograph.
+    """
+    warnings = []
+    samples = mask.pixels
+    if _speaks_by_alpha(mask):
+        assert mask.alpha is not None
+        samples = mask.alpha[..., None]
+        warnings.append(
+            "the mask is of one colour, and transparency tells its parts apart: what is opaque is "
+            "restored; --invert-mask turns that round"
+        )
+    brightest = int(samples.max())
+    if 0 < brightest <= 1:
+        raise ImageError(
+            "the mask's values are 0 and 1, which is black to the eye: save it with 0 and 255"
+        )
+    if samples.dtype == np.uint16:
+        if brightest <= 255:
+            warnings.append("the mask holds 0 to 255 in 16 bits, and was read so")
+            samples = samples.astype(np.uint8)
+        else:
+            samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    coloured = np.ptp(samples, axis=2) > 8
+    values = samples.max(axis=2)
+    between = float(np.mean((values >= DARK) & (values < LIGHT)))
+    share = float(coloured.mean())
+    limit = BETWEEN_GREY if share < COLOURED else BETWEEN_COLOURED
+    if between > limit and np.count_nonzero(np.bincount(values.ravel())) > FEW_LEVELS:
+        raise ImageError(
+            f"the mask looks like a photograph: {between:.0%} of its pixels are neither black nor "
+            "white; a mask is white where to restore and black elsewhere"
+        )
+    if coloured.any():
+        warnings.append("the mask is coloured: its brightest channel was taken")
+    return values, warnings
+
+
+def _speaks_by_alpha(mask: Picture) -> bool:
+    """Whether all that is seen of a mask has one colour, so that alpha alone tells it apart."""
+    if mask.alpha is None or not mask.alpha.any():
+        return False
+    seen = mask.pixels[mask.alpha > 0]
+    return bool((np.ptp(seen, axis=0) <= 8 * (257 if mask.depth == 16 else 1)).all())
+
+
+def _turn_as(
+    hole: np.ndarray, mask: Picture, picture: Picture
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A hole turned as the picture was by its EXIF orientation, where only that makes them fit.
+
+    Programs that know no EXIF paint their masks over the picture as it is stored.
+    """
+    if hole.shape == picture.pixels.shape[:2] or mask.turned != 1 or picture.turned < 5:
+        return hole, ()
+    turned = np.ascontiguousarray(TURNS[picture.turned](hole))
+    if turned.shape != picture.pixels.shape[:2]:
+        return hole, ()
+    return turned, ("the mask was turned as the picture's EXIF orientation has it",)
 
 
 def thickness(hole: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Kernels by name, from files and from arrays."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,10 +55,72 @@ def test_kernels_come_from_files_and_arrays(tmp_path):
         assert np.allclose(make_kernel(given), wanted)
 
 
-def pickled() -> bytes:
+def npy(header: str, body: bytes = b"", version: bytes = b"\1\0") -> bytes:
+    text = header.encode("latin-1")
+    size = len(text).to_bytes(2 if version == b"\1\0" else 4, "little")
+    return b"\x93NUMPY" + version + size + text + body
+
+
+class Marking:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def pickled(content: object = None) -> bytes:
     stream = io.BytesIO()
-    np.save(stream, np.array([[{}]], dtype=object), allow_pickle=True)
+    np.save(stream, np.array([[content]], dtype=object), allow_pickle=True)
     return stream.getvalue()
+
+
+def test_an_array_of_objects_is_refused_before_it_is_unpickled(tmp_path):
+    path, mark = tmp_path / "k.npy", tmp_path / "mark"
+    path.write_bytes(pickled(Marking(mark)))
+    with pytest.raises(RequestError, match="names no array"):
+        make_kernel(path)
+    assert not mark.exists()
+    np.load(path, allow_pickle=True)
+    assert mark.exists()
+
+
+HEADER = "{'descr': '<f8', 'fortran_order': %s, 'shape': (2, 3), }\n"
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("version", [b"\1\0", b"\2\0", b"\3\0"])
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<u2", "|u1", "<i4", "|b1"])
+def test_arrays_are_read_as_numpy_writes_them(order, version, dtype, tmp_path):
+    k = np.asarray(np.array([[1, 1, 0], [1, 0, 1]]), dtype=dtype, order=order)
+    with open(tmp_path / "k.npy", "wb") as file:
+        np.lib.format.write_array(file, k, version=(version[0], 0))
+    assert np.allclose(make_kernel(tmp_path / "k.npy"), k.astype(float) / 4)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }", bytes(72)),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,3), 5:6}", bytes(72)),
+        npy("-" * 9000),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (True, True), }", bytes(8)),
+        npy(HEADER % False, np.full(6, 1e308).tobytes()),  # whose sum is infinite
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,3"),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (3,3), '''"),
+        npy(HEADER % False, bytes(47)),
+        npy("{'descr': '<f9', 'fortran_order': False, 'shape': (1, 1), }", bytes(9)),
+        npy("", version=b"\1"),
+        b"\x93NUMPY",
+    ],
+)
+def test_arrays_that_nobody_could_use_are_one_sentence_before_any_work(data, tmp_path):
+    path = tmp_path / "k.npy"
+    path.write_bytes(data)
+    with pytest.raises(RequestError, match="the kernel"):
+        make_kernel(path)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
 
@@ -21,8 +21,8 @@ Images = Annotated[
     typer.Argument(
         default_factory=list,
         show_default=False,
-        help="PNG, JPEG, WebP, TIFF or AVIF files, folders of them, patterns such as 'a/*.jpg', "
-        "or - for standard input",
+        help="PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or HEIC files, folders of them, patterns such "
+        "as 'a/*.jpg', or - for standard input",
     ),
 ]
 Yes = Annotated[bool, _output("--yes", "-y", metavar=FLAG, help="The same as --existing overwrite")]
@@ -66,6 +66,22 @@ class Files:
         bool,
         _input("--null", "-0", metavar=FLAG, help="The names in LIST end in NUL, as from -print0"),
     ] = False
+    include: Annotated[
+        list[str],
+        _input(
+            metavar="GLOB",
+            show_default=False,
+            help="Of folders, only files that fit: '*.jpg', 'scans/*'; may be repeated",
+        ),
+    ] = field(default_factory=list)
+    exclude: Annotated[
+        list[str],
+        _input(
+            metavar="GLOB",
+            show_default=False,
+            help="Of folders, leave out files, or folders, that fit; may be repeated",
+        ),
+    ] = field(default_factory=list)
     max_pixels: MaxPixels = MAX_PIXELS
     output: Annotated[
         str | None,

@@ -20,7 +20,9 @@ def flattened(command: Callable[..., None]) -> Callable[..., None]:
         if is_dataclass(group):
             groups[name] = group
             types = get_type_hints(group, include_extras=True)
-            rows = [(field.name, field.default, types[field.name]) for field in _ordered(group)]
+            rows = [
+                (field.name, _default_of(field), types[field.name]) for field in _ordered(group)
+            ]
         else:
             needed = parameter.default is inspect.Parameter.empty
             rows = [(name, MISSING if needed else parameter.default, group)]
@@ -36,6 +38,12 @@ def flattened(command: Callable[..., None]) -> Callable[..., None]:
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return call
+
+
+def _default_of(field: Field[Any]) -> Any:
+    """What an option is where it is not given; MISSING where it has to be."""
+    factory = field.default_factory
+    return field.default if factory is MISSING else factory()
 
 
 def _ordered(group: Any) -> list[Field[Any]]:
