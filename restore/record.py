@@ -47,6 +47,7 @@ class Metrics(TypedDict, total=False):
     round_trip_psnr_db: float | None
     round_trip_ssim: float | None
     middle_round_trip_psnr_db: float | None
+    cross_fade_round_trip_psnr_db: float | None
 
 
 class Cause(TypedDict, total=False):

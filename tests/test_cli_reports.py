@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from restore import files
 from restore.cli import app
-from restore.images import files
 
 HOSTILE = '"><script>alert(1)<|script>.jpg'
 BOTH = ("--report", "page.html", "--compare", "sheet.png")

@@ -13,6 +13,7 @@ from restore.batch import Job, Plan, Policy
 from restore.batch.inputs import identity, within
 from restore.cli.options import Manner
 from restore.errors import RequestError, RestoreError
+from restore.record import Record
 
 if TYPE_CHECKING:
     from restore.images import Picture
@@ -57,15 +58,15 @@ class Display:
 
     def add(self, job: Job, record: Mapping[str, Any]) -> None:
         """How a job ended, in turn."""
-        if self.paths and self._look and record["status"] == "ok":
+        if self.paths and self._look and record["status"] in ("ok", "doubtful"):
             with suppress(RestoreError):  # its page then shows the record alone
                 self.keep(job, *self._look(job))
         shown = self._previews.pop(job.output, None)
-        shown = shown if record["status"] == "ok" else None
+        shown = shown if record["status"] in ("ok", "doubtful") else None
         with self._lock:
             for view in (self._page, self._sheet):
                 if view is not None:
-                    view.add(record, shown)
+                    view.add(Record.from_dict(record), shown)
 
     def close(self, summary: Mapping[str, Any]) -> list[str]:
         """Write what was asked for, and tell its paths; RestoreError where that cannot be."""

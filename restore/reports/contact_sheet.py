@@ -6,14 +6,14 @@ region enlarged, pixel for pixel. Labels bear the figures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from restore.images import write_atomically
+from restore.files import write_atomically
+from restore.record import Record
 from restore.reports.describe import (
+    MADE,
     describe_failure,
     describe_proof,
     name_pictures,
@@ -38,7 +38,7 @@ class ContactSheet:
         self._rows: list[Image.Image] = []
         self._more = 0
 
-    def add(self, record: Mapping[str, Any], preview: Preview | None = None) -> None:
+    def add(self, record: Record, preview: Preview | None = None) -> None:
         """One more row, while there is room."""
         if len(self._rows) < ROWS:
             self._rows.append(_row(record, preview))
@@ -66,12 +66,12 @@ class ContactSheet:
         write_atomically(self.path, stream.getvalue())
 
 
-def _row(record: Mapping[str, Any], preview: Preview | None) -> Image.Image:
+def _row(record: Record, preview: Preview | None) -> Image.Image:
     columns = len(preview.whole) if preview else 1
     width = max(columns, 2) * (PANEL + GAP) - GAP
     parts = [_line(name_record(record), 20, width)]
-    if record["status"] != "ok":
-        parts.append(_line(f"{record['status']}: {describe_failure(record)}", 16, width, SOFT))
+    if record.status not in MADE:
+        parts.append(_line(f"{record.status}: {describe_failure(record)}", 16, width, SOFT))
     elif sentence := describe_proof(record):
         parts += [_line(line, 14, width, SOFT) for line in _wrapped(sentence, 14, width)]
     if preview:
@@ -84,7 +84,7 @@ def _row(record: Mapping[str, Any], preview: Preview | None) -> Image.Image:
     return row
 
 
-def _panels(record: Mapping[str, Any], preview: Preview) -> Image.Image:
+def _panels(record: Record, preview: Preview) -> Image.Image:
     """The pictures from left to right, each with its label above and its detail below."""
     detail = preview.detail
     after = detail["after"]
@@ -123,16 +123,16 @@ def _panels(record: Mapping[str, Any], preview: Preview) -> Image.Image:
     return sheet
 
 
-def _labels(record: Mapping[str, Any], preview: Preview) -> dict[str, tuple[str, str]]:
+def _labels(record: Record, preview: Preview) -> dict[str, tuple[str, str]]:
     """The title of each picture and the figures that go with it."""
-    measured, names = record["metrics"], name_pictures(record)
+    measured, names = record.metrics, name_pictures(record)
     before, after = [], []
     if preview.given:
         before.append(f"{preview.given[0]}×{preview.given[1]} pixels")
     if preview.psnr_before_db is not None:
         before.append(f"PSNR {preview.psnr_before_db:.2f} dB")
-    if record["nfe"] is not None:
-        after.append(f"NFE {record['nfe']}")
+    if record.nfe is not None:
+        after.append(f"NFE {record.nfe}")
     if measured.get("psnr_db") is not None:
         after.append(f"PSNR {measured['psnr_db']:.2f} dB")
     if measured.get("ssim") is not None:

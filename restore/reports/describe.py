@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-TITLES = {
-    "deblur": "Deblurred", "denoise": "Denoised", "generate": "Samples",
-    "inpaint": "Filled", "interpolate": "Frames", "invert": "There and back",
-    "jpeg": "Restored", "reconstruct": "Brought back", "superres": "Enlarged",
-}  # fmt: skip
-GIVEN = {
-    "inpaint": "Given, with its hole", "jpeg": "Given JPEG", "superres": "Given, by bicubic",
-    "denoise": "Given, noisy", "deblur": "Given, blurred",
+from restore.record import JSON, Metrics, Record
+from restore.tasks import TASKS, Task
+
+JOURNEYS = {
+    "generate": "Samples", "interpolate": "Frames", "invert": "There and back",
+    "reconstruct": "Brought back",
 }  # fmt: skip
 DEGRADE = "degrade "  # how the tasks begin that make something worse
+MADE = ("ok", "doubtful")  # statuses of a record that has a result
 NOTHING_HOLDS = (
     "Nothing holds this result to the given picture: what was lost is not known exactly, "
     "as the warnings say."
@@ -32,26 +30,24 @@ class Figure:
     note: str = ""
 
 
-def name_pictures(record: Mapping[str, Any]) -> dict[str, str]:
+def name_pictures(record: Record) -> dict[str, str]:
     """What the pictures of a record are called, by their names in a preview."""
-    task = record["task"]
-    if task.startswith(DEGRADE):
+    name = record.task or ""
+    if name.startswith(DEGRADE):
         return {"before": "Clean", "after": "Degraded", "reference": "Original"}
-    return {
-        "before": GIVEN.get(task, "Given"),
-        "after": TITLES.get(task, "Restored"),
-        "reference": "Original",
-    }
+    task = TASKS.get(name, Task)
+    after = JOURNEYS.get(name, task.result_title)
+    return {"before": task.input_title, "after": after, "reference": "Original"}
 
 
-def name_record(record: Mapping[str, Any]) -> str:
+def name_record(record: Record) -> str:
     """What a record is about: the input's name, or the task where it had none."""
-    return record["input"] or record["task"]
+    return record.input or record.task or ""
 
 
-def list_figures(record: Mapping[str, Any], psnr_before_db: float | None = None) -> list[Figure]:
+def list_figures(record: Record, psnr_before_db: float | None = None) -> list[Figure]:
     """The figures of a record that are shown large, the proof apart."""
-    found, measured = [], record["metrics"]
+    found, measured = [], record.metrics
     if "psnr_db" in measured:
         note = "" if psnr_before_db is None else f"given: {_db(psnr_before_db)}"
         found.append(Figure("PSNR to the original", _db(measured["psnr_db"]), note))
@@ -61,22 +57,23 @@ def list_figures(record: Mapping[str, Any], psnr_before_db: float | None = None)
         found.append(Figure("PSNR inside the hole", _db(measured["masked_psnr_db"])))
     if "round_trip_psnr_db" in measured:
         found.append(Figure("comes back at", _db(measured["round_trip_psnr_db"])))
-    if record["nfe"] is not None:
-        mode = f", {record['mode']}" if record["mode"] else ""
-        found.append(Figure("network evaluations", f"{record['nfe']}", f"{record['method']}{mode}"))
-    if record["size_out"]:
-        given = record["size_in"]
-        note = f"from {_size(given)}" if given and given != record["size_out"] else ""
-        found.append(Figure("pixels", _size(record["size_out"]), note))
-    found.append(Figure("time", f"{record['seconds']:.1f} s", record["device"] or ""))
+    if record.nfe is not None:
+        mode = f", {record.mode}" if record.mode else ""
+        found.append(Figure("network evaluations", f"{record.nfe}", f"{record.method}{mode}"))
+    if record.size_out:
+        given = record.size_in
+        note = f"from {_size(given)}" if given and given != record.size_out else ""
+        found.append(Figure("pixels", _size(record.size_out), note))
+    found.append(Figure("time", f"{record.seconds:.1f} s", record.device or ""))
     return found
 
 
-def summarize(record: Mapping[str, Any]) -> str:
+def summarize(record: Record) -> str:
     """What came of a record in a few words, the best that is known of it."""
-    if record["status"] != "ok":
+    if record.status not in MADE:
         return describe_failure(record)
-    measured, parts = record["metrics"], []
+    measured = record.metrics
+    parts: list[str] = []
     if measured.get("psnr_db") is not None:
         parts.append(f"PSNR {_db(measured['psnr_db'])}")
     if measured.get("round_trip_psnr_db") is not None:
@@ -90,32 +87,33 @@ def summarize(record: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def describe_proof(record: Mapping[str, Any]) -> str:
+def describe_proof(record: Record) -> str:
     """What the result was held to, how that was checked and what came of it; "" where nothing."""
-    measured = record["metrics"]
-    if record["status"] != "ok" or record["task"].startswith(DEGRADE):
+    measured = record.metrics
+    if record.status not in MADE or (record.task or "").startswith(DEGRADE):
         return ""
     if "known_max_error" in measured:
         worst = measured["known_max_error"]
-        held = "every one has its given value, to the last bit" if worst == 0 else "some changed"
-        return f"The known pixels were compared with the given ones: {held}; largest error {worst}."
+        kept = "every one has its given value, to the last bit" if worst == 0 else "some changed"
+        return f"The known pixels were compared with the given ones: {kept}; largest error {worst}."
     if "round_trip_psnr_db" in measured:
         return _journey(record)
-    if record["task"] == "denoise" and measured.get("residual_sigma") is not None:
-        taken, level = measured["residual_sigma"], measured["sigma"]
+    taken, level = measured.get("residual_sigma"), measured.get("sigma")
+    held = measured.get("consistency_psnr_db") is not None or measured.get("consistency_exact")
+    if taken is not None and level is not None and not held:
         return (
             f"What was taken away has a standard deviation of {taken:g} levels in 255; the noise "
             f"was taken to have {level:g}."
         )
-    if record["task"] == "generate":
+    if record.size_in is None:
         return "Drawn from noise alone: there is no given picture to hold the samples to."
-    if measured.get("consistency_psnr_db") is None and not measured.get("consistency_exact"):
+    if not held:
         return NOTHING_HOLDS
     return f"{_again(record)} and compared with the given one: {_agreement(measured)}"
 
 
-def flatten(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The whole record in (name, value), the names of what is nested joined by a dot."""
+def flatten(record: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
+    """A whole record in (name, value), the names of what is nested joined by a dot."""
     for name, value in record.items():
         if isinstance(value, Mapping) and value:
             yield from ((f"{name}.{inner}", words) for inner, words in flatten(value))
@@ -134,28 +132,22 @@ def spell_out(value: str) -> str:
     )
 
 
-def describe_failure(record: Mapping[str, Any]) -> str:
+def describe_failure(record: Record) -> str:
     """Why there is no result, in a sentence; "" where there is one."""
-    if record["status"] == "skipped":
-        return "; ".join(record["warnings"])
-    error = record["error"] or {}
+    if record.status == "skipped":
+        return "; ".join(record.warnings)
+    error = record.error or {}
     stage = f"{error['stage']}: " if error.get("stage") else ""
-    return stage + (error.get("message") or error.get("type") or "") if error else ""
+    return f"{stage}{error.get('message') or error.get('type') or ''}"
 
 
-def _again(record: Mapping[str, Any]) -> str:
+def _again(record: Record) -> str:
     """How the result was degraded a second time."""
-    task, given = record["task"], record["size_in"]
-    if task == "jpeg":
-        return "The result was compressed again, with the tables of the given file,"
-    if task == "superres" and given:
-        return f"The result was shrunk again to {_size(given)} pixels, by Pillow's bicubic,"
-    if task == "deblur":
-        return "The result was blurred again, with the kernel,"
-    return "The result was degraded again in the same way"
+    check = TASKS.get(record.task or "", Task).check
+    return f"The result was {check.format(size=_size(record.size_in or (0, 0)))}"
 
 
-def _agreement(measured: Mapping[str, Any]) -> str:
+def _agreement(measured: Metrics) -> str:
     parts = []
     if measured.get("coefficients_kept") is not None:
         parts.append(
@@ -169,13 +161,13 @@ def _agreement(measured: Mapping[str, Any]) -> str:
         parts.append(
             f"they agree to {decibels:.2f} dB, a root mean square difference of {root:.2g} in 255"
         )
-    if "residual_sigma" in measured:
-        parts[-1] += f", its noise being taken to be {measured['sigma']:g}"
+    if (sigma := measured.get("sigma")) is not None:
+        parts[-1] += f", its noise being taken to be {sigma:g}"
     return ", and ".join(parts) + "."
 
 
-def _journey(record: Mapping[str, Any]) -> str:
-    measured = record["metrics"]
+def _journey(record: Record) -> str:
+    measured = record.metrics
     back = _db(measured["round_trip_psnr_db"])
     parts = [f"Sent up to noise and down again, the given picture comes back at {back}"]
     if measured.get("middle_round_trip_psnr_db") is not None:

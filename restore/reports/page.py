@@ -16,13 +16,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from io import BytesIO
-from typing import IO, Any
+from typing import IO
 
 from PIL import Image
 
 from restore.errors import ResourceError
-from restore.images import write_atomically
+from restore.files import write_atomically
+from restore.record import JSON, Record
 from restore.reports.describe import (
+    MADE,
     Figure,
     describe_failure,
     describe_proof,
@@ -62,7 +64,7 @@ class Page:
             dir=os.path.dirname(os.path.abspath(path)), prefix=".bcm-restore-"
         )
 
-    def add(self, record: Mapping[str, Any], preview: Preview | None = None) -> None:
+    def add(self, record: Record, preview: Preview | None = None) -> None:
         """One more picture, at the end."""
         self._count += 1
         self._titles = self._titles or _title(record)
@@ -80,7 +82,7 @@ class Page:
             preview = None
         self._put(render_card(self._count, record, preview, inside))
 
-    def close(self, summary: Mapping[str, Any] | None = None) -> None:
+    def close(self, summary: Mapping[str, JSON] | None = None) -> None:
         """Write the page, with the summary of `--json` at its top.
 
         ResourceError where it cannot be written, RequestError where it must not.
@@ -106,7 +108,7 @@ class Page:
         except OSError as error:
             self._broken = error
 
-    def _body(self, summary: Mapping[str, Any] | None) -> Iterator[str | bytes]:
+    def _body(self, summary: Mapping[str, JSON] | None) -> Iterator[str | bytes]:
         yield '<header class="top"><span>bcm-restore</span>'
         yield f"<span>{escape(self._titles)}</span></header>\n<main>\n"
         if self._several:
@@ -124,12 +126,12 @@ class Page:
         yield "</main>\n"
 
 
-def _title(record: Mapping[str, Any]) -> str:
+def _title(record: Record) -> str:
     """What was run, in a few words."""
-    return ", ".join(str(record[key]) for key in ("task", "model", "device") if record.get(key))
+    return ", ".join(filter(None, (record.task, record.model, record.device)))
 
 
-def _summary(summary: Mapping[str, Any], reduced: Mapping[str, int]) -> str:
+def _summary(summary: Mapping[str, JSON], reduced: Mapping[str, int]) -> str:
     """How many ended how, in what time, and why some failed."""
     counts = [(key, summary.get(key) or 0) for key in ("ok", "skipped", "failed", "left")]
     found = [Figure(key, str(count)) for key, count in counts if count]
@@ -149,7 +151,7 @@ def _summary(summary: Mapping[str, Any], reduced: Mapping[str, int]) -> str:
     return "".join(parts)
 
 
-def _kinds(failures: Sequence[Mapping[str, Any]]) -> str:
+def _kinds(failures: Sequence[Mapping[str, JSON]]) -> str:
     return "".join(
         f"<li>{row['count']} × {escape(row['kind'])} (first: {escape(row['example'])})</li>"
         for row in failures
@@ -193,29 +195,29 @@ def build_document(
     yield f"<script>{code}</script>\n</body>\n</html>\n".encode()
 
 
-def render_article(record: Mapping[str, Any], preview: Preview | None, level: int = 1) -> str:
+def render_article(record: Record, preview: Preview | None, level: int = 1) -> str:
     """Everything about one picture, under a heading of the level."""
     parts = [f"<article>\n<h{level}>{escape(name_record(record))}</h{level}>\n"]
-    if record["output"]:
+    if record.output:
         parts.append(
-            f'<p class="path">{escape(record["task"])} to {escape(record["output"])}</p>\n'
+            f'<p class="path">{escape(record.task or "")} to {escape(record.output)}</p>\n'
         )
-    if record["status"] != "ok":
-        kind = escape(record["status"])
+    if record.status not in MADE:
+        kind = escape(record.status)
         parts.append(
             f'<p class="notice {kind}"><b>{kind}</b> {escape(describe_failure(record))}</p>\n'
         )
     if preview:
         names = name_pictures(record)
         parts.append(render_viewer(preview.whole, names, _caption(preview)))
-    if record["status"] == "ok":
+    if record.status in MADE:
         parts.append(
             render_figures(list_figures(record, preview.psnr_before_db if preview else None))
         )
     if sentence := describe_proof(record):
         parts.append(f'<p class="proof"><b>Proof</b> {escape(sentence)}</p>\n')
-    if record["status"] == "ok" and record["warnings"]:
-        lines = "".join(f"<li>{escape(line)}</li>" for line in record["warnings"])
+    if record.status in MADE and record.warnings:
+        lines = "".join(f"<li>{escape(line)}</li>" for line in record.warnings)
         parts.append(f'<div class="notice warned"><b>Warnings</b><ul>{lines}</ul></div>\n')
     if preview and preview.reduced:
         left, top, right, bottom = preview.box
@@ -285,20 +287,18 @@ def render_figures(found: Iterable[Figure]) -> str:
     return f'<dl class="figures">{cells}</dl>\n'
 
 
-def render_table(record: Mapping[str, Any]) -> str:
+def render_table(record: Record) -> str:
     """The whole record, to be unfolded."""
     lines = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>\n'
-        for name, value in flatten(record)
+        for name, value in flatten(record.as_dict())
     )
     return f"<details><summary>The whole record</summary>\n<table>\n{lines}</table>\n</details>\n"
 
 
-def render_card(
-    number: int, record: Mapping[str, Any], preview: Preview | None, inside: str
-) -> str:
+def render_card(number: int, record: Record, preview: Preview | None, inside: str) -> str:
     """A picture among many: its thumbnail, how it ended, and inside all about it."""
-    status, title = escape(record["status"]), escape(name_record(record))
+    status, title = escape(record.status), escape(name_record(record))
     picture = '<span class="blank" aria-hidden="true"></span>'
     if preview:
         picture = f'<img alt="" src="{render_thumbnail(preview)}" loading="lazy">'

@@ -58,6 +58,9 @@ class Deblur(Task):
     name: ClassVar[str] = "deblur"
     default_nfe: ClassVar[int] = DEFAULT_NFE["deblur"]
     noisy: ClassVar[bool] = True
+    input_title: ClassVar[str] = "Given, blurred"
+    result_title: ClassVar[str] = "Deblurred"
+    check: ClassVar[str] = "blurred again, with the kernel,"
     kernel: str | np.ndarray | Sequence[Sequence[float]] | None = None
     sigma: float | None = None
 

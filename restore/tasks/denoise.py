@@ -53,6 +53,8 @@ class Denoise(Task):
     name: ClassVar[str] = "denoise"
     default_nfe: ClassVar[int] = DEFAULT_NFE["denoise"]
     noisy: ClassVar[bool] = True
+    input_title: ClassVar[str] = "Given, noisy"
+    result_title: ClassVar[str] = "Denoised"
     sigma: float | None = None
 
     def __post_init__(self) -> None:

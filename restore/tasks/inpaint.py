@@ -38,6 +38,8 @@ class Inpaint(Task):
     name: ClassVar[str] = "inpaint"
     default_nfe: ClassVar[int] = DEFAULT_NFE["inpaint"]
     drawn: ClassVar[bool] = True
+    input_title: ClassVar[str] = "Given, with its hole"
+    result_title: ClassVar[str] = "Filled"
     mask: ImageLike | None = field(default=None, compare=False)
     invert_mask: bool = False
     dilate: int = 0

@@ -78,6 +78,8 @@ class Jpeg(Task):
 
     name: ClassVar[str] = "jpeg"
     default_nfe: ClassVar[int] = DEFAULT_NFE["jpeg"]
+    input_title: ClassVar[str] = "Given JPEG"
+    check: ClassVar[str] = "compressed again, with the tables of the given file,"
     quality: int | None = None
     sampling: str = "4:2:0"
 

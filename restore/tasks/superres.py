@@ -33,6 +33,9 @@ class Superres(Task):
 
     name: ClassVar[str] = "superres"
     default_nfe: ClassVar[int] = DEFAULT_NFE["superres"]
+    input_title: ClassVar[str] = "Given, by bicubic"
+    result_title: ClassVar[str] = "Enlarged"
+    check: ClassVar[str] = "shrunk again to {size} pixels, by Pillow's bicubic,"
     scale: float | None = None
     size: tuple[int, int] | None = None
 

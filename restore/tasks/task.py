@@ -67,13 +67,18 @@ class Task(ABC):
 
     name: the command's, and the presets'. default_nfe: the best measured number of network
     evaluations. noisy: the severity is the observation's noise, in levels of 8 bits. drawn: the
-    perceptual mode draws what it fills anew.
+    perceptual mode draws what it fills anew. input_title, result_title: what a report calls the
+    pictures. check: what was done with the result to prove it, "The result was …", in which {size}
+    is the input's.
     """
 
     name: ClassVar[str]
     default_nfe: ClassVar[int]
     noisy: ClassVar[bool] = False
     drawn: ClassVar[bool] = False
+    input_title: ClassVar[str] = "Given"
+    result_title: ClassVar[str] = "Restored"
+    check: ClassVar[str] = "degraded again in the same way"
 
     @abstractmethod
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Problem:

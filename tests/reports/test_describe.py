@@ -2,7 +2,10 @@
 
 import pytest
 
+from restore.record import Metrics
 from restore.reports import describe_proof
+from restore.reports.describe import name_pictures
+from restore.tasks import TASKS
 from tests.support.pages import (
     record,
 )  # fmt: skip
@@ -17,14 +20,14 @@ from tests.support.pages import (
         ({"metrics": {"consistency_psnr_db": None, "consistency_exact": True,
                       "coefficients_kept": 1.0}}, "100 % of the known DCT coefficients are"),
         ({"metrics": {"consistency_psnr_db": None, "consistency_exact": False}}, "Nothing holds"),
-        ({"task": "superres", "size_in": [15, 10],
+        ({"task": "superres", "size_in": (15, 10),
           "metrics": {"consistency_psnr_db": 70.0, "consistency_exact": False}},
          "shrunk again to 15×10 pixels, by Pillow's bicubic, and compared with the given one: "
          "they agree to 70.00 dB"),
         ({"task": "inpaint", "metrics": {"known_max_error": 0}}, "last bit; largest error 0"),
         ({"task": "inpaint", "metrics": {"known_max_error": 3}}, "some changed; largest error 3"),
         ({"task": "reconstruct", "metrics": {"round_trip_psnr_db": 28.66}}, "back at 28.66 dB"),
-        ({"task": "generate", "metrics": {}}, "noise alone"),
+        ({"task": "generate", "metrics": {}, "size_in": None}, "noise alone"),
         ({"task": "denoise", "metrics": {"sigma": 25.0, "residual_sigma": 24.312,
           "consistency_psnr_db": None, "consistency_exact": False}},
          "deviation of 24.312 levels in 255; the noise was taken to have 25."),
@@ -46,3 +49,12 @@ def test_nearly_all_coefficients_are_never_called_all():
 
 
 NEAR = {"consistency_psnr_db": 80.0, "consistency_exact": False}
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_a_task_says_itself_what_its_pictures_are_called_and_how_they_are_proved(task):
+    held: Metrics = {"consistency_psnr_db": 50.0}
+    made = record(task=task.name, metrics=held)
+    names = name_pictures(made)
+    assert (names["before"], names["after"]) == (task.input_title, task.result_title)
+    assert f"The result was {task.check.format(size='61×43')} and" in describe_proof(made)

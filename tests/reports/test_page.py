@@ -47,8 +47,13 @@ def test_a_page_needs_nothing_but_itself(path):
 def test_the_page_says_every_value_of_the_record(path):
     given = record()
     read = write_page(path, given, make_preview(flat(BLUE), flat(RED)))
-    assert {name for name, _ in flatten(given)} > {"nfe", "metrics.ssim", "size_in", "warnings.2"}
-    for name, value in flatten(given):
+    assert {name for name, _ in flatten(given.as_dict())} > {
+        "nfe",
+        "metrics.ssim",
+        "size_in",
+        "warnings.2",
+    }
+    for name, value in flatten(given.as_dict()):
         assert name in read.words
         assert value in read.words, name
     for figure in ("27.82 dB", "0.7824", "61×43"):
@@ -58,8 +63,8 @@ def test_the_page_says_every_value_of_the_record(path):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_and_messages_are_text_and_never_markup(path, name):
     page = Page(str(path), several=True)
-    page.add(record(input=name, output=name, warnings=[name]), make_preview(flat(BLUE), flat(RED)))
-    page.add(failed(input=name) | {"error": {"type": name, "message": name, "stage": name}})
+    page.add(record(input=name, output=name, warnings=(name,)), make_preview(flat(BLUE), flat(RED)))
+    page.add(failed(input=name, error={"type": name, "message": name, "stage": name}))
     failures = [{"kind": name, "count": 1, "example": name}]
     page.close({"ok": 1, "failed": 1, "seconds": 1.0, "failures": failures})
     read = Read(path)
@@ -97,7 +102,7 @@ def test_a_page_of_many_tells_how_each_ended(path):
     page = Page(str(path), several=True)
     page.add(record(), make_preview(flat(BLUE), flat(RED)))
     page.add(failed(input="bad.jpg"))
-    page.add(record(status="skipped", input="old.jpg", warnings=["the output exists"], metrics={}))
+    page.add(record(status="skipped", input="old.jpg", warnings=("the output exists",), metrics={}))
     page.close({"ok": 1, "skipped": 1, "failed": 1, "seconds": 3.25, "failures": [
         {"kind": "reading: cut short", "count": 1, "example": "bad.jpg"}]})  # fmt: skip
     read = Read(path)

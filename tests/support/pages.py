@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,30 +11,34 @@ import numpy as np
 from PIL import Image
 
 from restore.images import Picture
+from restore.record import Cause, Metrics, Record
 from restore.reports import Page
 
 HOSTILE = ('"><script>alert(1)</script>.png', "a<b>&'.png", "new\nline.png", "\u202eabc\udcff.png")
 RED, BLUE, GREEN = (200, 30, 40), (30, 40, 200), (20, 160, 60)
 
 
-def record(**more: Any) -> dict[str, Any]:
+def record(**more: Any) -> Record:
     """A record such as `jpeg` gives."""
-    measured = {
+    measured: Metrics = {
         "psnr_input_db": 33.071, "consistency_psnr_db": 61.234, "consistency_exact": False,
         "coefficients_kept": 0.999987, "psnr_db": 27.816, "ssim": 0.78241,
     }  # fmt: skip
-    return {
-        "schema": 1, "status": "ok", "task": "jpeg", "input": "photos/cup.jpg",
-        "output": "out/cup.png", "model": "default", "model_sha256": "55fa44fa", "method": "bcm",
-        "mode": "fidelity", "nfe": 4, "seed": 17, "device": "cpu", "dtype": "fp32", "tile": 608,
-        "size_in": [61, 43], "size_out": [61, 43], "seconds": 2.336, "metrics": measured,
-        "warnings": ["Cb is unconstrained", "mind the <gap>"], "error": None, **more,
+    known = Record(
+        task="jpeg", input="photos/cup.jpg", output="out/cup.png", model="default",
+        model_sha256="55fa44fa", method="bcm", mode="fidelity", nfe=4, seed=17, device="cpu",
+        dtype="fp32", tile=608, size_in=(61, 43), size_out=(61, 43), seconds=2.336,
+        metrics=measured, warnings=("Cb is unconstrained", "mind the <gap>"),
+    )  # fmt: skip
+    return replace(known, **more)
+
+
+def failed(**more: Any) -> Record:
+    error: Cause = {
+        "type": "ImageError", "message": "the JPEG is <truncated>", "stage": "reading"
     }  # fmt: skip
-
-
-def failed(**more: Any) -> dict[str, Any]:
-    error = {"type": "ImageError", "message": "the JPEG is <truncated>", "stage": "reading"}
-    return record(status="failed", error=error, metrics={}, warnings=[], size_out=None, **more)
+    known = {"error": error, "metrics": {}, "warnings": (), "size_out": None, **more}
+    return record(status="failed", **known)
 
 
 def flat(colour: Any, width: int = 60, height: int = 40, **more: Any) -> Picture:
