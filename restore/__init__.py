@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.checkpoints import load
     from restore.images import Picture
-    from restore.tasks import Inversion, Latent, Result, Series
+    from restore.journeys import Inversion, Latent, Series
+    from restore.result import Result
 
     __version__: str
 
@@ -64,11 +65,11 @@ __all__ = [
 
 _HOMES = {
     "BCM": "restore.bcm",
-    "Inversion": "restore.tasks",
-    "Latent": "restore.tasks",
+    "Inversion": "restore.journeys",
+    "Latent": "restore.journeys",
     "Picture": "restore.images",
-    "Result": "restore.tasks",
-    "Series": "restore.tasks",
+    "Result": "restore.result",
+    "Series": "restore.journeys",
     "compare": "restore.tasks",
     "load": "restore.checkpoints",
 }

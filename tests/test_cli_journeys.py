@@ -235,7 +235,7 @@ def test_an_output_that_is_there_is_refused_skipped_or_replaced(run):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("generate", "-o", "g.bmp"), "ends in none of"),
+        (("generate", "-o", "g.xyz"), "ends in none of"),
         (("generate", "-o", "g.png", "--size", "3"), "expected width and height"),
         (("generate", "-o", "g.png", "--size", "0x3"), "none to draw"),
         (("generate", "-o", "g.png", "-n", 9, "--max-pixels", 100), "more than the 100 pixels"),

@@ -12,9 +12,10 @@ FLOORS = {
     "errors": -2, "files": -1, "jsonlines": 0,
     "defaults": 0, "devices": 0.2, "settings": 0.4, "presets": 0.4, "record": 0.4,
     "metrics": 0.4, "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1,
+    "uncertainty": 1.5, "result": 1.7,
     "bcm": 2,
-    "checkpoints": 3, "journeys": 3, "tiling": 3,
-    "solvers": 4, "editing": 4,
+    "checkpoints": 3, "tiling": 3,
+    "solvers": 4, "editing": 4, "journeys": 4.5,
     "tasks": 5,
     "training": 6, "batch": 6, "reports": 6, "bench": 6,
     "api": 6,
@@ -25,18 +26,17 @@ SAME_FLOOR = {
     ("images", "jpegfile"),  # decoders fill in silently what is missing of a JPEG's scans
     ("degradations", "images"),  # kernels and noise are read from pictures
     ("degradations", "jpegfile"),  # the box is made of a file's tables
-    ("journeys", "tiling"),  # a journey goes through images of any size
 }
 HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "huggingface_hub": {"checkpoints", "cli"},
-    "PIL": {"images", "jpegfile", "tasks", "reports", "bench"},
+    "PIL": {"images", "jpegfile", "tasks", "reports", "bench", "uncertainty"},
     "ray": {"batch"},
     "diffusers": {"editing"},
     "transformers": {"editing"},
     "pyarrow": {"batch"},
-    "cv2": {"images", "tasks", "training", "bench", "cli"},
+    "cv2": {"images", "tasks", "training", "bench", "cli", "uncertainty"},
 }
 
 

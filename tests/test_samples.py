@@ -32,8 +32,8 @@ from restore.tasks import (
 )
 from restore.tasks.draws import mean_and_spread
 from restore.tasks.schedule import schedule
-from restore.tasks.uncertainty import ENDS, as_levels, charted, coloured, scale_end
 from restore.tiling import NoiseField, TiledBCM
+from restore.uncertainty import ENDS, as_levels, charted, coloured, scale_end
 from tests.support.networks import seeded_patch as seeded
 
 TASKS = ("inpaint", "jpeg", "superres")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import torch
 
     from restore.api.arguments import Model
-    from restore.tasks import Inversion, Result, Series
+    from restore.journeys import Inversion, Series
+    from restore.result import Result
 
 
 def generate(
@@ -30,7 +31,7 @@ def generate(
     `recipe` is the way down: "one-step", "ancestral", "zigzag" or "mixed", of 1 to 4 network
     evaluations. The rest is as in `inpaint`.
     """
-    from restore.tasks import generate
+    from restore.journeys import generate
 
     settings = settings_of(seed, generator, tile, label)
     return generate(n, loaded(model, exact=True), settings, recipe=recipe, size=size)
@@ -55,7 +56,7 @@ def invert(
     one that comes back exactly, each for two trips more. The record says how well it comes back.
     The rest is as in `inpaint`.
     """
-    from restore.tasks import invert
+    from restore.journeys import invert
 
     settings = settings_of(seed, generator, tile, label, nfe)
     return invert(
@@ -75,7 +76,7 @@ def reconstruct(
     Raises RequestError for a latent of another model, ImageError for a file that is no latent.
     The rest is as in `inpaint`.
     """
-    from restore.tasks import reconstruct
+    from restore.journeys import reconstruct
 
     settings = settings_of(0, None, tile, None, reference=reference)
     return reconstruct(latent, loaded(model, exact=True), settings)
@@ -101,7 +102,7 @@ def interpolate(
     The first and the last are the reconstructions of a and b. With `cross_fade` each frame has the
     linear cross-fade below it, for comparison. The rest is as in `invert`.
     """
-    from restore.tasks import interpolate
+    from restore.journeys import interpolate
 
     settings = settings_of(seed, generator, tile, label, nfe)
     return interpolate(

@@ -30,7 +30,8 @@ from restore.errors import ImageError, RequestError
 if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.images import Picture
-    from restore.tasks import Latent, Settings
+    from restore.journeys import Latent
+    from restore.settings import Settings
 
 
 @flattened
@@ -62,14 +63,14 @@ def invert(
     The latent holds all that the image's file carried. The record says how
     well it comes back.
     """
-    from restore.tasks import invert as inverted
-    from restore.tasks.invert import levels_of
+    from restore.journeys import invert as inverted
+    from restore.journeys.invert import choose_levels
 
     output = beside(image, "invert", ".safetensors") if output is None else output
     if output != STDOUT and not output.lower().endswith(".safetensors"):
         raise RequestError(f"-o {output!r}: a latent is a .safetensors file")
     settings = settings_of(way)
-    levels_of(settings, way.start, way.level, refine)
+    choose_levels(settings, way.start, way.level, refine)
     job = target.job([image], output, [], manner.json)
 
     found = outline_of(image, job.data)
@@ -82,7 +83,7 @@ def invert(
             max_pixels=max_pixels,
         )  # fmt: skip
         show(made.picture, given)
-        return made.latent.encoded(), made.report
+        return made.latent.encode(), made.report
 
     passage = Passage(
         "invert",
@@ -132,9 +133,10 @@ def reconstruct(
     file holds.
     """
     from restore.images import check_encodable, format_of
-    from restore.tasks import Settings, read_latent
-    from restore.tasks import reconstruct as reconstructed
-    from restore.tasks.invert import check_model
+    from restore.journeys import read_latent
+    from restore.journeys import reconstruct as reconstructed
+    from restore.journeys.invert import check_model
+    from restore.settings import Settings
 
     if latent == STDIN:
         raise RequestError("a latent is read from a file, not from standard input")

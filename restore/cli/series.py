@@ -68,19 +68,19 @@ def generate(
     """
     asked = None if size is None else sides_of(size)
 
-    from restore.journeys import RECIPES, nfe_of
+    from restore.journeys import RECIPES, count_evaluations
+    from restore.journeys import generate as generated
+    from restore.journeys.generate import check_count, choose_columns, choose_sample_size
+    from restore.journeys.series import check_series, overview
     from restore.tasks import Settings
-    from restore.tasks import generate as generated
-    from restore.tasks.generate import check_count, columns_of, sample_size
-    from restore.tasks.series import check_series, overview
 
     legs = RECIPES[recipe]
-    columns = columns_of(count)
+    columns = choose_columns(count)
     files = _files(output, count)
     job = target.job([], output, files, manner.json)
 
     def size_of(model: BCM) -> Size:
-        return asked or sample_size(model)
+        return asked or choose_sample_size(model)
 
     def admit(model: BCM) -> None:
         model.encode_label(draw.label)
@@ -94,7 +94,7 @@ def generate(
             count, model, settings, recipe=recipe, size=asked, max_pixels=max_pixels
         )  # fmt: skip
         show(overview(series))
-        return series.encoded(_name(output)), series.report
+        return series.encode(_name(output)), series.report
 
     if asked:
         check_count(count, asked, max_pixels)
@@ -106,10 +106,10 @@ def generate(
         lambda job: None,
         make,
         Settings(seed=draw.seed, label=draw.label, tile=draw.side),
-        nfe_of(legs),
+        count_evaluations(legs),
         recipe,
         size_of,
-        nfe_of(legs) * count,
+        count_evaluations(legs) * count,
         files,
         admit,
         existing=target.policy,
@@ -143,12 +143,12 @@ def interpolate(
     The ends are their reconstructions. The record compares the frame in the
     middle with a linear cross-fade.
     """
-    from restore.tasks import interpolate as interpolated
-    from restore.tasks.invert import levels_of
-    from restore.tasks.series import check_series, overview
+    from restore.journeys import interpolate as interpolated
+    from restore.journeys.invert import choose_levels
+    from restore.journeys.series import check_series, overview
 
     settings = settings_of(way)
-    levels_of(settings, way.start, way.level)
+    choose_levels(settings, way.start, way.level)
     files = _files(output, frames)
     job = target.job([a, b], output, files, manner.json)
     found = outline_of(a, job.data if a == STDIN else None)
@@ -170,7 +170,7 @@ def interpolate(
             cross_fade=cross_fade, max_pixels=max_pixels,
         )  # fmt: skip
         show(overview(series))
-        return series.encoded(_name(output)), {**series.report, "input_b": b}
+        return series.encode(_name(output)), {**series.report, "input_b": b}
 
     passage = Passage(
         "interpolate",
@@ -198,6 +198,6 @@ def _name(output: str) -> str:
 
 def _files(output: str, count: int) -> list[str]:
     """The names in the folder that -o is; none where it is a file."""
-    from restore.tasks.series import is_folder, names_of
+    from restore.journeys.series import is_folder, name_files
 
-    return names_of(count) if is_folder(_name(output)) else []
+    return name_files(count) if is_folder(_name(output)) else []

@@ -16,9 +16,9 @@ from restore.errors import ImageError, RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.presets import Preset
 from restore.record import Metrics, name_of, round_decibels
+from restore.result import Result
 from restore.settings import DEFAULTS, Mode, Settings
 from restore.tasks.restoration import solve_problem
-from restore.tasks.result import Result
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
 
 HIGHEST, LOWEST = 0.5, 0.04  # levels of the schedule, where nothing is known of the noise

@@ -22,14 +22,14 @@ from restore.images.comparison import compare_to_clean
 from restore.images.transfer import fetch, send
 from restore.presets import Preset
 from restore.record import Record
+from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.solvers import PEERS, SOLVERS, Guided
 from restore.tasks.draws import batch_of, mean_and_spread
-from restore.tasks.result import Result
 from restore.tasks.schedule import choose_mode, choose_tile, schedule
 from restore.tasks.task import Problem
-from restore.tasks.uncertainty import as_levels
 from restore.tiling import NoiseField, TiledBCM, pixels_at_once, window_count, window_shape
+from restore.uncertainty import as_levels
 
 Weighted = Sequence[tuple[float, Preset]]  # presets, each with the share of its result
 

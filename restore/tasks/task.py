@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from restore.bcm import BCM
-    from restore.tasks.result import Result
+    from restore.result import Result
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image | np.ndarray | Picture"
 """A path, the bytes of a file, a PIL image, an array (H, W) or (H, W, 1 to 4), or a Picture."""

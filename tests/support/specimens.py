@@ -25,10 +25,10 @@ from restore.batch.manifest import Entry, Fingerprint, Manifest, make_record
 from restore.checkpoints import catalogue, files
 from restore.checkpoints.catalogue import Checkpoint
 from restore.images import Picture, decode, encode, read_header
+from restore.journeys.latent import Latent, read_latent
 from restore.jpegfile import read_jpeg
 from restore.networks import build
 from restore.tasks import inpaint  # noqa: F401 - the rooms that fuzzing reaches are loaded before
-from restore.tasks.latent import Latent, read_latent
 from restore.tasks.masks import hole_of
 
 WIDTH, HEIGHT = 40, 32
@@ -265,7 +265,7 @@ def latents() -> tuple[bytes, ...]:
     )  # fmt: skip
     levels = (0.02, 0.3, 1.0)
     return tuple(
-        Latent(x, levels, 3, label, "default", "0" * 64, picture).encoded()
+        Latent(x, levels, 3, label, "default", "0" * 64, picture).encode()
         for picture, label in ((plain, None), (rich, 5))
     )
 
@@ -274,7 +274,7 @@ def read_latents(data: bytes, folder: Path) -> None:
     path = folder / "x.safetensors"
     path.write_bytes(data)
     latent = read_latent(path, max_pixels=MAX_PIXELS)
-    assert latent.encoded()
+    assert latent.encode()
     assert json.dumps([latent.seed, latent.label, *latent.levels], allow_nan=False)
 
 

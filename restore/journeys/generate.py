@@ -16,11 +16,10 @@ from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
 from restore.images import Picture
 from restore.images.transfer import fetch
-from restore.journeys import RECIPES, nfe_of
-from restore.journeys import generate as journey
+from restore.journeys.legs import RECIPES, count_evaluations, draw_sample
+from restore.journeys.recording import record_journey
+from restore.journeys.series import Series
 from restore.settings import DEFAULTS, Settings, count_calls
-from restore.tasks.journey import record_journey
-from restore.tasks.series import Series
 from restore.tiling import NoiseField, TiledBCM, window_count
 
 SIDE = 256  # pixels of a sample, where the network has no size of its own
@@ -42,25 +41,25 @@ def generate(
     began = time.perf_counter()
     check_recipe(recipe, settings)
     model = model or load("default", exact=True)
-    width, height = size = size or sample_size(model)
+    width, height = size = size or choose_sample_size(model)
     check_count(count, size, max_pixels)
     label = model.encode_label(settings.label)
     legs = RECIPES[recipe]
     windows = window_count(model, height, width, settings.tile)
-    progress = count_calls(settings.progress, windows * nfe_of(legs) * count)
+    progress = count_calls(settings.progress, windows * count_evaluations(legs) * count)
     denoiser = TiledBCM(model, settings.tile, label, progress)
     blank = Picture(np.broadcast_to(np.uint8(0), (height, width, 3)))
     pictures = []
     for number in range(count):
-        x = journey(denoiser, size, legs, noise=NoiseField(settings.seed + number))
+        x = draw_sample(denoiser, size, legs, noise=NoiseField(settings.seed + number))
         pictures.append(fetch(blank, x))
-    columns = columns_of(count)
+    columns = choose_columns(count)
     report = record_journey(
         "generate",
         model,
         settings,
         began,
-        nfe=nfe_of(legs),
+        nfe=count_evaluations(legs),
         legs=legs,
         size_in=None,
         size_out=size,
@@ -71,13 +70,13 @@ def generate(
     )
 
 
-def sample_size(model: BCM) -> tuple[int, int]:
+def choose_sample_size(model: BCM) -> tuple[int, int]:
     """The (width, height) of a sample unless told: that of the network's training."""
     side = model.network.window or SIDE
     return side, side
 
 
-def columns_of(count: int) -> int:
+def choose_columns(count: int) -> int:
     """Of the grid of so many samples, as near to a square as it gets."""
     return math.ceil(math.sqrt(count))
 
@@ -89,7 +88,7 @@ def check_recipe(recipe: str, settings: Settings) -> None:
     if settings.nfe is not None:
         raise RequestError(
             f"nfe is {settings.nfe}, but the recipe says it: {recipe} takes "
-            f"{nfe_of(RECIPES[recipe])} network evaluations"
+            f"{count_evaluations(RECIPES[recipe])} network evaluations"
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from restore.errors import RequestError
 from restore.images import Picture, encode, format_of, write_atomically
 from restore.record import JSON, Record
-from restore.tasks.uncertainty import charted
+from restore.uncertainty import charted
 
 
 @dataclass(frozen=True, eq=False)

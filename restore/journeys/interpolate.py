@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from restore import journeys
 from restore.bcm import BCM
 from restore.checkpoints import load
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_START, MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
 from restore.images.transfer import fetch, send
+from restore.journeys.invert import choose_levels, compare_round_trip
+from restore.journeys.legs import climb, descend, slerp
+from restore.journeys.recording import record_journey
+from restore.journeys.series import Series, mosaic
 from restore.record import name_of
 from restore.settings import DEFAULTS, Settings, count_calls
-from restore.tasks.invert import levels_of, likeness
-from restore.tasks.journey import record_journey
-from restore.tasks.series import Series, mosaic
 from restore.tiling import NoiseField, TiledBCM, window_count
 
 
@@ -51,7 +51,7 @@ def interpolate(
     """
     began = time.perf_counter()
     check_frames(frames)
-    levels = levels_of(settings, start, level)
+    levels = choose_levels(settings, start, level)
     first, last = (as_picture(image, max_pixels=max_pixels) for image in (a, b))
     if first.size != last.size:
         raise ImageError(
@@ -71,24 +71,22 @@ def interpolate(
 
     def up(picture: Picture) -> Any:
         x = send(picture, model.device)
-        return journeys.invert(denoiser, x, levels, noise=noise)
+        return climb(denoiser, x, levels, noise=noise)
 
     def back(latent: Any, blank: Picture) -> Picture:
-        return fetch(blank, journeys.reconstruct(denoiser, latent, levels, noise=noise))
+        return fetch(blank, descend(denoiser, latent, levels, noise=noise))
 
     ends = up(first), up(last)
     shares = [number / (frames - 1) for number in range(frames)]
-    pictures = [
-        back(journeys.interpolate(*ends, share), between(first, last, share)) for share in shares
-    ]
-    both = likeness(pictures[0], first), likeness(pictures[-1], last)
+    pictures = [back(slerp(*ends, share), between(first, last, share)) for share in shares]
+    both = compare_round_trip(pictures[0], first), compare_round_trip(pictures[-1], last)
     metrics = {"round_trip_psnr_db": min((t["round_trip_psnr_db"] for t in both), key=_decibels)}
     if frames > 2:
         middle = frames // 2
         fade = between(first, last, shares[middle])
         for name, picture in (("middle", pictures[middle]), ("cross_fade", fade)):
             again = back(up(picture), picture)
-            metrics |= likeness(again, picture, f"{name}_round_trip_")
+            metrics |= compare_round_trip(again, picture, f"{name}_round_trip_")
     if cross_fade:
         pairs = zip(pictures, shares, strict=True)
         pictures = [mosaic([picture, between(first, last, share)], 1) for picture, share in pairs]

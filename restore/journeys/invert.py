@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from restore import journeys, metrics
+from restore import metrics
 from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
 from restore.checkpoints import load
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START, MAX_PIXELS
@@ -15,11 +15,13 @@ from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
 from restore.images.comparison import match_kinds
 from restore.images.transfer import fetch, send
+from restore.journeys.latent import Latent, keep_metadata, read_latent
+from restore.journeys.legs import build_ladder, climb, descend
+from restore.journeys.legs import refine as refine_latent
+from restore.journeys.recording import record_journey
 from restore.record import name_of, round_decibels, round_share
+from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
-from restore.tasks.journey import record_journey
-from restore.tasks.latent import Latent, carried, read_latent
-from restore.tasks.result import Result
 from restore.tiling import NoiseField, TiledBCM, window_count
 
 
@@ -56,7 +58,7 @@ def invert(
     that comes back best is taken. Errors as in `inpaint`.
     """
     began = time.perf_counter()
-    levels = levels_of(settings, start, level, refine)
+    levels = choose_levels(settings, start, level, refine)
     model = model or load("default", exact=True)
     label = model.encode_label(settings.label)
     source = as_picture(image, max_pixels=max_pixels)
@@ -66,9 +68,9 @@ def invert(
     progress = count_calls(settings.progress, windows * trips * (len(levels) - 1))
     denoiser, noise = TiledBCM(model, settings.tile, label, progress), NoiseField(settings.seed)
     x = send(source, model.device)
-    z = journeys.invert(denoiser, x, levels, noise=noise)
-    z, back = journeys.refine(denoiser, x, z, levels, refine, noise=noise)
-    picture, notes = carried(source)
+    z = climb(denoiser, x, levels, noise=noise)
+    z, back = refine_latent(denoiser, x, z, levels, refine, noise=noise)
+    picture, notes = keep_metadata(source)
     latent = Latent(
         z.cpu(),
         tuple(levels),
@@ -89,7 +91,7 @@ def invert(
         size_in=source.size,
         size_out=source.size,
         input=name_of(image),
-        metrics=likeness(returned, source),
+        metrics=compare_round_trip(returned, source),
         warnings=[*source.warnings, *notes],
     )
     return Inversion(latent, report.as_dict(), returned)
@@ -130,14 +132,14 @@ def reconstruct(
     width, height = latent.size
     windows = window_count(model, height, width, settings.tile)
     progress = count_calls(settings.progress, windows * jumps)
-    x = journeys.reconstruct(
+    x = descend(
         TiledBCM(model, settings.tile, label, progress),
         latent.x.to(model.device),
         latent.levels,
         noise=NoiseField(latent.seed),
     )
     picture = fetch(latent.picture, x)
-    found = {} if reference is None else likeness(picture, reference, "")
+    found = {} if reference is None else compare_round_trip(picture, reference, "")
     report = record_journey(
         "reconstruct",
         model,
@@ -153,7 +155,9 @@ def reconstruct(
     return Result(picture, report)
 
 
-def levels_of(settings: Settings, start: float, level: float, refine: int = 0) -> tuple[float, ...]:
+def choose_levels(
+    settings: Settings, start: float, level: float, refine: int = 0
+) -> tuple[float, ...]:
     """The levels of an inversion; RequestError where none lead from `start` to `level`."""
     if not SIGMA_MIN <= start <= level <= SIGMA_MAX:
         raise RequestError(
@@ -162,7 +166,7 @@ def levels_of(settings: Settings, start: float, level: float, refine: int = 0) -
         )
     if refine < 0:
         raise RequestError(f"refine is {refine}, expected 0 or more corrections")
-    return tuple(journeys.ladder(start, level, settings.nfe or JOURNEY_NFE))
+    return tuple(build_ladder(start, level, settings.nfe or JOURNEY_NFE))
 
 
 def check_model(latent: Latent, model: BCM) -> None:
@@ -175,7 +179,7 @@ def check_model(latent: Latent, model: BCM) -> None:
         )
 
 
-def likeness(
+def compare_round_trip(
     picture: Picture, source: Picture, prefix: str = "round_trip_"
 ) -> dict[str, float | None]:
     """PSNR and SSIM of what came back to what was sent."""

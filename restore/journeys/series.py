@@ -51,10 +51,10 @@ class Series:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def encoded(self, path: str | os.PathLike[str]) -> bytes | dict[str, bytes]:
+    def encode(self, path: str | os.PathLike[str]) -> bytes | dict[str, bytes]:
         """What `path` names: the bytes of a file, or of each file of a folder by its name."""
         if is_folder(path):
-            return dict(zip(names_of(len(self)), map(encode, self.pictures), strict=True))
+            return dict(zip(name_files(len(self)), map(encode, self.pictures), strict=True))
         if kind := ANIMATIONS.get(_ending(path)):
             return animate(self.pictures, kind, FRAME_SECONDS)
         return encode(mosaic(self.pictures, self.columns), format_of(path))
@@ -64,7 +64,7 @@ class Series:
 
         RequestError for what the format cannot hold, ResourceError where it cannot be written.
         """
-        made = self.encoded(path)
+        made = self.encode(path)
         if isinstance(made, bytes):
             write_atomically(path, made)
         else:
@@ -81,7 +81,7 @@ def write_folder(folder: str | os.PathLike[str], files: dict[str, bytes]) -> Non
         write_atomically(os.path.join(os.fspath(folder), name), data)
 
 
-def names_of(count: int) -> list[str]:
+def name_files(count: int) -> list[str]:
     """The files of a series of so many pictures in a folder, which sort in their order."""
     digits = len(str(count - 1))
     return [f"{number:0{digits}}.png" for number in range(count)]

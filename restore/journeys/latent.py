@@ -56,7 +56,7 @@ class Latent:
         """(width, height) in pixels."""
         return self.x.shape[3], self.x.shape[2]
 
-    def encoded(self) -> bytes:
+    def encode(self) -> bytes:
         """The bytes of its file; equal latents give equal bytes."""
         picture = self.picture
         tensors = {"latent": self.x}
@@ -81,10 +81,10 @@ class Latent:
         """Write its file, whole or not at all; ResourceError where that cannot be."""
         from restore.images import write_atomically
 
-        write_atomically(path, self.encoded())
+        write_atomically(path, self.encode())
 
 
-def carried(source: Picture) -> tuple[Picture, list[str]]:
+def keep_metadata(source: Picture) -> tuple[Picture, list[str]]:
     """What a latent keeps of a picture, and warnings on what it leaves out."""
     kept: dict[str, Any] = {"icc": source.icc, "exif": source.exif}
     warnings = []

@@ -1,4 +1,4 @@
-"""Journey: the record of a way to the noise, from it, or there and back."""
+"""Recording: the record of a way to the noise, from it, or there and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 
 from restore.bcm import BCM
 from restore.devices import dtype_name
-from restore.journeys import Leg
+from restore.journeys.legs import Leg
 from restore.record import Metrics, Record
 from restore.settings import Settings
 from restore.tiling import window_shape

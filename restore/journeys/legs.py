@@ -33,7 +33,7 @@ INVERSIONS: dict[int, Leg] = {1: (0.07, 80.0), 2: (0.07, 15.0, 80.0)}  # by thei
 RHO = 20.0  # of the levels between: what comes back from 80 gains 1 to 2 dB on 7, as in EDM
 
 
-def nfe_of(legs: Sequence[Leg]) -> int:
+def count_evaluations(legs: Sequence[Leg]) -> int:
     """Network evaluations of a journey: the jumps of its legs."""
     return sum(len(leg) - 1 for leg in legs)
 
@@ -59,7 +59,7 @@ def travel(
     return x
 
 
-def generate(
+def draw_sample(
     denoiser: TiledBCM,
     size: tuple[int, int],
     legs: Sequence[Leg] = RECIPES["ancestral"],
@@ -71,7 +71,7 @@ def generate(
     return travel(denoiser, x, *legs, noise=noise)
 
 
-def ladder(start: float, level: float, nfe: int) -> Leg:
+def build_ladder(start: float, level: float, nfe: int) -> Leg:
     """The nfe + 1 levels from `start` up to `level`, even in level^(1/RHO), nearly the logarithm.
 
     What comes back of a picture is measurably more than by the published level between, 15.
@@ -85,12 +85,12 @@ def ladder(start: float, level: float, nfe: int) -> Leg:
     return (start, *inner, level)
 
 
-def invert(denoiser: TiledBCM, x: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
+def climb(denoiser: TiledBCM, x: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
     """The latent (1, 3, H, W) of an image x at the last of the rising levels."""
     return travel(denoiser, x.clone(), levels, noise=noise)
 
 
-def reconstruct(denoiser: TiledBCM, latent: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
+def descend(denoiser: TiledBCM, latent: Tensor, levels: Leg, *, noise: NoiseField) -> Tensor:
     """The image (1, 3, H, W) of a latent: down the levels it went up, less the noise of the start.
 
     The noise is known, being that of the seed; taking it away loses less than a last jump below
@@ -113,18 +113,18 @@ def refine(
     nearest is taken. Each correction costs a trip up and down.
     """
     y = x
-    back = reconstruct(denoiser, latent, levels, noise=noise)
+    back = descend(denoiser, latent, levels, noise=noise)
     best = latent, back
     for _ in range(times):
         y = y + (x - back)
-        latent = invert(denoiser, y, levels, noise=noise)
-        back = reconstruct(denoiser, latent, levels, noise=noise)
+        latent = climb(denoiser, y, levels, noise=noise)
+        back = descend(denoiser, latent, levels, noise=noise)
         if _error(back, x) < _error(best[1], x):
             best = latent, back
     return best
 
 
-def interpolate(a: Tensor, b: Tensor, share: float) -> Tensor:
+def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
     """The latent at `share`, 0 (a) to 1 (b), of the way from a to b on the sphere between them.
 
         sin((1 - share) θ) / sin θ a + sin(share θ) / sin θ b,   θ the angle between a and b
