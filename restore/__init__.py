@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from restore.images import Picture
     from restore.journeys import Inversion, Latent, Series
     from restore.result import Result
+    from restore.settings import Settings
+    from restore.tasks import solve
+    from restore.tasks.compare import compare
 
     __version__: str
 
@@ -49,6 +52,7 @@ __all__ = [
     "RestoreError",
     "Result",
     "Series",
+    "Settings",
     "compare",
     "deblur",
     "denoise",
@@ -59,6 +63,7 @@ __all__ = [
     "jpeg",
     "load",
     "reconstruct",
+    "solve",
     "superres",
 ]
 
@@ -71,7 +76,9 @@ _HOMES = {
     "Result": "restore.result",
     "Series": "restore.journeys",
     "compare": "restore.tasks",
+    "Settings": "restore.settings",
     "load": "restore.checkpoints",
+    "solve": "restore.tasks",
 }
 
 
@@ -90,3 +97,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -58,7 +58,8 @@ class BCM(nn.Module):
     def evaluate(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
         """F(c_in(t) x, t, u) in float32, the network run in its own dtype."""
         c_in = (t**2 + self.sigma_data**2).rsqrt()
-        return self.network(_column(c_in) * x, t, u, label).float()
+        f: Tensor = self.network(_column(c_in) * x, t, u, label)
+        return f.float()
 
     def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
         """f(x, t, u) with levels (B,) or (1,) as tensors: for training and compilation."""
@@ -79,7 +80,7 @@ class BCM(nn.Module):
         x is (B, 3, H, W); t and u are floats or (B,). jump(x, t, t) = x exactly.
         """
         t, u = self._levels(t, u, like=x)
-        return self(x, t, u, label)
+        return self.forward(x, t, u, label)
 
     def denoise(self, x: Tensor, t: float | Tensor, label: Tensor | None = None) -> Tensor:
         """E[clean image | x at noise level t], the limit of the velocity of jump as u nears t.

@@ -62,7 +62,8 @@ def choose_dtype(name: str, device: torch.device, *, exact: bool = False) -> tor
     import torch
 
     if name in DTYPES:
-        return getattr(torch, DTYPES[name])
+        dtype: torch.dtype = getattr(torch, DTYPES[name])
+        return dtype
     if name != "auto":
         raise RequestError(f"dtype {name!r}: expected auto, {', '.join(DTYPES)}")
     return torch.bfloat16 if _computes_in_bf16(device) and not exact else torch.float32

@@ -63,7 +63,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
             full=True,
         )
         total += float(scores[top - low : bottom - low].mean(dtype=np.float64)) * (bottom - top)
-    return total / height
+    return float(total / height)
 
 
 def max_error(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> int:
@@ -101,13 +101,13 @@ def _energies(image: np.ndarray) -> np.ndarray:
     """Mean gradient magnitude of luma by blocks; a rest of less than a block is left out."""
     height, width = (side // BLOCK for side in image.shape[:2])
     blocks = _gradient(image)[: height * BLOCK, : width * BLOCK]
-    return blocks.reshape(height, BLOCK, width, BLOCK).mean(axis=(1, 3))
+    return np.asarray(blocks.reshape(height, BLOCK, width, BLOCK).mean(axis=(1, 3)))
 
 
 def _gradient(image: np.ndarray) -> np.ndarray:
     """Gradient magnitude of luma (H, W), in the image's levels a pixel."""
     x = image.astype(np.float32)
-    return np.hypot(*np.gradient(x.mean(axis=2) if x.ndim == 3 else x))
+    return np.asarray(np.hypot(*np.gradient(x.mean(axis=2) if x.ndim == 3 else x)))
 
 
 def blur(image: np.ndarray) -> float:

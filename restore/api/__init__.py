@@ -1,19 +1,12 @@
-"""The interface from Python: one function a task, with every argument spelled out.
+"""The Python interface: functions, every argument described.
 
-Cheap to import: each function loads torch, and its task, when it is called.
+Importing is cheap: torch loads on the first call.
 """
 
-from restore.api.journeys import generate, interpolate, invert, reconstruct
 from restore.api.restoration import deblur, denoise, inpaint, jpeg, superres
+from restore.api.travel import generate, interpolate, invert, reconstruct
 
 __all__ = [
-    "deblur",
-    "denoise",
-    "generate",
-    "inpaint",
-    "interpolate",
-    "invert",
-    "jpeg",
-    "reconstruct",
+    "deblur", "denoise", "generate", "inpaint", "interpolate", "invert", "jpeg", "reconstruct",
     "superres",
-]
+]  # fmt: skip

@@ -1,35 +1,38 @@
-"""Arguments that the functions of the interface share, and what becomes of them."""
+"""Arguments that the functions have in common: the model, once loaded, and the settings."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from restore.errors import RequestError
 
 if TYPE_CHECKING:
     import torch
 
     from restore.bcm import BCM
-    from restore.tasks import Settings
+    from restore.settings import Mode, Progress, Settings, Tile
+    from restore.tasks import ImageLike
 
     Model = BCM | str | os.PathLike[str] | None
 
-Mode = Literal["fidelity", "perceptual"]
 
-
-def settings_of(
+def make_settings(
     seed: int,
     generator: torch.Generator | None,
-    tile: int | Literal["auto"],
+    tile: Tile,
     label: int | None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
     method: str = "bcm",
-    reference: Any = None,
+    reference: ImageLike | None = None,
     samples: int = 1,
     blend: float | None = None,
+    progress: Progress | None = None,
 ) -> Settings:
-    """What a task is run with; `generator` draws the seed where it is given."""
-    from restore.tasks import Settings
+    """The settings of a run; `generator` draws the seed where it is given."""
+    from restore.settings import Settings
 
     if generator is not None:
         import torch
@@ -46,16 +49,29 @@ def settings_of(
         reference=reference,
         samples=samples,
         blend=blend,
+        progress=progress,
     )
 
 
-def loaded(model: Model, *, exact: bool = False) -> BCM | None:
-    """The model of a name or file; one that is loaded stays, None is the embedded default.
+def load_model(model: Model, device: str, *, exact: bool = False) -> BCM:
+    """The model of a name or file, loaded once; one that is loaded stays as it is.
 
     `exact`: in float32, whatever the machine likes best.
     """
-    if isinstance(model, (str, os.PathLike)):
-        from restore.checkpoints import load
-
-        return load(os.fspath(model), exact=exact)
+    if model is None or isinstance(model, str | os.PathLike):
+        spec = "default" if model is None else os.fspath(model)
+        changed = os.stat(spec).st_mtime_ns if os.path.isfile(spec) else 0
+        return _load_once(spec, device, exact, changed)
+    if device != "auto":
+        raise RequestError(
+            f"device is {device!r}, and the model is on {model.device} already: give one of the two"
+        )
     return model
+
+
+@lru_cache(maxsize=4)
+def _load_once(spec: str, device: str, exact: bool, changed: int) -> BCM:
+    """`changed`: when a file did, so that one written anew is loaded anew."""
+    from restore.checkpoints import load
+
+    return load(spec, device, exact=exact)

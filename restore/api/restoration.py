@@ -1,22 +1,27 @@
-"""Restoration as functions: what `restore.inpaint` and its siblings take and give."""
+"""Restoration: one function a task, every argument described."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import os
+from typing import TYPE_CHECKING
 
-from restore.api.arguments import loaded, settings_of
+from restore.api.arguments import load_model, make_settings
+from restore.defaults import MAX_PIXELS, Method
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
     import torch
 
-    from restore.api.arguments import Mode, Model
-    from restore.defaults import Method
-    from restore.tasks import Result
+    from restore.api.arguments import Model
+    from restore.settings import Mode, Progress, Tile
+    from restore.tasks import ImageLike, Result
 
 
 def inpaint(
-    image: Any,
-    mask: Any,
+    image: ImageLike,
+    mask: ImageLike,
     *,
     model: Model = None,
     nfe: int | None = None,
@@ -26,53 +31,61 @@ def inpaint(
     method: Method = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
-    tile: int | Literal["auto"] = "auto",
+    tile: Tile = "auto",
     label: int | None = None,
-    reference: Any = None,
+    reference: ImageLike | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    max_pixels: int = MAX_PIXELS,
     invert_mask: bool = False,
     dilate: int = 0,
 ) -> Result:
-    """Fill the white pixels of `mask` in `image`; every other pixel stays bit for bit.
+    """Fill the white pixels of a mask; every other pixel stays bit for bit.
 
     Args:
-        image: a path, the bytes of a file, a PIL image, or an array (H, W), (H, W, 1 to 4) of
+        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
             uint8 or uint16.
-        mask: the same, of the same size; or a bool array, True where to restore; or "alpha" for
-            the picture's own transparent pixels.
-        model: a loaded model, its name or file, or None for the embedded default.
-        nfe: network evaluations for every pixel, 1 or more; None is the best measured.
-        mode: "fidelity" (nearest on average) or "perceptual" (sharp).
+        mask: an image of the same size, white where to restore; an (H, W) bool array, True where to
+            restore; or "alpha" for the image's own fully transparent pixels.
+        model: a loaded model, its name or file; None is the embedded default. A name is loaded
+            once, and kept.
+        nfe: network evaluations for every pixel, 1 or more; None is the best measured, 8.
+        mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
         blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
             much, each of `nfe` evaluations.
-        samples: how many draws, of `nfe` evaluations each; the result is their mean, and its
-            `uncertainty` their spread.
-        method: the solver; "bcm" is our own, "inversion" amplifies noise instead of adding it; the
+        samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
+            its `uncertainty` their spread.
+        method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
             others are published ones, for comparison.
-        seed: of the noise; the same seed gives the same pixels.
+        seed: of the noise, any integer; the same seed gives the same pixels.
         generator: draws the seed instead.
         tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
-        label: class of a class-conditional model.
-        reference: the clean picture, for the metrics alone.
+        label: class of a class-conditional model, from 0; None for the others.
+        reference: the clean picture, like `image`, for the metrics alone.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps", where a model is to be loaded.
+        progress: called as progress(done, total) after each network call. What it raises ends the
+            restoration and comes out of this function.
+        max_pixels: refuse images of more pixels, read or made.
         invert_mask: restore the black pixels instead.
-        dilate: grow the hole by so many pixels.
+        dilate: grow the hole by so many pixels to each side, 0 or more.
 
     Raises:
         RequestError: arguments that cannot be honoured.
-        ImageError: a picture or mask that cannot be read or makes no sense.
-        CheckpointError: a model that cannot be had.
+        ImageError: an image or a mask that cannot be read or makes no sense.
+        CheckpointError: a model that cannot be had, verified or loaded.
+        ResourceError: memory runs out even in the smallest windows.
     """
     from restore.tasks import Inpaint
 
-    settings = settings_of(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    settings = make_settings(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
     )
-    return Inpaint(mask=mask, invert_mask=invert_mask, dilate=dilate).restore(
-        image, loaded(model), settings
-    )
+    task = Inpaint(mask, invert_mask, dilate)
+    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
 
 def jpeg(
-    image: Any,
+    image: ImageLike,
     *,
     model: Model = None,
     nfe: int | None = None,
@@ -82,25 +95,56 @@ def jpeg(
     method: Method = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
-    tile: int | Literal["auto"] = "auto",
+    tile: Tile = "auto",
     label: int | None = None,
-    reference: Any = None,
+    reference: ImageLike | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Result:
     """Remove the artefacts of a JPEG file; compressed again the result gives the same file.
 
-    `image` is a path or the bytes of a JPEG file. Other pictures are taken too, but nothing is
-    known of their tables, so the result is held to nothing. The rest is as in `inpaint`.
+    Args:
+        image: a path or the bytes of a JPEG file. Any other image (bytes of another format, a PIL
+            image, an array) is restored too, but nothing is known of its tables, so that nothing
+            holds the result, and the record says so.
+        model: a loaded model, its name or file; None is the embedded default. A name is loaded
+            once, and kept.
+        nfe: network evaluations for every pixel, 1 or more; None is the best measured, 4.
+        mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
+        blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
+            much, each of `nfe` evaluations.
+        samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
+            its `uncertainty` their spread.
+        method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
+            others are published ones, for comparison.
+        seed: of the noise, any integer; the same seed gives the same pixels.
+        generator: draws the seed instead.
+        tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
+        label: class of a class-conditional model, from 0; None for the others.
+        reference: the clean picture, like `image`, for the metrics alone.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps", where a model is to be loaded.
+        progress: called as progress(done, total) after each network call. What it raises ends the
+            restoration and comes out of this function.
+        max_pixels: refuse images of more pixels, read or made.
+
+    Raises:
+        RequestError: arguments that cannot be honoured.
+        ImageError: an image that cannot be read.
+        CheckpointError: a model that cannot be had, verified or loaded.
+        ResourceError: memory runs out even in the smallest windows.
     """
     from restore.tasks import Jpeg
 
-    settings = settings_of(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    settings = make_settings(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
     )
-    return Jpeg().restore(image, loaded(model), settings)
+    task = Jpeg()
+    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
 
 def superres(
-    image: Any,
+    image: ImageLike,
     scale: float | None = None,
     *,
     size: tuple[int, int] | None = None,
@@ -112,25 +156,57 @@ def superres(
     method: Method = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
-    tile: int | Literal["auto"] = "auto",
+    tile: Tile = "auto",
     label: int | None = None,
-    reference: Any = None,
+    reference: ImageLike | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Result:
-    """Enlarge by a real factor above 1 or to `size` (width, height).
+    """Enlarge; shrunk again, by Pillow's antialiased bicubic, the result is the given picture.
 
-    Shrunk again, by Pillow's antialiased bicubic, the result is the given picture. The rest is as
-    in `inpaint`.
+    Args:
+        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
+            uint8 or uint16.
+        scale: a real factor above 1. Give it or `size`.
+        size: (width, height) of the result in pixels, no side less than the given one.
+        model: a loaded model, its name or file; None is the embedded default. A name is loaded
+            once, and kept.
+        nfe: network evaluations for every pixel, 1 or more; None is the best measured, 8.
+        mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
+        blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
+            much, each of `nfe` evaluations.
+        samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
+            its `uncertainty` their spread.
+        method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
+            others are published ones, for comparison.
+        seed: of the noise, any integer; the same seed gives the same pixels.
+        generator: draws the seed instead.
+        tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
+        label: class of a class-conditional model, from 0; None for the others.
+        reference: the clean picture, like `image`, for the metrics alone.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps", where a model is to be loaded.
+        progress: called as progress(done, total) after each network call. What it raises ends the
+            restoration and comes out of this function.
+        max_pixels: refuse images of more pixels, read or made.
+
+    Raises:
+        RequestError: arguments that cannot be honoured.
+        ImageError: an image that cannot be read.
+        CheckpointError: a model that cannot be had, verified or loaded.
+        ResourceError: memory runs out even in the smallest windows.
     """
     from restore.tasks import Superres
 
-    settings = settings_of(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    settings = make_settings(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
     )
-    return Superres(scale=scale, size=size).restore(image, loaded(model), settings)
+    task = Superres(scale, size)
+    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
 
 def denoise(
-    image: Any,
+    image: ImageLike,
     *,
     sigma: float | None = None,
     model: Model = None,
@@ -141,25 +217,58 @@ def denoise(
     method: Method = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
-    tile: int | Literal["auto"] = "auto",
+    tile: Tile = "auto",
     label: int | None = None,
-    reference: Any = None,
+    reference: ImageLike | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Result:
-    """Remove white noise of `sigma`, its standard deviation in levels of 8 bits.
+    """Remove white noise of a level that is known or estimated.
 
-    A sigma of None is estimated from the picture. The rest is as in `inpaint`.
+    Args:
+        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
+            uint8 or uint16.
+        sigma: the noise's standard deviation in levels of 8 bits, above 0, at most 255; None to
+            estimate it from the picture.
+        model: a loaded model, its name or file; None is the embedded default. A name is loaded
+            once, and kept.
+        nfe: network evaluations for every pixel, 1 or more; None is the best measured, 1.
+        mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
+        blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
+            much, each of `nfe` evaluations.
+        samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
+            its `uncertainty` their spread.
+        method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
+            others are published ones, for comparison.
+        seed: of the noise, any integer; the same seed gives the same pixels.
+        generator: draws the seed instead.
+        tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
+        label: class of a class-conditional model, from 0; None for the others.
+        reference: the clean picture, like `image`, for the metrics alone.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps", where a model is to be loaded.
+        progress: called as progress(done, total) after each network call. What it raises ends the
+            restoration and comes out of this function.
+        max_pixels: refuse images of more pixels, read or made.
+
+    Raises:
+        RequestError: arguments that cannot be honoured.
+        ImageError: an image that cannot be read.
+        CheckpointError: a model that cannot be had, verified or loaded.
+        ResourceError: memory runs out even in the smallest windows.
     """
     from restore.tasks import Denoise
 
-    settings = settings_of(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    settings = make_settings(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
     )
-    return Denoise(sigma=sigma).restore(image, loaded(model), settings)
+    task = Denoise(sigma)
+    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
 
 def deblur(
-    image: Any,
-    kernel: Any,
+    image: ImageLike,
+    kernel: str | os.PathLike[str] | np.ndarray | Sequence[Sequence[float]],
     *,
     sigma: float | None = None,
     model: Model = None,
@@ -170,20 +279,52 @@ def deblur(
     method: Method = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
-    tile: int | Literal["auto"] = "auto",
+    tile: Tile = "auto",
     label: int | None = None,
-    reference: Any = None,
+    reference: ImageLike | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Result:
-    """Undo a blur of known `kernel`, in a picture with noise of `sigma` levels of 8 bits.
+    """Undo a blur of known kernel; blurred again, the result is the picture up to its noise.
 
-    `kernel` is a name such as "gaussian:2", "box:9", "disk:4" or "motion:15,30" (pixels, degrees
-    counter-clockwise), the path of an image or a .npy file, or an array (h, w). A sigma of None is
-    estimated. Blurred again, the result is the picture up to its noise. The rest is as in
-    `inpaint`.
+    Args:
+        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
+            uint8 or uint16.
+        kernel: a name such as "gaussian:2", "box:9", "disk:4" or "motion:15,30" (pixels, degrees
+            counter-clockwise), the path of an image or a .npy file, or an array (h, w).
+        sigma: the picture's noise, its standard deviation in levels of 8 bits, above 0, at most
+            255; None to estimate it.
+        model: a loaded model, its name or file; None is the embedded default. A name is loaded
+            once, and kept.
+        nfe: network evaluations for every pixel, 1 or more; None is the best measured, 8.
+        mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
+        blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
+            much, each of `nfe` evaluations.
+        samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
+            its `uncertainty` their spread.
+        method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
+            others are published ones, for comparison.
+        seed: of the noise, any integer; the same seed gives the same pixels.
+        generator: draws the seed instead.
+        tile: side of a window in pixels, "auto" (by memory) or 0 (the whole image at once).
+        label: class of a class-conditional model, from 0; None for the others.
+        reference: the clean picture, like `image`, for the metrics alone.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps", where a model is to be loaded.
+        progress: called as progress(done, total) after each network call. What it raises ends the
+            restoration and comes out of this function.
+        max_pixels: refuse images of more pixels, read or made.
+
+    Raises:
+        RequestError: arguments that cannot be honoured.
+        ImageError: an image that cannot be read.
+        CheckpointError: a model that cannot be had, verified or loaded.
+        ResourceError: memory runs out even in the smallest windows.
     """
     from restore.tasks import Deblur
 
-    settings = settings_of(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend
+    settings = make_settings(
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
     )
-    return Deblur(kernel=kernel, sigma=sigma).restore(image, loaded(model), settings)
+    task = Deblur(kernel, sigma)
+    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)

@@ -89,7 +89,8 @@ class Blur(Degradation[Tensor]):
         power = t**2 * h.abs().square() + self.sigma**2
 
         def through(v: Tensor, gain: Tensor) -> Tensor:
-            return torch.fft.irfft2(torch.fft.rfft2(v) * gain, s=self.size)
+            filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(v) * gain, s=self.size)
+            return filtered
 
         def within(v: Tensor) -> Tensor:
             v[:, inside[0] :] = 0

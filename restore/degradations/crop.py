@@ -63,6 +63,6 @@ class Crop(Degradation[Tensor]):
 
     def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
         kept, erased = gain(torch.tensor([self.sigma, math.inf])).tolist()
-        out = erased * x
+        out: Tensor = erased * x
         out[..., *self._window] = kept * x[..., *self._window]
         return out

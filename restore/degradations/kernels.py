@@ -62,7 +62,7 @@ def disk(radius: float) -> np.ndarray:
     fine = (np.arange((2 * reach + 1) * OVERSAMPLED) + 0.5) / OVERSAMPLED - reach - 0.5
     covered = np.hypot(fine[:, None], fine) <= radius
     side = 2 * reach + 1
-    return covered.reshape(side, OVERSAMPLED, side, OVERSAMPLED).mean(axis=(1, 3))
+    return np.asarray(covered.reshape(side, OVERSAMPLED, side, OVERSAMPLED).mean(axis=(1, 3)))
 
 
 def motion(length: float, angle: float) -> np.ndarray:
@@ -161,4 +161,4 @@ def _normalised(kernel: np.ndarray, what: str) -> np.ndarray:
         raise RequestError(
             f"{what} is {kernel.shape[1]}×{kernel.shape[0]}: expected {LARGEST} at most"
         )
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum())

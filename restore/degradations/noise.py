@@ -76,7 +76,7 @@ def estimate_sigma(picture: Picture) -> float:
         detail = np.concatenate(details) if details else np.zeros(0, np.float32)
         detail = detail[detail > FLAT * 2**picture.depth]  # clipped or flat: no noise to show
         found.append(float(np.median(detail)) / 0.6745 if detail.size else 0.0)
-    return float(np.mean(found)) * 255 / (2**picture.depth - 1)
+    return float(np.mean(found) * 255 / (2**picture.depth - 1))
 
 
 def check_sigma(sigma: float | None) -> float | None:

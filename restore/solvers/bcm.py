@@ -17,6 +17,7 @@ is nearly grey: colour that is drawn, where the observation leaves it open, is s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ from restore.tiling import NoiseField, Place, TiledBCM
 @torch.no_grad()
 def bcm(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: object,
     start: Tensor,
     preset: Preset,

@@ -27,7 +27,7 @@ from restore.tiling import NoiseField, TiledBCM
 @torch.no_grad()
 def cm(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: Any,
     start: Tensor,
     preset: Preset,

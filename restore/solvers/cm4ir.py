@@ -36,7 +36,7 @@ STEPS = 4
 @torch.no_grad()
 def cm4ir(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: Any,
     start: Tensor,
     preset: Preset,

@@ -33,7 +33,7 @@ ETA = 0.85
 @torch.no_grad()
 def ddnm(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: Any,
     start: Tensor,
     preset: Preset,

@@ -40,7 +40,7 @@ JPEG_ETA, JPEG_ETA_B, JPEG_FIRST = 1.0, 0.4, 300
 @torch.no_grad()
 def ddrm(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: Any,
     start: Tensor,
     preset: Preset,
@@ -71,7 +71,7 @@ def ddrm_step(
     y: Any,
     u: float,
     eta: float,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     noise: NoiseField,
     step: int,
 ) -> Tensor:

@@ -33,7 +33,7 @@ LAMBDA, ZETA, HOLE_ZETA = 1.0, 0.1, 1.0
 @torch.no_grad()
 def diffpir(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: Any,
     start: Tensor,
     preset: Preset,

@@ -34,7 +34,7 @@ ZETA, PUBLISHED_STEPS, PUBLISHED_SIZE = 1.0, 1000, 3 * 256 * 256
 @torch.no_grad()
 def dps(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: Any,
     start: Tensor,
     preset: Guided,
@@ -61,7 +61,7 @@ def dps(
     return degradation.project_into_range(x, y, out=x)
 
 
-def descent(degradation: Degradation, x0: Tensor, y: Any) -> tuple[Tensor, float]:
+def descent(degradation: Degradation[Any], x0: Tensor, y: Any) -> tuple[Tensor, float]:
     """Aᵀ r and |r| of r = A x0 - y, for a linear A; what y holds outside A's range is left out."""
     with torch.enable_grad():
         difference = (x0 - degradation.pinv(y)).requires_grad_()

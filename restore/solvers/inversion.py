@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ from restore.tiling import NoiseField, Place, TiledBCM
 @torch.no_grad()
 def inversion(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: object,
     start: Tensor,
     preset: Preset,
@@ -65,7 +66,7 @@ def renew_noise(
     x: Tensor,
     t: float,
     share: float,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     noise: NoiseField,
     step: int,
 ) -> Tensor:

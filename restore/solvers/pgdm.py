@@ -34,7 +34,7 @@ ETA = 1.0
 @torch.no_grad()
 def pgdm(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: Any,
     start: Tensor,
     preset: Guided,

@@ -32,7 +32,7 @@ MOST = 10  # times that a level is gone through
 @torch.no_grad()
 def repaint(
     denoiser: TiledBCM,
-    degradation: Degradation,
+    degradation: Degradation[Any],
     y: Any,
     start: Tensor,
     preset: Preset,

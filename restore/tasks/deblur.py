@@ -11,6 +11,7 @@ measured where the kernel stays inside.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast, final
@@ -61,7 +62,7 @@ class Deblur(Task):
     input_title: ClassVar[str] = "Given, blurred"
     result_title: ClassVar[str] = "Deblurred"
     check: ClassVar[str] = "blurred again, with the kernel,"
-    kernel: str | np.ndarray | Sequence[Sequence[float]] | None = None
+    kernel: str | os.PathLike[str] | np.ndarray | Sequence[Sequence[float]] | None = None
     sigma: float | None = None
 
     def __post_init__(self) -> None:

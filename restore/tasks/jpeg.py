@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
-from typing import ClassVar, cast, final
+from typing import Any, ClassVar, cast, final
 
 import numpy as np
 import torch
@@ -97,7 +97,7 @@ class Jpeg(Task):
             file=file,
         )
 
-    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation:
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
         file = cast(JpegProblem, problem).file
         if file is None or preset.shrink in (None, 0, SHRINK):
             return problem.degradation

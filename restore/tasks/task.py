@@ -111,6 +111,7 @@ class Task(ABC):
 
     def start(self, problem: Problem, y: Any, *, published: bool = False) -> Tensor | Picture:
         """A first guess from the observation y: (1, 3, H, W) or a picture."""
+        assert isinstance(y, Tensor)
         return y.clone()
 
     def observe(self, problem: Problem, device: torch.device) -> Any:
