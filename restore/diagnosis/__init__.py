@@ -1,0 +1,24 @@
+"""Diagnosis: finds out what a picture went through, so that the right thing is restored."""
+
+from restore.diagnosis.compression import Compression, find_earlier, find_lost
+from restore.diagnosis.detail import Detail, find_detail
+from restore.diagnosis.diagnosis import Diagnosis, diagnose
+from restore.diagnosis.holes import Hole, measure_hole
+from restore.diagnosis.kind import Kind, find_kind
+from restore.diagnosis.noise import Noise, find_noise
+
+__all__ = [
+    "Compression",
+    "Detail",
+    "Diagnosis",
+    "Hole",
+    "Kind",
+    "Noise",
+    "diagnose",
+    "find_detail",
+    "find_earlier",
+    "find_kind",
+    "find_lost",
+    "find_noise",
+    "measure_hole",
+]

@@ -1,0 +1,160 @@
+"""Compression: whether pixels went through a JPEG, on which grid, and at which quality.
+
+What a JPEG decoder shows has every coefficient c of its blocks near a multiple of its step q, so
+that over coefficients that are not 0
+
+    comb(q) = mean cos(2π c / q)
+
+is near 1, near 0 where there was no such step (the characteristic function of c at 2π / q, as in
+Fan and de Queiroz 2003, doi 10.1109/TIP.2002.807361, on a comb). Where the blocks begin, many more
+coefficients of high frequency are 0 than on any other grid. A picture that was compressed twice
+shows the comb of the first compression, blurred by the steps of the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from restore.diagnosis.blocks import FREQUENCY, busiest, cut, luma, transform
+from restore.jpegfile import JpegFile
+from restore.jpegfile.quality import estimate_quality, luma_table
+
+WINDOW = 512  # pixels a side that are looked at
+COARSE = 320  # where all grids are
+QUALITIES = range(3, 99)  # above, steps are 1, and nothing is lost
+NEARBY = 0.01  # to the best comb: a lower quality that reaches it explains as much with more zeros
+FOUND, FOUND_BELOW = 0.25, 0.3  # the comb of a JPEG, and of one under another
+CONTRAST = 0.005  # of the share of zeros on the right grid to the next
+FEWEST = 100  # coefficients
+A_FREQUENCY = 20  # coefficients of a frequency, for it to count
+STRONGER = 1.5  # times the steps of the later compression, to be seen through it
+BESIDE = 0.4  # of a step: coefficients below are 0
+ZERO = 0.6  # of a coefficient that the decoder's rounding alone has moved
+SAMPLINGS = {(1, 1): "4:4:4", (1, 2): "4:2:2", (2, 2): "4:2:0", (2, 1): "4:4:0"}
+LOWEST = [(u, v) for u in range(8) for v in range(8) if 1 <= u + v <= 4]
+Offset = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Compression:
+    """A JPEG compression that the picture went through.
+
+    kind: "file" if the file itself is a JPEG, "lost" if it was one and is no longer, "earlier" if
+    its file was compressed before. quality: on the IJG's scale, 1 to 100. offset: (row, column) of
+    the corner of its first whole block, 0 to 7. comb: how sure it is, from 0 to 1; 1 for a file.
+    sentence: the finding in words.
+    """
+
+    kind: Literal["file", "lost", "earlier"]
+    quality: int
+    offset: Offset
+    comb: float
+    sentence: str
+
+
+def describe_file(file: JpegFile) -> Compression:
+    """The compression of a JPEG file, by its own tables."""
+    quality = round(estimate_quality(file))
+    sampling = SAMPLINGS.get(file.components[-1].sampling, "rare sampling")
+    colour = "grey" if len(file.components) == 1 else sampling
+    said = f"A JPEG file of quality {quality} ({colour}): a result can be held to its coefficients."
+    return Compression("file", quality, (0, 0), 1.0, said)
+
+
+def find_lost(pixels: np.ndarray) -> Compression | None:
+    """The JPEG that (H, W, C) in levels of 8 bits were, if they were one and were not scaled."""
+    plane = luma(pixels)
+    window = busiest(plane, WINDOW)
+    if min(window.shape) < 24:
+        return None
+    offset, contrast = _grid(window[:COARSE, :COARSE])
+    found = _best(transform(cut(window, offset)), QUALITIES)
+    if contrast < CONTRAST or found is None or found[1] < FOUND:
+        return None
+    quality, comb = found
+    where = "" if offset == (0, 0) else f", its blocks beginning at row {offset[0]}, "
+    where += "" if offset == (0, 0) else f"column {offset[1]}"
+    said = f"This picture was a JPEG of quality {quality} before it was saved anew{where}."
+    return Compression("lost", quality, offset, round(comb, 3), said)
+
+
+def find_earlier(pixels: np.ndarray, file: JpegFile) -> Compression | None:
+    """A stronger compression before that of the file whose pixels (H, W, C) these are.
+
+    On the same grid by the file's own coefficients, on another by the pixels. One that was scaled
+    in between leaves no grid.
+    """
+    own = file.components[0]
+    later = round(estimate_quality(file))
+    weaker = range(QUALITIES.start, later - 4)
+    known = own.coefficients[own.known].astype(np.float32) * own.table
+    candidates: list[tuple[float, int, Offset]] = []
+    if found := _best(known, weaker, own.table):
+        candidates.append((found[1], found[0], (0, 0)))
+    window = busiest(luma(pixels), WINDOW)[:COARSE, :COARSE]
+    if min(window.shape) >= 24:
+        for offset in (divmod(n, 8) for n in range(1, 64)):
+            frequencies = transform(cut(window, offset))
+            if found := _best(frequencies, weaker[::4], own.table):
+                candidates.append((found[1], found[0], offset))
+    if not candidates or max(candidates)[0] < FOUND_BELOW:
+        return None
+    comb, quality, offset = max(candidates)
+    if offset != (0, 0):
+        near = range(max(quality - 4, QUALITIES.start), min(quality + 5, later - 4))
+        refined = _best(transform(cut(window, offset)), near, own.table)
+        quality, comb = refined or (quality, comb)
+    said = f"It was compressed before, more strongly, at a quality of about {quality}."
+    return Compression("earlier", quality, offset, round(comb, 3), said)
+
+
+def _grid(plane: np.ndarray) -> tuple[Offset, float]:
+    """Where the blocks begin, if there are any: where most high frequencies are 0.
+
+    And by how much the share of these is larger than on the next best grid.
+    """
+    high = FREQUENCY >= 5
+
+    def zeros(offset: Offset) -> float:
+        return float((np.abs(transform(cut(plane, offset))[:, high]) < ZERO).mean())
+
+    shares = sorted((zeros(offset), offset) for offset in (divmod(n, 8) for n in range(64)))
+    return shares[-1][1], shares[-1][0] - shares[-2][0]
+
+
+def _best(
+    frequencies: np.ndarray, qualities: Iterable[int], below: np.ndarray | None = None
+) -> tuple[int, float] | None:
+    """(quality, comb) of the table that fits (n, 8, 8) best; None where there is too little.
+
+    below: the steps of a later compression; only steps that show through it count.
+    """
+    columns = {at: frequencies[:, at[0], at[1]] for at in LOWEST}
+    combs: list[tuple[float, int]] = []
+    for quality in qualities:
+        table = luma_table(quality)
+        at = [at for at in LOWEST if table[at] >= 2]
+        if below is not None:
+            at = [at for at in at if table[at] >= STRONGER * below[at]]
+        comb, count = _comb([columns[one] for one in at], [int(table[one]) for one in at])
+        if count >= FEWEST:
+            combs.append((comb, quality))
+    if not combs:
+        return None
+    least = max(combs)[0] - NEARBY
+    return min((quality, comb) for comb, quality in combs if comb >= least)
+
+
+def _comb(columns: Sequence[np.ndarray], steps: Sequence[int]) -> tuple[float, int]:
+    """The mean of cos(2π c / q) over all coefficients that are not 0, and their number."""
+    total, count = 0.0, 0
+    for c, q in zip(columns, steps, strict=True):
+        c = c[np.abs(c) > BESIDE * q]
+        if len(c) >= A_FREQUENCY:
+            total += float(np.cos(2 * np.pi / q * c).sum())
+            count += len(c)
+    return (total / count if count else 0.0), count

@@ -1,0 +1,118 @@
+"""Diagnosis: what a picture went through, found out before anything is restored."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from restore.diagnosis.blocks import levels
+from restore.diagnosis.compression import Compression, describe_file, find_earlier, find_lost
+from restore.diagnosis.detail import Detail, find_detail
+from restore.diagnosis.holes import Hole, measure_hole
+from restore.diagnosis.kind import Kind, find_kind
+from restore.diagnosis.noise import Noise, find_noise
+from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_bytes, sniff
+from restore.jpegfile import JpegFile, read_jpeg
+from restore.record import JSON
+
+NOISY = 1.5  # levels: below, denoising takes more than it gives
+COMPRESSED = 85  # quality: above, there is nothing to see
+PROCESSED = 1.0  # levels: the tolerance of what a camera or a codec has touched
+SHARPENED = 2.0
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found out about a picture.
+
+    size: (width, height), upright. kind: photograph or not. file: the compression of the file
+    itself, where it is a JPEG. history: one that it went through before. noise, detail: None where
+    there is none, or nothing to tell by. hole: where a mask was given.
+    """
+
+    size: tuple[int, int]
+    kind: Kind
+    file: Compression | None = None
+    history: Compression | None = None
+    noise: Noise | None = None
+    detail: Detail | None = None
+    hole: Hole | None = None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Every finding in words, one that there is nothing to mend among them."""
+        found = (self.kind, self.file, self.history, self.noise, self.detail, self.hole)
+        said = [one.sentence for one in found if one is not None and one.sentence]
+        if self.sound and self.hole is None:
+            said.append("Nothing to mend was found: left alone, its pixels stay as they are.")
+        return tuple(said)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether denoising would gain."""
+        return self.kind.photographic and self.noise is not None and self.noise.sigma >= NOISY
+
+    @property
+    def compressed(self) -> bool:
+        """Whether taking back a compression would gain."""
+        found = (self.file, self.history)
+        return any(one is not None and one.quality <= COMPRESSED for one in found)
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is nothing to mend, or nothing to go by."""
+        return not self.kind.photographic or not (self.noisy or self.compressed)
+
+    @property
+    def tolerance(self) -> float:
+        """The noise, in levels of 8 bits, of the picture as a reduction of a larger one.
+
+        0 where it may be an exact one: no noise, no compression and no sharpening is seen.
+        """
+        sigma = self.noise.sigma if self.noise is not None else 0.0
+        if self.file is not None or self.history is not None:
+            sigma = max(sigma, PROCESSED)
+        if self.detail is not None and self.detail.sharpened:
+            sigma = max(sigma, SHARPENED)
+        return sigma
+
+    def as_dict(self) -> dict[str, JSON]:
+        """The findings as JSON has them, with `sentences` last."""
+        return asdict(self) | {"sentences": list(self.sentences)}
+
+
+def diagnose(
+    image: str | os.PathLike[str] | bytes | np.ndarray | Picture,
+    mask: np.ndarray | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Diagnosis:
+    """Find out what a picture went through; nothing is restored, and no network is asked.
+
+    image: path, the bytes of a file, an array (H, W, C) or a Picture. mask: (H, W) bool, True where
+    there is a hole, whose width is then measured. max_pixels: larger pictures are refused. Raises
+    ImageError for what cannot be read.
+    """
+    picture, file = _open(image, max_pixels)
+    pixels = levels(picture)
+    kind = find_kind(pixels)
+    found = Diagnosis(picture.upright().size, kind)
+    if file is not None:
+        found = replace(found, file=describe_file(file), history=find_earlier(pixels, file))
+    elif kind.name not in ("flat", "pixel art"):
+        found = replace(found, history=find_lost(pixels))
+    if kind.photographic:
+        found = replace(found, noise=find_noise(pixels), detail=find_detail(pixels))
+    return found if mask is None else replace(found, hole=measure_hole(mask))
+
+
+def _open(image: object, max_pixels: int) -> tuple[Picture, JpegFile | None]:
+    """The picture; of a JPEG file as stored, with the file's content."""
+    if isinstance(image, str | os.PathLike):
+        image = read_bytes(image)
+    if isinstance(image, bytes | bytearray | memoryview) and sniff(bytes(image)) == "JPEG":
+        data = bytes(image)
+        return decode(data, max_pixels=max_pixels, upright=False, scans=False), read_jpeg(data)
+    return as_picture(image, max_pixels=max_pixels), None
