@@ -13,7 +13,7 @@ FLOORS = {
     "defaults": 0, "devices": 0.2, "settings": 0.4, "presets": 0.4, "record": 0.4,
     "metrics": 0.4, "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1,
     "uncertainty": 1.5, "result": 1.7,
-    "bcm": 2,
+    "diagnosis": 1.5, "bcm": 2,
     "checkpoints": 3, "tiling": 3,
     "solvers": 4, "editing": 4, "journeys": 4.5,
     "tasks": 5,
@@ -36,7 +36,7 @@ HOMES = {
     "diffusers": {"editing"},
     "transformers": {"editing"},
     "pyarrow": {"batch"},
-    "cv2": {"images", "tasks", "training", "bench", "cli", "uncertainty"},
+    "cv2": {"diagnosis", "images", "tasks", "training", "bench", "cli", "uncertainty"},
 }
 
 
