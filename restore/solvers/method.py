@@ -21,10 +21,11 @@ from restore.tiling import NoiseField, Tile, TiledBCM
 
 LINEAR = ("inpaint", "superres", "denoise", "deblur")
 EXACT = ("inpaint", "jpeg", "superres")  # observations without noise
-ALL = (*LINEAR, "jpeg")
+ALL = (*LINEAR, "jpeg", "solve")  # the last for a degradation that no command stands for
 # The step that few evaluations begin at, one for all methods: chosen of 25, 50, 100, 200 and 400 by
 # PSNR at NFE 4, on four of Public 13.
 FIRST = {"jpeg": 25, "superres": 100, "inpaint": 25, "denoise": 50, "deblur": 50}
+FIRST["solve"] = FIRST["deblur"]
 
 
 class Solver(Protocol):

@@ -18,6 +18,7 @@ from restore.presets import Preset
 from restore.record import Metrics, name_of, round_decibels
 from restore.result import Result
 from restore.settings import DEFAULTS, Mode, Settings
+from restore.solvers import Solver
 from restore.tasks.restoration import solve_problem
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
 
@@ -82,6 +83,7 @@ def solve(
     start: ImageLike | Tensor | None = None,
     model: BCM | None = None,
     settings: Settings = DEFAULTS,
+    solver: Solver | None = None,
 ) -> Result:
     """Restore an image from an observation y = A(x) of any degradation.
 
@@ -96,6 +98,8 @@ def solve(
         start: a first guess, (1, 3, H, W) in [-1, 1] or an image; None is A⁺ y.
         model: a loaded model; None is the embedded default.
         settings: evaluations, mode, seed and the like. `nfe` is 8 where it is None.
+        solver: a function of one's own, as the protocol `restore.solvers.Solver` says, in place of
+            the method of the settings.
 
     Returns:
         The picture with the depth and profile of y where that is an image of the same size, 8 bits
@@ -134,7 +138,7 @@ def solve(
         y=y,
         first=first,
     )
-    return solve_problem(problem, model, settings)
+    return solve_problem(problem, model, settings, solver)
 
 
 def _is_image(y: object) -> bool:

@@ -24,7 +24,7 @@ from restore.presets import Preset
 from restore.record import Record
 from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
-from restore.solvers import PEERS, SOLVERS, Guided
+from restore.solvers import PEERS, SOLVERS, Guided, Solver
 from restore.tasks.draws import batch_of, mean_and_spread
 from restore.tasks.schedule import choose_mode, choose_tile, schedule
 from restore.tasks.task import Problem
@@ -35,7 +35,10 @@ Weighted = Sequence[tuple[float, Preset]]  # presets, each with the share of its
 
 
 def solve_problem(
-    problem: Problem, model: BCM | None = None, settings: Settings = DEFAULTS
+    problem: Problem,
+    model: BCM | None = None,
+    settings: Settings = DEFAULTS,
+    solver: Solver | None = None,
 ) -> Result:
     """Run the solver, prove the result and record both.
 
@@ -43,6 +46,7 @@ def solve_problem(
         problem: what a task's `open` gave.
         model: a loaded model; None is the embedded default. Several threads may share one.
         settings: how it runs.
+        solver: in place of the method of the settings, with the presets of our own.
 
     Raises:
         RequestError: settings that the task, the method or the model cannot honour.
@@ -54,7 +58,7 @@ def solve_problem(
     task, source = problem.task, problem.source
     presets = schedule(model.checkpoint, task, settings, problem.severity)
     reference = _read_reference(problem, settings)
-    x, spread = _draw_all(problem, model, settings, presets)
+    x, spread = _draw_all(problem, model, settings, presets, solver or SOLVERS[settings.method])
     stored = task.finish(problem, fetch(source, x))
     del x
     found = task.prove(problem, stored)
@@ -73,7 +77,7 @@ def solve_problem(
         input=problem.name,
         model=checkpoint.name if checkpoint else None,
         model_sha256=model.sha256,
-        method=settings.method,
+        method=getattr(solver, "__name__", "own") if solver else settings.method,
         mode=choose_mode(settings),
         nfe=settings.samples * sum(preset.evaluations for _, preset in presets),
         seed=settings.seed,
@@ -103,7 +107,7 @@ def _record_more(settings: Settings, presets: Weighted) -> dict[str, float]:
 
 
 def _draw_all(
-    problem: Problem, model: BCM, settings: Settings, presets: Weighted
+    problem: Problem, model: BCM, settings: Settings, presets: Weighted, solver: Solver
 ) -> tuple[Tensor, Tensor | None]:
     """The image (1, 3, H, W), the mean of all draws, and their spread (H, W) if they are several.
 
@@ -123,7 +127,7 @@ def _draw_all(
         degradation = problem.task.operator(problem, preset, published=published)
         start = send(problem.task.start(problem, y, published=published), model.device)
         assert start.shape[-2:] == (height, width), (start.shape, width, height)
-        return SOLVERS[settings.method](
+        return solver(
             TiledBCM(model, tile, label, progress),
             Grey(degradation) if problem.source.grey else degradation,
             y,
