@@ -29,7 +29,9 @@ class Metrics(TypedDict, total=False):
     known_max_error: largest change of a known pixel. sigma: the noise that was assumed;
     residual_sigma: the noise that was found. psnr_db, ssim, masked_psnr_db: to the clean picture.
     uncertainty_mean: mean deviation of the draws. round_trip_*: of a picture that went to the
-    noise and back.
+    noise and back. Of an edit, reconstruction_psnr_db and vae_psnr_db are of the source's words and
+    of the autoencoder alone to the picture at the working size, changed_share is of pixels that
+    moved visibly, outside_max_error the largest change outside the mask.
     """
 
     psnr_input_db: float | None
@@ -48,6 +50,10 @@ class Metrics(TypedDict, total=False):
     round_trip_ssim: float | None
     middle_round_trip_psnr_db: float | None
     cross_fade_round_trip_psnr_db: float | None
+    reconstruction_psnr_db: float | None
+    vae_psnr_db: float | None
+    changed_share: float | None
+    outside_max_error: int
 
 
 class Cause(TypedDict, total=False):
@@ -160,6 +166,10 @@ def describe_proof(metrics: Metrics) -> list[str]:
         parts.append(f"consistent to {decibels:.1f} dB")
     if (returned := metrics.get("round_trip_psnr_db")) is not None:
         parts.append(f"comes back at {returned:.2f} dB")
+    if (changed := metrics.get("changed_share")) is not None:
+        parts.append(f"{changed:.1%} of the pixels changed")
+    if (returned := metrics.get("reconstruction_psnr_db")) is not None:
+        parts.append(f"the source's words give it back at {returned:.2f} dB")
     if (psnr := metrics.get("psnr_db")) is not None:
         parts.append(f"PSNR {psnr:.2f} dB")
     return parts
