@@ -17,7 +17,7 @@ from restore.editing import loading, networks
 from restore.editing.loading import choose_parts, estimate_memory, load_editor
 from restore.errors import CheckpointError, RequestError, ResourceError
 from tests.support.editing import TINY, autoencoder, need_extra, text_encoder, tiny_catalogue
-from tests.support.hub_server import HubServer
+from tests.support.hub_server import HubServer, use_hub
 
 
 @pytest.fixture(autouse=True)
@@ -29,18 +29,11 @@ def extra(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """The loopback Hub with the tiny model, and an empty cache."""
-    from huggingface_hub import constants, file_download
-
     with HubServer() as server:
         for path in TINY.rglob("*"):
             if path.is_file():
                 server.files[str(path.relative_to(TINY))] = path.read_bytes()
-        template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "ENDPOINT", server.address)
-        for module in (constants, file_download):  # older clients read their own copy
-            monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        use_hub(server, tmp_path, monkeypatch)
         yield server
 
 

@@ -7,8 +7,11 @@ GET /plain/FILE                              the same bytes without the protocol
 import hashlib
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
+
+import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ERRORS = {  # what the Hub answers: status, X-Error-Code
@@ -53,6 +56,19 @@ class HubServer:
     def ranges(self) -> list[str]:
         """The Range header of each download, "" where it had none."""
         return [headers.get("range", "") for method, _, headers in self.seen if method == "GET"]
+
+
+def use_hub(server: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the Hub's client ask this server, and keep what it gives in a folder."""
+    from huggingface_hub import constants, file_download
+
+    template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "ENDPOINT", server.address)
+    for module in (constants, file_download):  # older clients read their own copy
+        monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.setattr(constants, "HF_ASSETS_CACHE", str(folder / "assets"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 
 
 class _Handler(BaseHTTPRequestHandler):
