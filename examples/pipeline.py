@@ -18,13 +18,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
-import restore
-from restore.batch import Job, Kind, Names, Outcome, Size, Where, Work, plan, run
-from restore.images import decode, encode, read_bytes, write_atomically
-from restore.tasks import Jpeg, Settings, Superres
+from restore.batch import Job, Names, Outcome, Where
+from restore.batch.prepare import prepare
+from restore.batch.restorer import ModelSource
+from restore.batch.run import exhaust
+from restore.checkpoints import resolve
+from restore.files import write_atomically
+from restore.settings import Settings
+from restore.tasks import Jpeg, Superres
 
 
 class Silent:
@@ -71,52 +74,42 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 1) - 1))
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    model, scale = restore.load(arguments.model), arguments.scale
-    settings = Settings(nfe=arguments.nfe)
-
-    def size_out(size: Size) -> Size:
-        return (round(size[0] * scale), round(size[1] * scale)) if scale else size
-
-    def read(job: Job) -> object:
-        data = read_bytes(job.input.path) if job.data is None else job.data
-        picture = decode(data)
-        return picture if scale else data
-
-    def make(job: Job, given: object, progress: object) -> tuple:
-        done = (
-            Superres(scale).restore(given, model, settings)
-            if scale
-            else Jpeg().restore(given, model, settings)
-        )
-        return done.picture, done.report
+    task = Superres(arguments.scale) if arguments.scale else Jpeg()
 
     with tempfile.TemporaryDirectory() as folder:
         inputs, outputs = Path(folder, "in"), Path(folder, "out")
         inputs.mkdir()
         outputs.mkdir()
         photographs(inputs, arguments.count, arguments.megapixels)
-        kind = Kind("superres" if scale else "jpeg", size_out)
-        planned = plan(Names([str(inputs)]), Where(str(outputs), existing="overwrite"), kind)
-        work = Work({"task": kind.task}, read, make, lambda picture: encode(picture, "PNG"))
-        given = [read(job) for job in planned.jobs]
-        made = [make(job, one, None)[0] for job, one in zip(planned.jobs, given, strict=True)]
+        planned = prepare(
+            task,
+            Names([str(inputs)]),
+            Where(str(outputs), existing="overwrite"),
+            ModelSource(resolve(arguments.model), threads=arguments.threads),
+            settings=Settings(nfe=arguments.nfe),
+            manifest=None,
+        )
+        with planned.connect() as planned:
+            planned = planned.load()
+        work, jobs = planned.restorer.work(planned.model), planned.plan.jobs
+        given = [work.read(job) for job in jobs]
+        made = [work.make(job, one, None)[0] for job, one in zip(jobs, given, strict=True)]
 
         def write() -> None:
-            for job, picture in zip(planned.jobs, made, strict=True):
+            for job, picture in zip(jobs, made, strict=True):
                 write_atomically(job.output, work.encode(picture))
 
         def network() -> None:
-            for job, one in zip(planned.jobs, given, strict=True):
-                make(job, one, None)
+            for job, one in zip(jobs, given, strict=True):
+                work.make(job, one, None)
 
         def batch(workers: int) -> None:
             observer = Silent()
-            run(planned, work, observer, threads=workers)
+            exhaust(planned.run(observer, threads=workers))
             assert not observer.failed
 
         ways: dict[str, Callable[[], object]] = {
-            "reading alone": lambda: [read(job) for job in planned.jobs],
+            "reading alone": lambda: [work.read(job) for job in jobs],
             "network alone": network,
             "writing alone": write,
             "one after the other": lambda: batch(0),
@@ -128,8 +121,9 @@ def main() -> None:
                 found[name] = min(found[name], timed(way))
 
     print(
-        f"{kind.task}, {arguments.count} images of {arguments.megapixels} megapixels, "
-        f"NFE {arguments.nfe or 'default'}, {model.device}, {os.cpu_count()} cores, "
+        f"{task.name}, {arguments.count} images of {arguments.megapixels} megapixels, "
+        f"NFE {planned.restorer.settings.nfe}, {planned.restorer.source.device}, "
+        f"{os.cpu_count()} cores, "
         f"{arguments.threads} threads for the network, {arguments.workers} to read and to write"
     )
     for name, (seconds, computing) in found.items():

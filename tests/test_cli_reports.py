@@ -200,7 +200,7 @@ def test_a_page_that_cannot_be_written_costs_no_picture(run, monkeypatch):
 
 
 def test_an_interrupt_leaves_a_page_of_what_was_done(run, monkeypatch):
-    from restore.cli.recipes import Restorer
+    from restore.batch.restorer import Restorer
 
     os.mkdir("many")
     for number in range(4):

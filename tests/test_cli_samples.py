@@ -128,7 +128,7 @@ def test_methods_are_those_that_there_are(run):
         (("--samples", 0), "greater than or equal to 1"),
         (("--blend", 2), "less than or equal to 1"),
         (("--blend", 0.5, "--mode", "perceptual"), "leave mode out"),
-        (("--method", "inversion", "--nfe", 3), "give an even number"),
+        (("--method", "inversion", "--nfe", 3), "give a multiple of 2"),
         (("--method", "magic"), "magic"),
         (("--method", "ddnm", "--blend", 0.5), "leave mode and blend out"),
     ],

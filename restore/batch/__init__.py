@@ -12,7 +12,6 @@ from restore.batch.manifest import (
     Manifest,
     Tally,
     keep_latest,
-    make_record,
     read_entries,
 )
 from restore.batch.pipeline import Failure
@@ -75,7 +74,6 @@ __all__ = [
     "count_endings",
     "find_assigned",
     "keep_latest",
-    "make_record",
     "mark_existing",
     "parse_shard",
     "plan",

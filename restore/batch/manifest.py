@@ -23,7 +23,7 @@ from restore.batch.shards import Shard
 from restore.errors import RequestError
 from restore.files import unwritable, write_atomically
 from restore.jsonlines import JsonLines, read_json_lines, to_json
-from restore.record import JSON, KEYS, is_record
+from restore.record import JSON, Cause, Record
 
 if TYPE_CHECKING:
     from restore.batch.plan import Plan
@@ -32,6 +32,7 @@ MANIFEST = ".bcm-restore.jsonl"  # in the folder of the outputs
 VERSION = 1
 TABLE = ".parquet"
 
+MADE = ("ok", "doubtful")  # of an output that was written
 COUNTED = ("ok", "skipped", "failed")  # in every summary; other statuses where there are any
 PARTICULARS = re.compile(  # names, the bytes that a file starts with, numbers
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\b[0-9a-f]{2}(?: [0-9a-f]{2})+\b|\d+(?:[.,]\d+)*"
@@ -74,7 +75,7 @@ class Entry:
     """
 
     path: str
-    record: Mapping[str, Any]
+    record: Record
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: Sequence[Fingerprint] = ()
     output: Fingerprint | None = None
@@ -125,7 +126,7 @@ class Lines(JsonLines):
             "manifest": VERSION,
             "when": round(time.time(), 3),
             "path": entry.path,
-            "record": entry.record,
+            "record": entry.record.as_dict(),
             "settings": entry.settings,
             "inputs": [asdict(one) for one in entry.inputs],
             "output": entry.output and asdict(entry.output),
@@ -147,7 +148,7 @@ class Manifest(Lines):
             if not os.path.isfile(found) or os.path.islink(found):
                 raise RequestError(f"the manifest {found!r} is no regular file")
         self.made = keep_latest(
-            entry for entry in read_entries(there) if entry.record["status"] == "ok"
+            entry for entry in read_entries(there) if entry.record.status in MADE
         )
 
     def files(self) -> list[str]:
@@ -216,11 +217,9 @@ def _parse(line: Mapping[str, JSON]) -> Entry | None:
             return None
         if not isinstance(when, int | float) or not isinstance(settings, dict):
             return None
-        if not is_record(record):
-            return None
         inputs = tuple(_parse_fingerprint(one) for one in line["inputs"])
         output = None if line["output"] is None else _parse_fingerprint(line["output"])
-        return Entry(line["path"], record, settings, inputs, output, float(when))
+        return Entry(line["path"], Record.from_dict(record), settings, inputs, output, float(when))
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -232,16 +231,7 @@ def _parse_fingerprint(value: JSON) -> Fingerprint:
     return found
 
 
-def make_record(
-    known: Mapping[str, Any], input: str, output: str, /, **more: Any
-) -> dict[str, Any]:
-    """The record of an image, what no one says being null."""
-    record: dict[str, Any] = dict.fromkeys(KEYS)
-    record.update(schema=1, status="ok", seconds=0.0, metrics={}, warnings=[])
-    return {**record, **known, **more, "input": input or None, "output": output}
-
-
-def describe_kind(error: Mapping[str, Any]) -> str:
+def describe_kind(error: Cause) -> str:
     """What failures of one kind have in common: the stage and the message without particulars."""
     message = PARTICULARS.sub("…", error["message"].split("\n")[0]) or error["type"]
     return f"{error['stage']}: {message}" if error.get("stage") else message
@@ -257,19 +247,21 @@ class Tally:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, records: Iterable[Mapping[str, Any]]) -> Tally:
+    def of(cls, records: Iterable[Record]) -> Tally:
         tally = cls()
         for record in records:
             tally.add(record)
         return tally
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        self.count[record["status"]] += 1
-        self.seconds += record["seconds"]
-        if record["status"] == "failed":
-            kind = describe_kind(record["error"])
+    def add(self, record: Record) -> None:
+        """Count one image."""
+        self.count[record.status] += 1
+        self.seconds += record.seconds
+        if record.status == "failed":
+            assert record.error is not None
+            kind = describe_kind(record.error)
             self.kinds[kind] += 1
-            self.examples.setdefault(kind, record["input"] or "")
+            self.examples.setdefault(kind, record.input or "")
 
     def counts(self) -> dict[str, int]:
         """How many ended with each status."""
@@ -311,29 +303,43 @@ def tabulate(manifest: Manifest) -> str:
     return path
 
 
-def _row(entry: Entry) -> Mapping[str, Any]:
+def _row(entry: Entry) -> Mapping[str, JSON]:
     """An entry in columns; a name that is no text is escaped as in its line."""
-    record = entry.record
-    error = record.get("error") or {}
-    sides = [*(record.get("size_in") or (None, None)), *(record.get("size_out") or (None, None))]
-    plain = ("status", "task", "model", "model_sha256", "method", "mode", "device", "dtype")
+    record, output = entry.record, entry.output
+    error: Mapping[str, JSON] = record.error or {}
+    (width_in, height_in), (width_out, height_out) = map(_sides, (record.size_in, record.size_out))
+    texts = ("task", "model", "model_sha256", "method", "mode", "device", "dtype")
     return {
-        **{name: record.get(name) for name in (*plain, "nfe", "seed")},
-        **{name: _text(record.get(name)) for name in ("input", "output")},
-        **dict(zip(("width_in", "height_in", "width_out", "height_out"), sides, strict=True)),
+        **{name: _text(getattr(record, name)) for name in (*texts, "status", "input", "output")},
+        **{name: _number(getattr(record, name)) for name in ("nfe", "seed")},
+        "width_in": width_in,
+        "height_in": height_in,
+        "width_out": width_out,
+        "height_out": height_out,
         "path": _text(entry.path),
-        "seconds": record.get("seconds"),
+        "seconds": record.seconds,
         "when": entry.when,
-        "bytes": entry.output.bytes if entry.output else None,
-        "sha256": entry.output.sha256 if entry.output else None,
-        "error_type": error.get("type"),
+        "bytes": output.bytes if output else None,
+        "sha256": output.sha256 if output else None,
+        "error_type": _text(error.get("type")),
         "error": _text(error.get("message")),
-        "error_stage": error.get("stage"),
-        "metrics": to_json(record.get("metrics")),
+        "error_stage": _text(error.get("stage")),
+        "metrics": to_json(record.metrics),
         "settings": to_json(entry.settings),
-        "warnings": [_text(one) for one in record.get("warnings") or ()],
+        "warnings": [_text(one) for one in record.warnings],
     }
 
 
-def _text(value: str | None) -> str | None:
-    return value and value.encode("utf-8", "backslashreplace").decode()
+def _text(value: JSON) -> str | None:
+    """What a column of text can hold; a line may say anything."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else None
+
+
+def _number(value: JSON) -> int | None:
+    """What a column of 64-bit numbers can hold."""
+    return value if type(value) is int and abs(value) < 1 << 63 else None
+
+
+def _sides(value: JSON) -> tuple[int | None, int | None]:
+    pair = value if isinstance(value, tuple) and len(value) == 2 else (None, None)
+    return _number(pair[0]), _number(pair[1])

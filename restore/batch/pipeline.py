@@ -14,16 +14,18 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 FILES = 6  # in flight, from reading to written
 PIXELS = 72_000_000  # in flight: three photographs of 24 megapixels
 LEAVE_SECONDS = 3.0  # after an interrupt, for what is made already
 
 J = TypeVar("J")
+Steps: TypeAlias = Generator[None, None, None]
+"""A run that goes on while steps are taken."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ class Stages(Generic[J]):
     pixels: Callable[[J], int] = lambda job: 0
 
 
-def run_in_turn(jobs: Iterable[J], stages: Stages[J]) -> None:
-    """Every job from its file to its file before the next."""
+def run_in_turn(jobs: Iterable[J], stages: Stages[J]) -> Steps:
+    """Every job from its file to its file before the next; yields after each."""
     for job in jobs:
         loaded = attempt("reading", stages.read, job)
-        if stages.report(job, stages.finish(job, _make(stages, job, loaded))):
+        stop = stages.report(job, stages.finish(job, _make(stages, job, loaded)))
+        yield
+        if stop:
             return
 
 
@@ -79,11 +83,13 @@ def run_overlapped(
     strict: bool = False,
     files: int = FILES,
     pixels: int = PIXELS,
-) -> None:
+) -> Steps:
     """The stages at once on different jobs, with so many threads for each of reading and writing.
 
-    Where `strict`, a failure is reported before another job is made. An interrupt of the caller's
-    thread begins nothing new, gives what is made a few seconds to be written, and goes on up.
+    Yields now and then, and at the end; reports come meanwhile, from other threads. Where `strict`,
+    a failure is reported before another job is made. An interrupt of the caller's thread, or the
+    generator's `close`, begins nothing new, gives what is made a few seconds to be written, and
+    goes on up.
     """
     todo = deque(enumerate(jobs))
     ahead: deque[tuple[int, J, Future[Any]]] = deque()
@@ -115,6 +121,7 @@ def run_overlapped(
         while True:
             collect()
             admit()
+            yield
             if turns.stopped or not (ahead or behind):
                 break
             if not ahead:
@@ -135,6 +142,7 @@ def run_overlapped(
         raise
     readers.shutdown(cancel_futures=True)
     writers.shutdown()
+    yield
 
 
 class Turns(Generic[J]):

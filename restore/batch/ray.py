@@ -24,7 +24,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from restore.batch.manifest import Lines, Manifest, name_part, tabulate
-from restore.batch.pipeline import Failure, Turns, attempt
+from restore.batch.pipeline import Failure, Steps, Turns, attempt
 from restore.batch.plan import STDOUT, Job, Plan
 from restore.batch.run import Observer, Outcome, Recipe, Reporter, finish, make, read, skip
 from restore.errors import RequestError, ResourceError, RestoreError
@@ -94,16 +94,15 @@ class Cluster:
         address = self.address or os.environ.get("RAY_ADDRESS") or "local"
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-        if address == "local":
-            options |= {"include_dashboard": False}
+        options |= {"include_dashboard": False} if address == "local" else {}
         try:
             with _close_stderr():
                 ray.init(address, **options)
         except Exception as error:  # of many kinds
             raise ResourceError(f"no Ray cluster at {address!r}: {_describe(error)}") from error
         try:
-            for number, handler in handlers.items():  # Ray takes them over
-                with suppress(ValueError):  # not the main thread
+            with suppress(ValueError):  # not the main thread
+                for number, handler in handlers.items():  # Ray takes them over
                     signal.signal(number, handler)
             with _silence_loggers():
                 yield
@@ -154,17 +153,17 @@ class Cluster:
         return answer
 
 
-def run_on_cluster(
+def run_stepwise_on_cluster(
     cluster: Cluster,
     plan: Plan,
     recipe: Recipe,
     observer: Observer,
-    say: Callable[[str], None],
+    say: Callable[[str], object],
     *,
     manifest: Manifest | None = None,
     fail_fast: bool = False,
-) -> None:
-    """Do every job that is not done, within `cluster.connect()`; the rest is as in `run`.
+) -> Steps:
+    """Do every job that is not done, within `cluster.connect()`; the rest is as `run_stepwise`.
 
     recipe: of which each process of the cluster makes its own work.
     say: called with a line where jobs are done again, and where the table is.
@@ -184,6 +183,7 @@ def run_on_cluster(
             if isinstance(result, Failure):
                 result = finish(job, result, work, manifest)
             turns.take(number - 1, (number, job), result)
+            yield
             if turns.stopped or result.fatal:
                 break
         else:
@@ -203,7 +203,7 @@ def check_for_cluster(plan: Plan) -> None:
 
 
 def _do_all(
-    cluster: Cluster, jobs: Mapping[int, Job], shared: Shared, say: Callable[[str], None]
+    cluster: Cluster, jobs: Mapping[int, Job], shared: Shared, say: Callable[[str], object]
 ) -> Iterator[tuple[int, Outcome | Failure]]:
     """How each job ended, by its number, in the order in which they do; a failure was lost."""
     left, workers = dict(jobs), 0
@@ -398,8 +398,8 @@ def _tolerate_deaths() -> Iterator[None]:
     import ray.data
 
     context = ray.data.DataContext.get_current()
-    wanted = {"max_errored_blocks": -1, "enable_progress_bars": False}
-    wanted |= {"print_on_execution_start": False}
+    printed = ("enable_progress_bars", "print_on_execution_start")
+    wanted = {"max_errored_blocks": -1, **dict.fromkeys(printed, False)}
     before = {name: getattr(context, name) for name in wanted}
     try:
         for name, value in wanted.items():

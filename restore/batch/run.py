@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
@@ -24,12 +24,12 @@ from restore.batch.manifest import (
     Lines,
     Manifest,
     fingerprint,
-    make_record,
 )
-from restore.batch.pipeline import Failure, Stages, run_in_turn, run_overlapped
+from restore.batch.pipeline import Failure, Stages, Steps, run_in_turn, run_overlapped
 from restore.batch.plan import STDOUT, Job, Plan, read_job
 from restore.errors import ImageError, ResourceError, RestoreError
 from restore.files import make_folder, read_bytes, sweep, write_atomically
+from restore.record import Cause, Record
 
 if TYPE_CHECKING:
     from restore.images import Picture
@@ -56,9 +56,9 @@ class Work:
     sidecars: the paths of the files beside the input that an output depends on, as masks.
     """
 
-    known: Mapping[str, Any]
+    known: Record
     read: Callable[[Job], Any]
-    make: Callable[[Job, Any, Progress | None], tuple[Output, dict[str, Any]]]
+    make: Callable[[Job, Any, Progress | None], tuple[Output, Record]]
     encode: Callable[[Picture], bytes] = lambda picture: b""
     settings: Mapping[str, Any] = field(default_factory=dict)
     sidecars: Callable[[Job], Sequence[str]] = lambda job: ()
@@ -84,7 +84,7 @@ class Outcome:
     fatal: why the run cannot go on, where it cannot.
     """
 
-    record: dict[str, Any]
+    record: Record
     failure: Failure | None = None
     fatal: RestoreError | None = None
 
@@ -118,7 +118,7 @@ class Restored(NamedTuple):
     """What was made, its record, and the fingerprints of what it was made of."""
 
     output: Output
-    record: dict[str, Any]
+    record: Record
     fingerprints: tuple[Fingerprint, ...]
 
 
@@ -131,7 +131,32 @@ def run(
     threads: int = 0,
     fail_fast: bool = False,
 ) -> None:
-    """Do every job that is not done.
+    """Do every job that is not done; arguments and errors as of `run_stepwise`."""
+    exhaust(
+        run_stepwise(plan, work, observer, manifest=manifest, threads=threads, fail_fast=fail_fast)
+    )
+
+
+def exhaust(steps: Steps) -> None:
+    """Take all steps; the run is closed at once where the caller is interrupted."""
+    with closing(steps):
+        for _ in steps:
+            pass
+
+
+def run_stepwise(
+    plan: Plan,
+    work: Work,
+    observer: Observer,
+    *,
+    manifest: Manifest | None = None,
+    threads: int = 0,
+    fail_fast: bool = False,
+) -> Steps:
+    """Do every job that is not done, step by step; the observer is called meanwhile.
+
+    Closed before its end, it begins nothing new and lets what is made be written.
+
 
     manifest: where what was made of what is kept, open; None for nowhere.
     threads: so many read and as many write beside the network; 0 is one job after the other.
@@ -154,11 +179,23 @@ def run(
     turns = list(enumerate(plan.jobs, 1))
     stages = Stages(begin, go_on, end, reporter.report, lambda turn: _count_pixels(turn[1], plan))
     if threads and len(turns) > 1:
-        run_overlapped(turns, stages, threads, strict=fail_fast)
+        steps = run_overlapped(turns, stages, threads, strict=fail_fast)
     else:
-        run_in_turn(turns, stages)
+        steps = run_in_turn(turns, stages)
+    yield from steps
     if reporter.fatal:
         raise reporter.fatal
+
+
+def keep_open(manifest: Manifest | None, steps: Steps) -> Steps:
+    """The steps of a run, a manifest being open meanwhile. ResourceError where it cannot be."""
+    try:
+        if manifest:
+            manifest.open()
+        yield from steps
+    finally:
+        if manifest:
+            manifest.close()
 
 
 class Reporter:
@@ -206,9 +243,8 @@ def finish(
     emit: Callable[[bytes], None] | None = None,
 ) -> Outcome:
     """Encode and write what was made, and say how the job ended."""
-    title = job.input.path, job.output
     if isinstance(result, Restored):
-        record = make_record(work.known, *title, **result.record)
+        record = entitle(result.record, job)
         began = time.perf_counter()
         try:
             _write(job, result, record, work, manifest, emit)
@@ -216,9 +252,9 @@ def finish(
         except Exception as error:
             result = Failure("writing", error, time.perf_counter() - began)
     cause = result.error
-    failure = {"type": type(cause).__name__, "message": str(cause), "stage": result.stage}
+    failure: Cause = {"type": type(cause).__name__, "message": str(cause), "stage": result.stage}
     seconds = round(result.seconds, 3)
-    record = make_record(work.known, *title, status="failed", seconds=seconds, error=failure)
+    record = entitle(replace(work.known, status="failed", seconds=seconds, error=failure), job)
     fatal = None
     try:
         if manifest:
@@ -232,9 +268,29 @@ def finish(
 
 def skip(job: Job, work: Work) -> Outcome:
     """How a job ends whose output is there already."""
-    warnings = ["the output exists", *filter(None, [job.warning])]
-    title = job.input.path, job.output
-    return Outcome(make_record(work.known, *title, status="skipped", warnings=warnings))
+    warnings = ("the output exists", *filter(None, [job.warning]))
+    return Outcome(entitle(replace(work.known, status="skipped", warnings=warnings), job))
+
+
+def entitle(record: Record, job: Job) -> Record:
+    """The record with the names of a job's files."""
+    return replace(record, input=job.input.path or None, output=job.output)
+
+
+def rehearse(plan: Plan, known: Record) -> list[Record]:
+    """What a run would do with each job, as its record: leave it, write it or fail."""
+    records = []
+    for job in plan.jobs:
+        if job.done:
+            notes: tuple[str, ...] = ("the output exists", *filter(None, [job.warning]))
+        else:
+            notes = ("dry run: nothing was written",)
+        record = replace(known, status="skipped", warnings=notes)
+        if job.refusal:
+            error: Cause = {"type": "ImageError", "message": job.refusal, "stage": "reading"}
+            record = replace(known, status="failed", error=error)
+        records.append(entitle(record, job))
+    return records
 
 
 def probe(plan: Plan, more: Iterable[str] = ()) -> list[str]:
@@ -301,7 +357,7 @@ def _stat(path: str) -> os.stat_result | None:
 def _write(
     job: Job,
     result: Restored,
-    record: dict[str, Any],
+    record: Record,
     work: Work,
     manifest: Lines | None,
     emit: Callable[[bytes], None] | None,

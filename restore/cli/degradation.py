@@ -6,19 +6,21 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from restore.batch import Job, Plan, Progress, Sidecar, Size, Work, probe
+from restore.batch import Job, Plan, Progress, Sidecar, Size, Work, probe, resume
 from restore.batch.inputs import identity
+from restore.batch.run import rehearse
 from restore.cli.displays import Display, display_of
 from restore.cli.jobs import plan
-from restore.cli.options import Conduct, Encoding, Files, Images, flattened
-from restore.cli.runs import decisive, encoder, manifest_of, rehearse, resume, run
+from restore.cli.options import Conduct, Files, Images, flattened
+from restore.cli.runs import manifest_of, run_here, say_again, say_rehearsal
 from restore.errors import RequestError
+from restore.record import Record
 
 if TYPE_CHECKING:
     from restore.images import Picture
@@ -41,8 +43,12 @@ OWN = {
 
 @dataclass(frozen=True)
 class Degrader:
-    """`change` makes the degraded picture, or the bytes of its file, of a clean one."""
+    """`change` makes the degraded picture, or the bytes of its file, of a clean one.
 
+    `known` is what a record says without any result.
+    """
+
+    known: Record
     change: Callable[[Job, Picture], Picture | bytes]
     max_pixels: int
     display: Display
@@ -55,21 +61,22 @@ class Degrader:
 
     def make(
         self, job: Job, picture: Picture, progress: Progress | None
-    ) -> tuple[Picture | bytes, dict[str, Any]]:
-        """The degraded picture and what its record adds."""
+    ) -> tuple[Picture | bytes, Record]:
+        """The degraded picture and its record."""
         from restore.images import read_header
 
         began = time.perf_counter()
         made = self.change(job, picture)
         size = read_header(made).size if isinstance(made, bytes) else made.size
-        found = {
-            "size_in": list(picture.size),
-            "size_out": list(size),
-            "seconds": round(time.perf_counter() - began, 3),
-            "warnings": list(picture.warnings),
-        }
+        record = replace(
+            self.known,
+            size_in=picture.size,
+            size_out=size,
+            seconds=round(time.perf_counter() - began, 3),
+            warnings=tuple(picture.warnings),
+        )
         self.display.keep(job, made, picture)
-        return made, found
+        return made, record
 
 
 @flattened
@@ -170,6 +177,7 @@ def degrade(
     if task == "jpeg" and planned.format != "JPEG":
         raise RequestError(f"degrade jpeg writes JPEG files, not {planned.format}: -o FILE.jpg")
 
+    from restore.batch.restorer import Encoding, collect_settings
     from restore.tasks import TASKS, Inpaint, draw_mask
 
     kind = TASKS[task]
@@ -190,27 +198,29 @@ def degrade(
         return Inpaint(hole).degrade(picture)
 
     random = missing or task == "denoise" or sigma is not None
-    known = {"task": f"degrade {task}", "seed": seed or 0 if random else None}
+    known = Record(task=f"degrade {task}", seed=seed or 0 if random else None)
     aside = [sidecar.path] if sidecar else []
     display = display_of(planned, conduct, files.policy, aside)
-    degrader = Degrader(change, files.max_pixels, display)
-    plain = Encoding()
+    degrader = Degrader(known, change, files.max_pixels, display)
+    made_by = given | {"mask": None, "mask-out": None}
     work = Work(
         known,
         degrader.read,
         degrader.make,
-        encoder(planned.format, plain),
-        decisive(known, planned.format, plain, None, **given | {"mask": None, "mask-out": None}),
+        Encoding(planned.format).encode,
+        collect_settings(known, Encoding(planned.format), None, made_by),
         lambda job: [sidecar.find(job.input)] if sidecar else [],
     )
     manifest = manifest_of(planned, conduct)
-    planned = resume(planned, manifest, work, conduct)
+    if manifest:
+        planned = resume(planned, manifest, work)
+        say_again(planned, work, conduct)
     masks = {} if mask_out is None else _mask_outputs(mask_out, planned, files)
     if conduct.dry_run:
-        rehearse(planned, known, conduct)
+        say_rehearsal(planned, rehearse(planned, known), conduct)
         return
     probe(planned, [*masks.values(), *display.paths])
-    run(planned, work, conduct, display, manifest)
+    run_here(planned, work, conduct, display, manifest)
 
 
 def _check_hole(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.batch import Job, Plan, Policy
 from restore.batch.inputs import identity, within
+from restore.batch.manifest import MADE
 from restore.cli.options import Manner
 from restore.errors import RequestError, RestoreError
 from restore.record import Record
@@ -56,17 +57,17 @@ class Display:
             assert pictures[0] is not None
             self._previews[job.output] = make_preview(pictures[0], *pictures[1:])
 
-    def add(self, job: Job, record: Mapping[str, Any]) -> None:
+    def add(self, job: Job, record: Record) -> None:
         """How a job ended, in turn."""
-        if self.paths and self._look and record["status"] in ("ok", "doubtful"):
+        made = record.status in MADE
+        if self.paths and self._look and made:
             with suppress(RestoreError):  # its page then shows the record alone
                 self.keep(job, *self._look(job))
-        shown = self._previews.pop(job.output, None)
-        shown = shown if record["status"] in ("ok", "doubtful") else None
+        preview = self._previews.pop(job.output, None)
         with self._lock:
             for view in (self._page, self._sheet):
                 if view is not None:
-                    view.add(Record.from_dict(record), shown)
+                    view.add(record, preview if made else None)
 
     def close(self, summary: Mapping[str, Any]) -> list[str]:
         """Write what was asked for, and tell its paths; RestoreError where that cannot be."""

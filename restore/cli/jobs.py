@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
 from restore.batch import plan as planned
@@ -28,16 +29,25 @@ def plan(
 
     The rest is what `Kind` holds. RequestError for all that is asked wrongly.
     """
+    kind = Kind(task, size_out, bits, alpha, ending, files.max_pixels)
+    named = replace(names_of(names, files, conduct), aside=aside)
+    return planned(named, where_of(files), kind, conduct.share)
+
+
+def names_of(names: Sequence[str], files: Files, conduct: Conduct) -> Names:
+    """What is named as an input. RequestError where nothing is, or standard output is taken."""
     listed = _listed(files, names)
     if not names and files.from_file is None:
         raise RequestError("nothing to do: name images, folders of them, or --from-file LIST")
     if files.output == STDOUT or (files.output is None and [*names, *listed] == [STDIN]):
         check_stdout(conduct.json, "image")
-    where = Where(files.output, files.suffix, files.format, files.policy, files.name)
-    kind = Kind(task, size_out, bits, alpha, ending, files.max_pixels)
     choice = Choice(files.include, files.exclude)
-    given = Names(names, listed, files.recursive, aside, piped, choice)
-    return planned(given, where, kind, conduct.share)
+    return Names(names, listed, files.recursive, stdin=piped, choice=choice)
+
+
+def where_of(files: Files) -> Where:
+    """Where the outputs go."""
+    return Where(files.output, files.suffix, files.format, files.policy, files.name)
 
 
 def check_stdout(json: bool, what: str) -> None:

@@ -24,7 +24,7 @@ def merge(
     Of an output that occurs more than once the latest line counts. Ends with 3
     where an image is left that failed.
     """
-    made = keep_latest(read_entries(manifest), key=lambda entry: entry.record["output"])
+    made = keep_latest(read_entries(manifest), key=lambda entry: entry.record.output or "")
     if not made:
         raise RequestError("no manifest has a line of ours")
     tally = Tally.of(entry.record for entry in made.values())

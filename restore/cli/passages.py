@@ -27,15 +27,17 @@ from restore.batch import (
     mark_existing,
     probe,
 )
+from restore.batch.run import rehearse
 from restore.cli.announcement import announced, expected
 from restore.cli.displays import display_of
 from restore.cli.jobs import check_stdout
 from restore.cli.machine import Machine
 from restore.cli.options import Conduct, Encoding, Manner, Source, WhereExists, Yes, policy_of
-from restore.cli.runs import encoder, rehearse, run
+from restore.cli.runs import run_here, say_rehearsal
 from restore.cli.terminal import piped
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START
 from restore.errors import ImageError, RequestError
+from restore.record import Record
 
 if TYPE_CHECKING:
     from restore.bcm import BCM
@@ -155,6 +157,7 @@ def travel(
     encoding: Encoding | None = None,
 ) -> None:
     """Load the model and run; what is asked wrongly is refused before the run."""
+    from restore.batch import restorer
     from restore.checkpoints import resolve
 
     checkpoint = resolve(source.model, source.catalog)
@@ -169,21 +172,21 @@ def travel(
     device = choose_device(machine.device)
     dtype = choose_dtype(machine.dtype, device, exact=True)
     settings, job = passage.settings, passage.job
-    known = {
-        "task": passage.task,
-        "model": checkpoint.name,
-        "model_sha256": checkpoint.sha256 or None,
-        "method": "bcm",
-        "nfe": passage.nfe,
-        "seed": settings.seed,
-        "device": str(device),
-        "dtype": dtype_name(dtype),
-    }
+    known = Record(
+        task=passage.task,
+        model=checkpoint.name,
+        model_sha256=checkpoint.sha256 or None,
+        method="bcm",
+        nfe=passage.nfe,
+        seed=settings.seed,
+        device=str(device),
+        dtype=dtype_name(dtype),
+    )
     planned = Plan((job,), passage.format, Kind(passage.task))
     conduct = Conduct(**vars(manner))
     display = display_of(planned, conduct, passage.existing, passage.aside)
     if conduct.dry_run:
-        rehearse(planned, known, conduct)
+        say_rehearsal(planned, rehearse(planned, known), conduct)
         return
     model: BCM | None = None
     if not job.done:
@@ -197,7 +200,7 @@ def travel(
             allow_unverified=source.allow_unverified,
             offline=source.offline,
         )
-        known["model_sha256"] = model.sha256
+        known = replace(known, model_sha256=model.sha256)
         passage.admit(model)
         if not conduct.quiet:
             size = passage.size(model)
@@ -206,13 +209,15 @@ def travel(
             nfe = passage.nfe or 0
             conduct.terminal.say(announced(model, passage.task, nfe, passage.how, seconds))
 
-    def make(job: Job, given: Any, progress: Progress | None) -> tuple[Output, dict[str, Any]]:
+    def make(job: Job, given: Any, progress: Progress | None) -> tuple[Output, Record]:
         assert model is not None
         show = partial(display.keep, job)
-        return passage.make(given, model, replace(settings, progress=progress), show)
+        output, report = passage.make(given, model, replace(settings, progress=progress), show)
+        return output, Record().updated(**{k: v for k, v in report.items() if k != "schema"})
 
-    encode = encoder(passage.format, encoding or Encoding())
-    run(planned, Work(known, passage.read, make, encode), conduct, display)
+    chosen = encoding or Encoding()
+    encode = restorer.Encoding(passage.format, chosen.quality, chosen.bits, chosen.strip).encode
+    run_here(planned, Work(known, passage.read, make, encode), conduct, display)
 
 
 def settings_of(way: Way) -> Settings:

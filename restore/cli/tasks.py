@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from restore.batch import Plan, Sidecar, probe
 from restore.batch.ray import Cluster
 from restore.cli.announcement import announced, expected
-from restore.cli.charts import charts_of
 from restore.cli.displays import Display, display_of
-from restore.cli.jobs import plan
+from restore.cli.jobs import names_of, where_of
 from restore.cli.options import Conduct, Encoding, Engine, Files, Restoration, Source
-from restore.cli.recipes import Restorer
-from restore.cli.runs import manifest_of, rehearse, resume, run
-from restore.errors import RequestError
+from restore.cli.runs import run, say_again, say_rehearsal
+from restore.cli.terminal import complain
 
 if TYPE_CHECKING:
-    from restore.bcm import BCM
+    from restore.batch.prepare import Batch
     from restore.tasks import Task
 
 
@@ -35,36 +30,21 @@ def restore(
     conduct: Conduct,
 ) -> None:
     """Plan all, load the model and run; what is asked wrongly is refused before the run."""
+    from restore.batch import restorer
+    from restore.batch.prepare import prepare
     from restore.checkpoints import resolve
+    from restore.settings import Settings
 
-    checkpoint = resolve(source.model, source.catalog)
-    clean = restoration.reference
-    reference = None if clean is None else Sidecar("reference", clean)
-    sidecars = tuple(Sidecar(kind, path) for kind, path in task.sidecars().items())
-    aside = [sidecar.path for sidecar in (*sidecars, reference) if sidecar]
-    planned = plan(
-        images,
-        task.name,
-        files,
-        conduct,
-        aside=aside,
-        size_out=partial(task.size_out, max_pixels=files.max_pixels),
-        bits=encoding.bits,
+    model = restorer.ModelSource(
+        resolve(source.model, source.catalog),
+        restoration.device,
+        restoration.dtype,
+        restoration.threads,
+        allow_unverified=source.allow_unverified,
+        offline=source.offline,
     )
-    encoding.check(planned.format)
-    charts, planned = charts_of(planned, restoration, files.policy, aside)
-    display = display_of(planned, conduct, files.policy, [*aside, *charts.paths.values()])
-    cluster = engine.cluster(restoration.threads, conduct.codecs)
-    if cluster:
-        from restore.batch.ray import check_for_cluster
-
-        check_for_cluster(planned)
-
-    from restore.tasks import Settings
-    from restore.tasks.schedule import choose_mode, count_evaluations, schedule
-
     settings = Settings(
-        nfe=restoration.nfe or task.default_nfe,
+        nfe=restoration.nfe,
         mode=restoration.mode,
         method=restoration.method,
         seed=restoration.seed,
@@ -73,100 +53,62 @@ def restore(
         samples=restoration.samples,
         blend=restoration.blend,
     )
-    schedule(checkpoint, task, settings)
-    threads = restoration.threads or (cluster.cpus if cluster else None)
-    with cluster.connect() if cluster else nullcontext():
-        device, dtype = _machine(restoration, cluster)
-        known = {
-            "task": task.name,
-            "model": checkpoint.name,
-            "model_sha256": checkpoint.sha256 or None,
-            "method": settings.method,
-            "mode": choose_mode(settings),
-            "nfe": count_evaluations(task, settings),
-            "seed": settings.seed,
-            "device": device,
-            "dtype": dtype,
-        }
-        recipe = Restorer(
-            task,
-            settings,
-            known,
-            checkpoint,
-            source,
-            threads,
-            planned.format,
-            encoding,
-            files.max_pixels,
-            sidecars,
-            reference,
-            charts,
-        )
-        _run(recipe, planned, cluster, conduct, display)
+    batch = prepare(
+        task,
+        names_of(images, files, conduct),
+        where_of(files),
+        model,
+        settings=settings,
+        encoding=restorer.Encoding(None, encoding.quality, encoding.bits, encoding.strip),
+        max_pixels=files.max_pixels,
+        reference=restoration.reference,
+        uncertainty=restoration.uncertainty,
+        manifest=conduct.manifest_path,
+        shard=conduct.share,
+        cluster=engine.cluster(restoration.threads, conduct.codecs),
+    )
+    maps = batch.restorer.maps.values()
+    display = display_of(batch.plan, conduct, files.policy, [*batch.aside, *maps])
+    with batch.connect() as connected:
+        _run(connected, conduct, display)
 
 
-def _run(
-    recipe: Restorer, planned: Plan, cluster: Cluster | None, conduct: Conduct, display: Display
-) -> None:
+def _run(batch: Batch, conduct: Conduct, display: Display) -> None:
     """Go on where the manifest says, and do the rest, here or on a cluster."""
-    from restore.tasks.schedule import schedule
-
-    # where a cluster works, the model is looked at here, and held there
-    here = replace(recipe, known={**recipe.known, "device": "cpu", "dtype": "fp32"})
-    here = here if cluster else recipe
-    model = None
-    manifest = manifest_of(planned, conduct)
-    if not recipe.checkpoint.sha256 and manifest and manifest.covers(planned):
-        model = here.load()  # its hash is needed to tell whether it was this one
-        recipe = recipe.of(model)
-    planned = resume(planned, manifest, recipe.work(), conduct)
+    batch = batch.resume()
+    work = batch.restorer.work()
+    say_again(batch.plan, work, conduct)
     if conduct.dry_run:
-        rehearse(planned, recipe.work().known, conduct)
+        say_rehearsal(batch.plan, batch.rehearse(), conduct)
         return
-    if not all(job.done for job in planned.jobs):
-        probe(planned, [*recipe.charts.paths.values(), *display.paths])
-        model = model or here.load()
-        recipe = recipe.of(model)
-        conduct.terminal.detail(f"SHA-256 of {recipe.checkpoint.name}: {model.sha256}")
-        model.encode_label(recipe.settings.label)
-        schedule(model.checkpoint, recipe.task, recipe.settings)
+    if batch.todo:
+        batch = batch.load(display.paths)
+        assert batch.model is not None
+        name = batch.restorer.source.checkpoint.name
+        conduct.terminal.detail(f"SHA-256 of {name}: {batch.model.sha256}")
+        for warning in batch.warnings:
+            complain(f"warning: {warning}")
         if not conduct.quiet:
-            conduct.terminal.say(_announcement(model, planned, recipe, cluster))
-    if cluster is None:
-        run(planned, recipe.work(model, display.keep), conduct, display, manifest)
-        return
-    from restore.batch.ray import run_on_cluster
-
-    display.look_by(recipe.pictures)
-    spread = partial(run_on_cluster, cluster, planned, recipe, say=conduct.terminal.say)
-    run(planned, recipe.work(), conduct, display, manifest, elsewhere=spread)
-
-
-def _machine(restoration: Restoration, cluster: Cluster | None) -> tuple[str, str]:
-    """The device and the precision, of this process or of a cluster's workers."""
-    if cluster is None:
-        return chosen(restoration.device, restoration.dtype)
-    device = "cuda" if cluster.gpus else "cpu"
-    if restoration.device not in ("auto", device):
-        give = "it needs --gpus-per-worker" if device == "cpu" else "Ray gives each worker its own"
-        raise RequestError(f"--device {restoration.device} with --engine ray: {give}")
-    return cluster.ask(chosen, device, restoration.dtype)
+            conduct.terminal.say(_announcement(batch, batch.cluster))
+    if batch.cluster:
+        display.look_by(batch.restorer.look)
+    go = partial(
+        batch.run,
+        threads=conduct.codecs,
+        fail_fast=conduct.fail_fast,
+        show=display.keep,
+        say=conduct.terminal.say,
+    )
+    run(batch.plan, work, conduct, display, go)
 
 
-def chosen(device: str, dtype: str) -> tuple[str, str]:
-    """The device and the precision that these stand for on this machine, as a record has them."""
-    from restore.devices import choose_device, choose_dtype, dtype_name
-
-    place = choose_device(device)
-    return str(place), dtype_name(choose_dtype(dtype, place))
-
-
-def _announcement(model: BCM, planned: Plan, recipe: Restorer, cluster: Cluster | None) -> str:
+def _announcement(batch: Batch, cluster: Cluster | None) -> str:
     """One line on what will run."""
     from restore.tasks.schedule import choose_mode, count_evaluations
 
-    task, settings = recipe.task, recipe.settings
-    todo = [job for job in planned.jobs if not job.done]
+    assert batch.model is not None
+    task, settings, known = batch.restorer.task, batch.restorer.settings, batch.restorer.known
+    todo, sizes = batch.todo, batch.sizes
     what = f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}"
     nfe = count_evaluations(task, settings)
     how = choose_mode(settings) or (settings.method if settings.blend is None else "blend")
@@ -175,10 +117,8 @@ def _announcement(model: BCM, planned: Plan, recipe: Restorer, cluster: Cluster 
         each = f"{cluster.cpus} CPU{'s' if cluster.cpus > 1 else ''}"
         each += f" and {cluster.gpus:g} GPU" if cluster.gpus else ""
         who = f"{workers} worker{'s' if workers > 1 else ''} of Ray with {each}"
-        rest = f"{recipe.known['dtype']}, {recipe.known['model']}, NFE {nfe}, {how}"
-        return f"{what}, {who}, {rest}"
-    sizes = [task.size_out(job.header.size) for job in todo if job.header]
-    seconds = expected(model, sizes, nfe, settings.tile)
+        return f"{what}, {who}, {known.dtype}, {known.model}, NFE {nfe}, {how}"
+    seconds = expected(batch.model, sizes, nfe, settings.tile)
     if seconds:
         seconds *= len(todo) / len(sizes)
-    return announced(model, what, nfe, how, seconds)
+    return announced(batch.model, what, nfe, how, seconds)

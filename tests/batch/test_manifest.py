@@ -2,29 +2,28 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from restore.batch import Entry, Manifest, Shard, Tally, keep_latest, read_entries
-from restore.batch.manifest import describe_kind, fingerprint
+from restore.batch.manifest import describe_kind, fingerprint, tabulate
+from restore.batch.restorer import Encoding, collect_settings
 from restore.errors import RequestError
+from restore.record import Record
+from restore.settings import Settings
+from restore.tasks import Superres
 from tests.support.batches import files
 
 SETTINGS = {"nfe": 4, "model_sha256": "a" * 64}
 
 
-def entry(path, *, status="ok", settings=SETTINGS, inputs=(), output=None, **record):
+def entry(path, *, status="ok", settings=SETTINGS, inputs=(), output=None):
     error = {"type": "ImageError", "message": "no"} if status == "failed" else None
-    record = {
-        "status": status,
-        "input": "a.jpg",
-        "output": f"out/{path}",
-        "seconds": 1.0,
-        "error": error,
-        **record,
-    }
+    record = Record(
+        status=status, input="a.jpg", output=f"out/{path}", seconds=1.0, error=error
+    )  # fmt: skip
     return Entry(path, record, settings, inputs, output)
 
 
@@ -114,7 +113,7 @@ def test_a_failure_forgets_nothing_of_what_was_made(made):
     manifest.add_entry(entry("a.png", status="failed"))
     manifest.close()
     assert why(Manifest("out/m.jsonl").made["a.png"]) == ""
-    assert keep_latest(read_entries(["out/m.jsonl"]))["a.png"].record["status"] == "failed"
+    assert keep_latest(read_entries(["out/m.jsonl"]))["a.png"].record.status == "failed"
 
 
 def test_shards_write_apart_and_read_together():
@@ -158,8 +157,8 @@ def test_failures_are_counted_by_kind_without_their_particulars():
             message = cause % j if "%" in cause else cause
             error = {"type": "ImageError", "message": message, "stage": "reading"}
             made = entry("p", status="failed")
-            tally.add({**made.record, "input": f"{i}{j}.jpg", "error": error})
-    tally.add(replace(entry("p")).record)
+            tally.add(replace(made.record, input=f"{i}{j}.jpg", error=error))
+    tally.add(entry("p").record)
     assert tally.counts() == {"ok": 1, "skipped": 0, "failed": 6}
     assert tally.failures() == [
         {"kind": "reading: no mask in … is named …", "count": 3, "example": "00.jpg"},
@@ -175,3 +174,78 @@ def test_files_of_unknown_kinds_are_one_kind_of_failure_whatever_they_start_with
 
     kinds = {describe_kind(unknown(start)) for start in ("62 61 64 0a", "ff 00 be ef", "de ad 12")}
     assert kinds == {"reading: of an unknown kind (it starts …); no image"}
+
+
+def test_a_table_takes_whatever_a_line_says():
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    manifest = Manifest("m.jsonl")
+    manifest.open()
+    manifest.add_entry(entry("a.png"))
+    manifest.close()
+    line = json.loads(Path("m.jsonl").read_text())
+    line["record"] |= {"nfe": "four", "seed": 2**63, "size_in": 5, "size_out": ["a", "b"],
+                       "model": 3, "metrics": [1], "warnings": "none"}  # fmt: skip
+    Path("m.jsonl").write_text(json.dumps(line) + "\n")
+    (row,) = parquet.read_table(tabulate(Manifest("m.jsonl"))).to_pylist()
+    assert (row["path"], row["status"]) == ("a.png", "ok")
+    assert row["nfe"] is row["seed"] is row["width_in"] is row["model"] is None
+
+
+# Lines of 0.1.0
+
+
+OLD = {
+    "manifest": 1, "when": 1780000000.0, "path": "a.png",
+    "record": {
+        "schema": 1, "status": "ok", "task": "superres", "input": "a.jpg", "output": "out/a.png",
+        "model": "default", "model_sha256": "a" * 64, "method": "bcm", "mode": "fidelity", "nfe": 8,
+        "seed": 0, "device": "cpu", "dtype": "fp32", "tile": 64, "size_in": [24, 16],
+        "size_out": [48, 32], "seconds": 0.1, "metrics": {"consistency_psnr_db": 50.0},
+        "warnings": [], "error": None,
+    },
+    "settings": {
+        "task": "superres", "model_sha256": "a" * 64, "dtype": "fp32", "nfe": 8,
+        "mode": "fidelity", "method": "bcm", "seed": 0, "label": None, "samples": 1, "blend": None,
+        "format": "PNG", "quality": None, "depth": "auto", "strip": False, "scale": 2.0,
+        "size": None,
+    },
+}  # fmt: skip
+
+
+def test_a_line_of_the_first_version_still_tells_what_was_made():
+    files("a.jpg", "out/a.png")
+    line = OLD | {"inputs": [asdict(fingerprint_of("a.jpg"))],
+                  "output": asdict(fingerprint_of("out/a.png"))}  # fmt: skip
+    Path("out/m.jsonl").write_text(json.dumps(line) + "\n")
+    (made,) = Manifest("out/m.jsonl").made.values()
+    known = Record(task="superres", model_sha256="a" * 64, dtype="fp32")
+    settings = collect_settings(
+        known, Encoding("PNG"), Settings(nfe=8), Superres(scale=2.0).settings()
+    )  # fmt: skip
+    assert made.made("out/a.png")
+    assert made.difference(settings, ["a.jpg"]) == ""
+    assert made.record.as_dict() == OLD["record"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"label": 3}, {"blend": 0.5}, {"samples": 2}, {"method": "ddrm"}, {"seed": 1}]
+)
+def test_every_setting_that_changes_pixels_is_compared(made, change):
+    known = Record(task="jpeg", model_sha256="a" * 64, dtype="fp32")
+    was = collect_settings(known, Encoding("PNG"), Settings(nfe=8), {})
+    now = collect_settings(known, Encoding("PNG"), replace(Settings(nfe=8), **change), {})
+    old = replace(made, settings=was)
+    assert next(iter(change)) in old.difference(now, ["a.jpg", "mask.png"])
+    assert old.difference(was, ["a.jpg", "mask.png"]) == ""
+
+
+@pytest.mark.parametrize("change", [{"tile": 64}, {"reference": "clean.png"}])
+def test_settings_that_change_no_pixel_are_not_kept(change):
+    known = Record(task="jpeg")
+    was, now = (
+        collect_settings(known, Encoding("PNG"), settings, {})
+        for settings in (Settings(), replace(Settings(), **change))
+    )
+    assert was == now

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from restore.batch.pipeline import Failure, Stages, run_in_turn, run_overlapped
+from restore.batch.run import exhaust
 
 
 def stages(log, read=None, make=None, finish=None, pixels=0, stop=lambda job, ended: False):
@@ -27,7 +28,7 @@ def stages(log, read=None, make=None, finish=None, pixels=0, stop=lambda job, en
 def test_reports_come_in_the_order_of_the_jobs_whichever_ends_first():
     log = []
     slow = stages(log, finish=lambda job, made: time.sleep(0.03 * (job % 3 == 0)) or made)
-    run_overlapped(range(12), slow, threads=4)
+    exhaust(run_overlapped(range(12), slow, threads=4))
     assert log == [(job, job) for job in range(12)]
 
 
@@ -39,7 +40,7 @@ def test_the_three_stages_run_at_once():
         return arguments[-1]
 
     began = time.perf_counter()
-    run_overlapped(range(12), stages(log, wait, wait, wait))
+    exhaust(run_overlapped(range(12), stages(log, wait, wait, wait)))
     seconds = time.perf_counter() - began
     assert len(log) == 12
     assert seconds < 0.75 * 3 * 12 * 0.03
@@ -51,7 +52,7 @@ def test_only_the_caller_s_thread_runs_the_network():
     def make(job, given):
         threads.add(threading.current_thread())
 
-    run_overlapped(range(5), stages([], make=make), threads=3)
+    exhaust(run_overlapped(range(5), stages([], make=make), threads=3))
     assert threads == {threading.main_thread()}
 
 
@@ -69,7 +70,7 @@ def test_what_is_in_flight_is_bounded_in_files_and_in_pixels(pixels, most):
         with lock:
             flying.remove(job)
 
-    run_overlapped(range(30), stages([], read, finish=finish, pixels=pixels), threads=4)
+    exhaust(run_overlapped(range(30), stages([], read, finish=finish, pixels=pixels), threads=4))
     assert max(seen) <= most
     assert not flying
 
@@ -88,7 +89,7 @@ def test_what_a_stage_raises_is_that_job_s_failure(way):
             raise MemoryError("make")
         return given
 
-    way(range(5), stages(log, read, make))
+    exhaust(way(range(5), stages(log, read, make)))
     found = {job: ended for job, ended in log if isinstance(ended, Failure)}
     assert {job: (f.stage, str(f.error)) for job, f in found.items()} == {
         1: ("reading", "read"),
@@ -106,7 +107,7 @@ def test_nothing_is_begun_after_a_report_asks_to_stop():
         return job
 
     failed = stages(log, read, stop=lambda job, ended: isinstance(ended, Failure))
-    run_overlapped(range(9), failed, strict=True)
+    exhaust(run_overlapped(range(9), failed, strict=True))
     assert [job for job, _ in log] == [0, 1, 2]
 
 
@@ -123,7 +124,7 @@ def test_an_interrupt_lets_what_is_made_be_written_and_begins_nothing():
         return made
 
     with pytest.raises(KeyboardInterrupt):
-        run_overlapped(range(9), stages(log, make=make, finish=finish))
+        exhaust(run_overlapped(range(9), stages(log, make=make, finish=finish)))
     assert log == [(0, 0), (1, 1), (2, 2)]
 
 
@@ -132,4 +133,15 @@ def test_an_error_that_must_end_the_run_ends_it():
         raise OSError("standard output is full")
 
     with pytest.raises(OSError, match="full"):
-        run_overlapped(range(99), stages([], finish=finish))
+        exhaust(run_overlapped(range(99), stages([], finish=finish)))
+
+
+@pytest.mark.parametrize("way", [run_in_turn, run_overlapped])
+def test_a_run_that_is_closed_begins_nothing_more_and_writes_what_is_made(way):
+    log, begun = [], []
+    steps = way(range(99), stages(log, lambda job: begun.append(job) or job))
+    while not log:
+        next(steps)
+    steps.close()
+    assert [job for job, _ in log] == list(range(len(log)))
+    assert len(begun) <= 12

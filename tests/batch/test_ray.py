@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 import restore
 from restore.batch import MANIFEST, Input, Job, Kind, Manifest, Names, Outcome, Shard, Where, plan
 from restore.batch.ray import Cluster
+from restore.batch.run import exhaust
 from restore.cli import app
 from restore.errors import CheckpointError, ResourceError
 from tests.support.fragile import Fragile
@@ -79,7 +80,7 @@ class Observer:
         raise AssertionError
 
     def statuses(self) -> str:
-        return "".join(outcome.record["status"][0] for _, outcome in self.ended)
+        return "".join(outcome.record.status[0] for _, outcome in self.ended)
 
 
 def turned(recipe: Fragile, *contents: str, fail_fast: bool = False, **cluster: Any) -> Observer:
@@ -92,10 +93,11 @@ def turned(recipe: Fragile, *contents: str, fail_fast: bool = False, **cluster: 
     planned = plan(Names(["in"]), Where("out/", existing="skip"), Kind("turn"))
     wanted = Cluster(**cluster)
     with wanted.connect():
-        engine.run_on_cluster(
+        steps = engine.run_stepwise_on_cluster(
             wanted, planned, recipe, observer, observer.said.append,
             manifest=manifest, fail_fast=fail_fast,
         )  # fmt: skip
+        exhaust(steps)
     manifest.close()
     return observer
 
@@ -209,8 +211,11 @@ def test_where_there_are_gpus_other_processes_write(machines: Any) -> None:
     observer = turned(Fragile("notes"), "a", "mortal", "broken", "b", gpus=1)
     assert observer.statuses() == "oofo"
     assert list(outputs().values()) == [b"a", b"latrom", b"b"]
-    makers = {outcome.record["made_by"] for _, outcome in observer.ended if not outcome.failure}
-    writers = {outcome.record["written_by"] for _, outcome in observer.ended if not outcome.failure}
+    makers = {
+        outcome.record.more["made_by"] for _, outcome in observer.ended if not outcome.failure
+    }
+    writers = {int(path.name.removeprefix("writer-")) for path in Path("notes").glob("writer-*")}
+    assert writers
     assert makers.isdisjoint(writers)
 
 
@@ -221,7 +226,7 @@ def test_what_kills_every_worker_fails_alone(
     observer = turned(Fragile("notes"), "a", "deadly", "b")
     assert observer.statuses() == "ofo"
     (failed,) = [outcome for _, outcome in observer.ended if outcome.failure]
-    assert "a process that held it died" in failed.record["error"]["message"]
+    assert "a process that held it died" in failed.record.error["message"]
     assert [line["record"]["status"] for line in lines()].count("failed") == 1
 
 
@@ -413,7 +418,7 @@ def test_a_worker_takes_no_more_than_its_cpus(cpus: int, codecs: int) -> None:
 def test_the_recipe_of_every_task_goes_to_another_process_and_makes_the_same(
     command: list[str], photograph: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from restore.cli.recipes import Restorer
+    from restore.batch.restorer import Restorer
 
     photos(photograph, 1)
     mask = np.zeros((16, 24), np.uint8)

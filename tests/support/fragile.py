@@ -9,6 +9,7 @@ from typing import Any
 
 from restore.batch import Job, Work
 from restore.errors import CheckpointError
+from restore.record import Record
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,17 @@ class Fragile:
         return self
 
     def work(self, model: object = None) -> Work:
-        known = {"task": "turn", "written_by": os.getpid()}
-        return Work(known, self.read, self.make, settings={"turned": True})
+        known = Record(task="turn")
+        return Work(known, self.read, self.make, self.encode, settings={"turned": True})
+
+    def encode(self, output: Any) -> bytes:
+        Path(self.notes, f"writer-{os.getpid()}").touch()
+        return bytes(output)
 
     def read(self, job: Job) -> bytes:
         return Path(job.input.path).read_bytes() if job.data is None else job.data
 
-    def make(self, job: Job, data: bytes, progress: object) -> tuple[bytes, dict[str, Any]]:
+    def make(self, job: Job, data: bytes, progress: object) -> tuple[Any, Record]:
         begun = Path(self.notes, Path(job.input.path).name)
         if data == b"deadly" or (data == b"mortal" and not begun.exists()):
             begun.touch()
@@ -43,4 +48,4 @@ class Fragile:
         if data == b"broken":
             raise ValueError("it is broken")
         time.sleep(self.seconds)
-        return data[::-1], {"seconds": self.seconds, "made_by": os.getpid()}
+        return bytearray(data[::-1]), Record(seconds=self.seconds, more={"made_by": os.getpid()})

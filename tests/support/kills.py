@@ -59,8 +59,8 @@ def photos() -> None:
 
 
 def kill(count: int, seed: int) -> dict[str, int]:
-    import restore.cli.tasks
-    import restore.tasks  # noqa: F401 - so that a fork has it
+    import restore.batch.prepare
+    import restore.cli  # noqa: F401 - so that a fork has it
 
     randomly = random.Random(seed)
     photos()

@@ -21,13 +21,14 @@ import torch
 from PIL import Image, ImageCms, features
 
 from restore import checkpoints
-from restore.batch.manifest import Entry, Fingerprint, Manifest, make_record
+from restore.batch.manifest import Entry, Fingerprint, Manifest
 from restore.checkpoints import catalogue, files
 from restore.checkpoints.catalogue import Checkpoint
 from restore.images import Picture, decode, encode, read_header
 from restore.journeys.latent import Latent, read_latent
 from restore.jpegfile import read_jpeg
 from restore.networks import build
+from restore.record import Record
 from restore.tasks import inpaint  # noqa: F401 - the rooms that fuzzing reaches are loaded before
 from restore.tasks.masks import hole_of
 
@@ -285,8 +286,9 @@ def manifests() -> tuple[bytes, ...]:
     records = ({"status": "ok"}, {"status": "failed", "error": error})
     lines = []
     for n, more in enumerate(records):
-        record = make_record({"task": "jpeg", "nfe": 4}, f"{n}.jpg", f"{n}.png", **more)
-        values = {"manifest": 1, "when": 1.5 + n, "path": f"{n}.png", "record": record}
+        record = Record(task="jpeg", nfe=4, input=f"{n}.jpg", output=f"{n}.png").updated(**more)
+        line = record.as_dict()
+        values = {"manifest": 1, "when": 1.5 + n, "path": f"{n}.png", "record": line}
         values |= {"settings": {"nfe": 4}, "inputs": [asdict(made)], "output": asdict(made)}
         lines.append(json.dumps(values).encode() + b"\n")
     return b"".join(lines), lines[0] * 3
@@ -298,11 +300,11 @@ def read_manifest(data: bytes, folder: Path) -> None:
     manifest = Manifest(str(path))
     for name, entry in manifest.made.items():
         where = str(folder / "none.png")
-        assert isinstance(entry.difference({"nfe": 4}, [where], where), str), name
-        assert entry.record["status"] == "ok"
+        assert isinstance(entry.difference({"nfe": 4}, [where]), str), name
+        assert entry.record.status == "ok"
     manifest.open()  # a torn tail is closed, and what follows it is a line of its own
     try:
-        manifest.add_entry(Entry("new.png", make_record({}, "a", "b")))
+        manifest.add_entry(Entry("new.png", Record(input="a", output="b")))
     finally:
         manifest.close()
     assert path.read_bytes().startswith(data)

@@ -111,6 +111,13 @@ class Conduct(Manner):
         return None if self.shard is None else parse_shard(self.shard)
 
     @property
+    def manifest_path(self) -> str | None:
+        """As `open_manifest` takes it: a file, "auto", or None for none."""
+        if self.manifest is None:
+            return "auto"
+        return None if self.manifest == "none" else self.manifest
+
+    @property
     def codecs(self) -> int:
         """How many threads read, and as many write."""
         if self.workers is not None:

@@ -1,0 +1,256 @@
+"""Restorer: a task with its settings and its model as data, of which any process makes its work.
+
+It pickles: the process that plans a run does the work itself, or workers on other machines do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+
+import torch
+
+from restore import checkpoints
+from restore.batch.inputs import Sidecar
+from restore.batch.plan import Job
+from restore.batch.run import Progress, Work
+from restore.bcm import BCM
+from restore.checkpoints import Checkpoint
+from restore.devices import choose_device, choose_dtype, dtype_name
+from restore.errors import CheckpointError, ImageError, RequestError
+from restore.files import read_bytes
+from restore.images import MAX_PIXELS, Picture, decode, encode
+from restore.record import JSON, Record
+from restore.settings import Settings
+from restore.tasks import Problem, Task, solve_problem
+from restore.tasks.restoration import check_reference
+from restore.tasks.schedule import choose_mode, count_evaluations
+
+IMMATERIAL = ("tile", "reference", "progress")  # settings that no pixel depends on
+
+Show = Callable[[Job, Picture, Picture, Picture | None], None]
+"""Called as show(job, after, before, reference) when a picture is made, before it is written."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a result is put into a file.
+
+    format: "PNG", "JPEG", "WEBP" or "TIFF"; None where the outputs' names say.
+    quality: 1 to 100, of JPEG (95 where None) and WebP (lossless where None).
+    depth: bits a sample, 8 or 16; None is the input's.
+    strip: leave EXIF out; the colour profile always stays.
+    Raises RequestError for a quality where nothing is lost.
+    """
+
+    format: str | None = None
+    quality: int | None = None
+    depth: int | None = None
+    strip: bool = False
+
+    def __post_init__(self) -> None:
+        if self.quality is not None and self.format not in (None, "JPEG", "WEBP"):
+            raise RequestError(f"--quality does nothing in {self.format}, which loses nothing")
+
+    def encode(self, picture: Picture) -> bytes:
+        """The file of a picture; errors as of `restore.images.encode`."""
+        assert self.format is not None
+        return encode(
+            picture, self.format, quality=self.quality, depth=self.depth, strip=self.strip
+        )
+
+    def settings(self) -> dict[str, JSON]:
+        """As a manifest keeps it."""
+        depth = "auto" if self.depth is None else str(self.depth)
+        return {
+            "format": self.format, "quality": self.quality, "depth": depth, "strip": self.strip
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Which model runs and on what, as data.
+
+    checkpoint: as `restore.checkpoints.resolve` gives it.
+    device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+    dtype: "auto", "fp32", "bf16" or "fp16".
+    threads: of the CPU, 1 or more; None is torch's choice.
+    sha256: of the only file that is taken; None is any that the checkpoint allows.
+    allow_unverified: take a file whose hash nobody could check.
+    offline: download nothing.
+    """
+
+    checkpoint: Checkpoint
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int | None = None
+    sha256: str | None = None
+    allow_unverified: bool = False
+    offline: bool = False
+
+    def load(self) -> BCM:
+        """The model. CheckpointError where it cannot be had, or is another than `sha256` says."""
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        model = checkpoints.load(
+            self.checkpoint,
+            self.device,
+            self.dtype,
+            allow_unverified=self.allow_unverified,
+            offline=self.offline,
+        )
+        if self.sha256 not in (None, model.sha256):
+            raise CheckpointError(
+                f"{self.checkpoint.name} is another file here than where the run began: SHA-256 "
+                f"{model.sha256}, not {self.sha256}"
+            )
+        return model
+
+
+def choose_machine(device: str, dtype: str) -> tuple[str, str]:
+    """The device and the precision that these stand for on this machine, as a record has them."""
+    place = choose_device(device)
+    return str(place), dtype_name(choose_dtype(dtype, place))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The problem of an input, and what goes with it."""
+
+    problem: Problem
+    reference: Picture | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """The recipe of a restoration.
+
+    task: what is restored, with its options.
+    settings: how; its `reference` and `progress` are set for each image.
+    source: the model, with the device and the precision that records name.
+    encoding: how results are put into files.
+    max_pixels: of an image, read or made.
+    sidecars: files that the task takes beside the input, as masks.
+    reference: the clean images, for metrics alone.
+    maps: where the map of a result's uncertainty goes, by output.
+    """
+
+    task: Task
+    settings: Settings
+    source: ModelSource
+    encoding: Encoding = Encoding()
+    max_pixels: int = MAX_PIXELS
+    sidecars: tuple[Sidecar, ...] = ()
+    reference: Sidecar | None = None
+    maps: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def known(self) -> Record:
+        """What a record says without any result."""
+        return Record(
+            task=self.task.name,
+            model=self.source.checkpoint.name,
+            model_sha256=self.source.sha256,
+            method=self.settings.method,
+            mode=choose_mode(self.settings),
+            nfe=count_evaluations(self.task, self.settings),
+            seed=self.settings.seed,
+            device=self.source.device,
+            dtype=self.source.dtype,
+        )
+
+    def load(self) -> BCM:
+        """The model; errors as of `ModelSource.load`."""
+        return self.source.load()
+
+    def fix_model(self, model: BCM) -> Restorer:
+        """The recipe that takes this very model and no other."""
+        return replace(self, source=replace(self.source, sha256=model.sha256))
+
+    def work(self, model: BCM | None = None, show: Show | None = None) -> Work:
+        """The work of this process; without a model all but the making."""
+        return Work(
+            self.known,
+            self.read,
+            partial(self.make, model, show),
+            self.encoding.encode,
+            collect_settings(self.known, self.encoding, self.settings, self.task.settings()),
+            self.find_sidecars,
+        )
+
+    def read(self, job: Job) -> Opened:
+        """The input's problem, its sidecars in it, and its reference.
+
+        ImageError for what cannot be used.
+        """
+        data = read_bytes(job.input.path) if job.data is None else job.data
+        paths = {sidecar.kind: sidecar.find(job.input) for sidecar in self.sidecars}
+        found = {kind: self._read_picture(path, kind) for kind, path in paths.items()}
+        problem = self.task.with_sidecars(found).open(data, max_pixels=self.max_pixels)
+        if self.reference is None:
+            return Opened(problem)
+        try:
+            path = self.reference.find(job.input)
+        except ImageError as error:  # it is for metrics alone
+            return Opened(problem, warnings=(str(error),))
+        reference = self._read_picture(path, "reference")
+        check_reference(reference, problem, f"the reference {path!r}")
+        return Opened(problem, reference)
+
+    def make(
+        self,
+        model: BCM | None,
+        show: Show | None,
+        job: Job,
+        opened: Opened,
+        progress: Progress | None,
+    ) -> tuple[Picture, Record]:
+        """The restored picture and its record; the map of its uncertainty, if any, is written."""
+        settings = replace(self.settings, reference=opened.reference, progress=progress)
+        result = solve_problem(opened.problem, model, settings)
+        record = replace(result.record, warnings=(*result.record.warnings, *opened.warnings))
+        if path := self.maps.get(job.output):
+            result.save_uncertainty(path)
+            record = record.updated(uncertainty=path)
+        if show:
+            show(job, result.picture, opened.problem.source.upright(), opened.reference)
+        return result.picture, record
+
+    def look(self, job: Job) -> tuple[Picture, Picture, Picture | None]:
+        """What there is to see of a job that is done: what came out, what went in, the reference.
+
+        ImageError where a file of it cannot be read.
+        """
+        opened = self.read(job)
+        after = self._read_picture(job.output, "result")
+        return after, opened.problem.source.upright(), opened.reference
+
+    def find_sidecars(self, job: Job) -> list[str]:
+        """The files that go with an input, on which its result depends."""
+        return [sidecar.find(job.input) for sidecar in self.sidecars]
+
+    def _read_picture(self, path: str, kind: str) -> Picture:
+        try:
+            return decode(read_bytes(path), max_pixels=self.max_pixels)
+        except ImageError as error:
+            raise ImageError(f"the {kind} {path!r}: {error}") from error
+
+
+def collect_settings(
+    known: Record, encoding: Encoding, settings: Settings | None, own: Mapping[str, JSON]
+) -> dict[str, JSON]:
+    """All that an output's bytes depend on beside its inputs, as a manifest keeps it.
+
+    known: gives the task, the model's hash and the precision.
+    settings: None for a task without a network.
+    own: the task's own options.
+    """
+    found: dict[str, JSON] = {
+        "task": known.task, "model_sha256": known.model_sha256, "dtype": known.dtype
+    }  # fmt: skip
+    if settings:
+        names = [one.name for one in fields(settings) if one.name not in IMMATERIAL]
+        found |= {name: getattr(settings, name) for name in names}
+    return {**found, **encoding.settings(), **own}
