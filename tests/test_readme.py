@@ -1,4 +1,4 @@
-"""README: what it tells people to run is what is run."""
+"""README and guides: what they tell people to run is there to be run."""
 
 import re
 import shlex
@@ -12,17 +12,34 @@ from restore.cli.app import app
 TOP = Path(__file__).resolve().parents[1]
 README = (TOP / "README.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.S)
-COMMANDS = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
+GUIDES = sorted((TOP / "examples").glob("*.md"))
+TEXTS = [README, *(guide.read_text() for guide in GUIDES)]
+COMMANDS = dict.fromkeys(
+    line.split("#")[0].strip()
+    for text in TEXTS
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S)
+    for line in block.splitlines()
+)
 
 
 def test_ci_runs_the_second_command():
     assert BLOCKS[1].strip() in (TOP / ".ci" / "run").read_text()
 
 
-def test_the_files_it_names_are_there():
-    named = set(re.findall(r"\b(?:examples|restore|tests)/[\w./]*\w", README))
+def test_readme_is_a_page():
+    assert len(README.encode()) <= 9000
+
+
+def test_links_lead_somewhere():
+    for path in (TOP / "README.md", *GUIDES):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_the_files_they_name_are_there():
+    named = set(re.findall(r"\b(?:examples|restore|tests)/[\w./]*\w", "\n".join(TEXTS)))
     assert named
-    assert not [name for name in named if not (TOP / name).exists()]
+    assert not [name for name in named if not (TOP / name).exists() and "NAME" not in name]
 
 
 @pytest.mark.parametrize("line", [c for c in COMMANDS if "bcm-restore" in c])
