@@ -48,6 +48,9 @@ EXPERIMENTS: dict[str, Changes] = {
     "conditioning (t, u)": {"conditioning": "absolute"},
     "wider and shallower": {"network": {"channels": [36, 72, 96], "blocks": [1, 1], "middle": 1}},
     "narrower and deeper": {"network": {"channels": [24, 44, 88], "blocks": [2, 2], "middle": 4}},
+    "lower wider": {"network": {"channels": [32, 56, 128], "blocks": [1, 1], "middle": 3}},
+    "lower deeper": {"network": {"channels": [32, 64, 96], "blocks": [1, 1], "middle": 5}},
+    "middle deeper": {"network": {"channels": [28, 64, 96], "blocks": [1, 2], "middle": 2}},
     "crop 48": {"crop": 48, "batch": 56},
     "crop 96": {"crop": 96, "batch": 14},
     "ema 0.9": {"ema": 0.9},  # above 0.96 the warm-up of the average rules a run as short as this

@@ -16,6 +16,7 @@ import argparse
 import dataclasses
 import datetime
 import json
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -95,7 +96,12 @@ def main() -> None:
     if options.export:
         photographs = Photographs([torch.zeros(64, 64, 3, dtype=torch.uint8).numpy()])
     else:
-        photographs = Photographs.from_folder(options.photos, options.device, leaves=options.leaves)
+        photographs = Photographs.from_folder(
+            options.photos,
+            options.device,
+            leaves=options.leaves,
+            workers=Workers(os.cpu_count() or 1),
+        )
     loaded = time.monotonic() - began
     names = {f.name for f in dataclasses.fields(Recipe)} - {"batch"}
     recipe = Recipe(**{k: v for k, v in vars(options).items() if k in names})

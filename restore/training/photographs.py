@@ -13,6 +13,7 @@ from torch import Tensor
 
 from restore.images import as_picture
 from restore.training.leaves import dead_leaves
+from restore.training.workers import Workers
 
 SCALES = (1.0, 0.6, 0.36)
 
@@ -48,13 +49,17 @@ class Photographs:
         *,
         leaves: float = 0.0,
         scales: Sequence[float] = SCALES,
+        workers: Workers | None = None,
     ) -> Photographs:
-        """All PNG, JPEG and WebP files of a folder, and `leaves` of all pixels dead leaves."""
+        """All PNG, JPEG and WebP files of a folder, and `leaves` of all pixels dead leaves.
+
+        `workers` decode; by default the calling thread alone.
+        """
         endings = {".png", ".jpg", ".jpeg", ".webp"}
         paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in endings)
         if not paths:
             raise FileNotFoundError(f"no pictures in {folder}: run examples/debian_photos.py first")
-        pixels = [as_picture(p).pixels for p in paths]
+        pixels = (workers or Workers()).map(lambda path: as_picture(path).pixels, paths)
         pictures = [np.repeat(p, 3, 2) if p.shape[2] == 1 else p for p in pixels]
         area = leaves / (1 - leaves) * sum(p.shape[0] * p.shape[1] for p in pictures)
         fallen = [dead_leaves(pictures, 512, seed) for seed in range(round(area / 512**2))]
