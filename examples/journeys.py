@@ -11,25 +11,15 @@ that they went up to. Prints a table in Markdown.
 
 import argparse
 import statistics
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from public13 import public13
-
 import restore
-from restore.bench.plots import Panel, Series, sheet
+from restore.bench import draw_sheet, load_public13
+from restore.bench.plots import Panel, Series
 from restore.defaults import JOURNEY_START
 
 LEVELS = (1.0, 15.0, 80.0)
 NFES = (1, 2, 3, 4, 6, 8, 12, 16)
-
-
-def crops(side: int, count: int) -> Iterator[np.ndarray]:
-    """The centres of the pictures, of at most `side` pixels."""
-    for pixels in list(public13().values())[:count]:
-        top, left = (max(length - side, 0) // 2 for length in pixels.shape[:2])
-        yield pixels[top : top + side, left : left + side]
 
 
 def main() -> None:
@@ -40,12 +30,13 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=JOURNEY_START)
     parser.add_argument("--refine", type=int, default=0)
     parser.add_argument("--side", type=int, default=256, help="of the central crop, in pixels")
-    parser.add_argument("--images", type=int, default=13)
+    parser.add_argument("--images", type=int)
     parser.add_argument("--levels", nargs="+", type=float, default=LEVELS)
     parser.add_argument("--nfe", nargs="+", type=int, default=NFES)
     parser.add_argument("--plot", type=Path, help="also draw the table to this SVG file")
     options = parser.parse_args()
     model = restore.load(options.model, device=options.device, exact=True)
+    pictures = load_public13(options.side, options.images)
     print(f"| level | {' | '.join(f'NFE {nfe}' for nfe in options.nfe)} |")
     print(f"| --- |{' --- |' * len(options.nfe)}")
     series = []
@@ -54,7 +45,7 @@ def main() -> None:
         for nfe in options.nfe:
             found = [
                 restore.invert(
-                    pixels,
+                    one.pixels,
                     model=model,
                     nfe=nfe,
                     level=level,
@@ -62,7 +53,7 @@ def main() -> None:
                     refine=options.refine,
                     label=options.label,
                 ).report["metrics"]["round_trip_psnr_db"]
-                for pixels in crops(options.side, options.images)
+                for one in pictures.clean
             ]
             figures.append(statistics.mean(found))
         print(f"| {level:g} | {' | '.join(f'{f:.2f}' for f in figures)} |", flush=True)
@@ -76,7 +67,7 @@ def main() -> None:
             series,
             "each",
         )
-        options.plot.write_text(sheet([[panel]]), encoding="utf-8")
+        options.plot.write_text(draw_sheet([[panel]]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,57 +8,44 @@ default.
 """
 
 import argparse
-import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from public13 import public13
 
 import restore
-from restore import metrics, tasks
-from restore.images import as_picture
-from restore.tasks import Inpaint, Jpeg, Superres
+from restore import metrics
+from restore.bench import Case, choose_cases, load_public13
+from restore.bench.pictures import Clean
+from restore.settings import Settings
+from restore.tasks.superres import enlarge_bicubic
 
 CARD = Path(__file__).with_name("modes.jpg")
-ROWS = (
-    ("chelsea", "jpeg", 10, (70, 60)),
-    ("coffee", "superres", 4, (60, 40)),
-    ("china", "half", 0, (90, 60)),
-    ("astronaut", "scratches", 0, (70, 20)),
+ROWS = (  # of pictures, the case and the detail's left and top
+    ("chelsea", "jpeg-10", (70, 60)),
+    ("coffee", "superres-4", (60, 40)),
+    ("china", "inpaint-half", (90, 60)),
+    ("astronaut", "inpaint-scratches", (70, 20)),
 )
+MODES = ("fidelity", "perceptual")
 SIDE, ZOOM, BAND, GAP = 112, 2, 20, 4
 
 
-def panels(
-    name: str, task: str, severity: int, nfe: int, model: restore.BCM
-) -> dict[str, np.ndarray]:
-    """Label -> picture (H, W, 3): what was given, both modes, the original."""
-    clean = public13()[name]
-    size = clean.shape[1::-1]
-    hole = None
-    if task == "jpeg":
-        given = Jpeg(severity).degrade(as_picture(clean))
-        shown = np.asarray(Image.open(io.BytesIO(given)))
-    elif task == "superres":
-        given = Superres(severity).degrade(as_picture(clean)).pixels
-        shown = np.asarray(Image.fromarray(given).resize(size, Image.Resampling.BICUBIC))
-    else:
-        mask = tasks.draw_mask(size, task)
-        hole = mask.pixels[..., 0] > 127
-        given = shown = Inpaint(mask).degrade(as_picture(clean)).pixels
-    found = {f"{name}, {task} {severity or ''}": shown}
-    for mode in ("fidelity", "perceptual"):
-        settings = {"model": model, "mode": mode, "nfe": nfe}
-        if task == "jpeg":
-            result = restore.jpeg(given, **settings)
-        elif task == "superres":
-            result = restore.superres(given, size=size, **settings)
-        else:
-            result = restore.inpaint(given, hole, **settings)
-        psnr = metrics.psnr(result.image, clean, hole)
-        found[f"{mode}, {psnr:.2f} dB"] = result.image
-    return {**found, "original": clean}
+def list_panels(
+    clean: Clean, case: Case, nfe: int, model: restore.BCM
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Label and picture (H, W, 3): what was given, both modes, the original."""
+    given = case.degrade(clean, 0)
+    shown = given.picture
+    if shown.size != clean.size:
+        shown = enlarge_bicubic(shown, clean.size)
+    yield f"{clean.name}, {case.name}", shown.pixels
+    for mode in MODES:
+        image = given.task.restore(given.data, model, Settings(nfe=nfe, mode=mode)).image
+        psnr = metrics.psnr(image, clean.pixels, given.problem.hole)
+        yield f"{mode}, {psnr:.2f} dB", image
+    yield "original", clean.pixels
 
 
 def main() -> None:
@@ -68,12 +55,13 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=CARD)
     options = parser.parse_args()
     model = restore.load(options.model)
+    pictures = {one.name: one for one in load_public13().clean}
     step = SIDE * ZOOM + GAP
     sheet = Image.new("RGB", (4 * step - GAP, len(ROWS) * (step + BAND) - GAP), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for row, (name, task, severity, (left, top)) in enumerate(ROWS):
-        found = panels(name, task, severity, options.nfe, model)
-        for column, (label, pixels) in enumerate(found.items()):
+    for row, (name, case, (left, top)) in enumerate(ROWS):
+        panels = list_panels(pictures[name], *choose_cases([case]), options.nfe, model)
+        for column, (label, pixels) in enumerate(panels):
             detail = pixels[top : top + SIDE, left : left + SIDE].repeat(ZOOM, 0).repeat(ZOOM, 1)
             at = column * step, row * (step + BAND)
             draw.text((at[0] + 2, at[1] + 2), label, fill="black", font=font)

@@ -14,12 +14,12 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from restore.bench.exercises import Exercise, exercises
 
 import restore
 from restore import metrics
-from restore.bench.pictures import Clean, public13
-from restore.tasks import Settings
+from restore.bench import Case, choose_cases, load_public13
+from restore.bench.pictures import Clean
+from restore.settings import Settings
 
 TASKS_SHOWN = (
     "jpeg-10", "jpeg-40", "superres-2", "superres-4", "inpaint-half", "inpaint-scratches",
@@ -29,18 +29,18 @@ MODES = ("fidelity", "perceptual")
 JOURNEYS = ((1.0, 4), (1.0, 8), (15.0, 4))  # levels, and evaluations each way
 
 
-def restored(
-    cleans: Sequence[Clean], exercise: Exercise, model: restore.BCM, mode: str, nfe: int
+def restore_all(
+    cleans: Sequence[Clean], case: Case, model: restore.BCM, mode: str, nfe: int
 ) -> Iterator[tuple[float, np.ndarray]]:
     """PSNR to the clean picture, and the pixels."""
     for clean in cleans:
-        given = exercise.given(clean, 0)
+        given = case.degrade(clean, 0)
         settings = Settings(nfe=nfe, mode=mode, reference=clean.pixels)
         result = given.task.restore(given.data, model, settings)
-        yield result.report["metrics"][exercise.quality], result.image
+        yield result.record.metrics[case.quality], result.image
 
 
-def returned(
+def return_all(
     cleans: Sequence[Clean], level: float, model: restore.BCM, nfe: int
 ) -> Iterator[tuple[float, np.ndarray]]:
     """PSNR of what comes back from a level, and the pixels."""
@@ -49,7 +49,7 @@ def returned(
         yield metrics.psnr(image, clean.pixels), image
 
 
-def line(name: str, ways: Sequence[list[tuple[float, np.ndarray]]]) -> None:
+def print_row(name: str, ways: Sequence[list[tuple[float, np.ndarray]]]) -> None:
     first, second = ([psnr for psnr, _ in way] for way in ways)
     losses = [a - b for a, b in zip(first, second, strict=True)]
     pairs = zip(*ways, strict=True)
@@ -70,21 +70,21 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs=2, default=["fp32", "bf16"])
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    cleans = public13(options.side, options.images).clean
+    cleans = load_public13(options.side, options.images).clean
     models = [restore.load("default", options.device, dtype) for dtype in options.dtypes]
     names = options.dtypes
     print(
         f"| run | {names[0]}, dB | lost by {names[1]} | at worst | {names[0]} to {names[1]}, dB |"
     )
     print("| --- | --- | --- | --- | --- |")
-    for exercise in exercises(options.tasks):
+    for case in choose_cases(options.tasks):
         for mode in MODES:
             for nfe in options.nfe:
-                ways = [list(restored(cleans, exercise, m, mode, nfe)) for m in models]
-                line(f"{exercise.name}, {mode}, NFE {nfe}", ways)
+                ways = [list(restore_all(cleans, case, m, mode, nfe)) for m in models]
+                print_row(f"{case.name}, {mode}, NFE {nfe}", ways)
     for level, nfe in JOURNEYS:
-        ways = [list(returned(cleans, level, model, nfe)) for model in models]
-        line(f"to level {level:g} and back, NFE {nfe} each way", ways)
+        ways = [list(return_all(cleans, level, model, nfe)) for model in models]
+        print_row(f"to level {level:g} and back, NFE {nfe} each way", ways)
 
 
 if __name__ == "__main__":

@@ -4,52 +4,48 @@
     python examples/threads.py --threads 1 4 --images 3
 
 One number of threads gives one result, byte for byte; another number sums in another order. Prints
-for each task the share of the 8-bit samples that differ and the largest difference, in levels.
+for each case of the bench and mode the share of the 8-bit samples that differ and the largest
+difference, in levels.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from public13 import public13
 
 import restore
-from restore import tasks
-from restore.images import as_picture
-from restore.tasks import Inpaint, Jpeg, Superres
+from restore.bench import choose_cases, load_public13
+from restore.settings import Settings
 
-
-def runs(clean: np.ndarray, model: restore.BCM) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
-    """Each task in both modes on one picture, as (name, what gives the result)."""
-    size = clean.shape[1::-1]
-    mask = tasks.draw_mask(size, "half", 0)
-    hole, holed = mask.pixels[..., 0] > 127, Inpaint(mask).degrade(as_picture(clean)).pixels
-    file, small = Jpeg(20).degrade(as_picture(clean)), Superres(4).degrade(as_picture(clean)).pixels
-    for mode in ("fidelity", "perceptual"):
-        settings = {"model": model, "mode": mode, "nfe": 4}
-        yield f"jpeg {mode}", lambda s=settings: restore.jpeg(file, **s).image
-        yield f"superres {mode}", lambda s=settings: restore.superres(small, size=size, **s).image
-        yield f"inpaint {mode}", lambda s=settings: restore.inpaint(holed, hole, **s).image
+TASKS = ("jpeg-20", "superres-4", "inpaint-half", "denoise-25", "deblur-gaussian:2")
+MODES = ("fidelity", "perceptual")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", nargs="+", default=TASKS, help="as for bcm-restore bench")
     parser.add_argument("--threads", nargs=2, type=int, default=(1, 2))
-    parser.add_argument("--images", type=int, default=13)
+    parser.add_argument("--images", type=int)
+    parser.add_argument("--side", type=int, default=256, help="of the central crops, in pixels")
     options = parser.parse_args()
     model = restore.load("default", device="cpu")
-    found: dict[str, list[np.ndarray]] = {}
-    for clean in list(public13().values())[: options.images]:
-        for name, run in runs(clean, model):
-            results = []
-            for threads in options.threads:
-                torch.set_num_threads(threads)
-                results.append(run().astype(int))
-            found.setdefault(name, []).append(np.abs(results[0] - results[1]).ravel())
-    for name, differences in found.items():
-        every = np.concatenate(differences)
-        print(f"{name}: {(every > 0).mean():.1e} of the samples, at most {every.max()} levels")
+    pictures = load_public13(options.side, options.images)
+    for case in choose_cases(options.tasks):
+        for mode in MODES:
+            differences = []
+            for clean in pictures.clean:
+                given, results = case.degrade(clean, 0), []
+                for threads in options.threads:
+                    torch.set_num_threads(threads)
+                    result = given.task.restore(given.data, model, Settings(nfe=4, mode=mode))
+                    results.append(result.image.astype(int))
+                differences.append(np.abs(results[0] - results[1]).ravel())
+            every = np.concatenate(differences)
+            print(
+                f"{case.name} {mode}: {(every > 0).mean():.1e} of the samples, "
+                f"at most {every.max()} levels",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
