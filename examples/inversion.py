@@ -21,29 +21,15 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from public13 import public13
-from tune import Case, as_bytes, case
-
 import restore
-from restore import metrics
-from restore.checkpoints import Preset
-from restore.images import Picture
-from restore.jpegfile import coefficients_kept
-from restore.solvers import SOLVERS
+from restore.bench import Case, Pictures, choose_cases, load_public13, measure
+from restore.bench.harness import PROOFS
+from restore.presets import Preset
+from restore.settings import Settings
+from restore.tasks import solve_problem
 from restore.tasks.schedule import START
-from restore.tiling import NoiseField, TiledBCM
 
-TASKS: dict[str, tuple[str, object]] = {
-    "JPEG quality 10": ("jpeg", 10),
-    "JPEG quality 20": ("jpeg", 20),
-    "enlarged ×2": ("superres", 2),
-    "enlarged ×4": ("superres", 4),
-    "half of the pixels missing": ("inpaint", "half"),
-    "scratches": ("inpaint", "scratches"),
-    "a block missing": ("inpaint", "block"),
-}
+TASKS = ("jpeg-10", "jpeg-20", "superres-2", "superres-4", "inpaint")
 LEVELS = (0.1, 0.2, 0.4, 0.8, 1.6)
 WAYS = ("fresh", "amplified", "drawn anew")
 
@@ -57,77 +43,50 @@ class Found:
     consistency: float
 
 
-def presets(level: float, options: argparse.Namespace) -> dict[str, tuple[str, Preset]]:
+def list_presets(level: float, options: argparse.Namespace) -> dict[str, tuple[str, Preset]]:
     """The method and its preset by way, all of `options.nfe` evaluations."""
     estimator, nfe = options.estimator, options.nfe
-    up_and_down = Preset((level,) * (nfe // 2), estimator, start=options.start)
+    levels = (level,) * (nfe // 2)
     return {
         "fresh": ("bcm", Preset((level,) * nfe, estimator, noise=1.0)),
-        "amplified": ("inversion", up_and_down),
-        "drawn anew": (
-            "inversion",
-            Preset(up_and_down.levels, estimator, start=options.start, fresh=1.0),
-        ),
+        "amplified": ("inversion", Preset(levels, estimator, start=options.start)),
+        "drawn anew": ("inversion", Preset(levels, estimator, start=options.start, fresh=1.0)),
     }
 
 
-def restored(model: restore.BCM, c: Case, method: str, preset: Preset, seed: int) -> np.ndarray:
-    """(B, H, W, 3) uint8."""
-    device = model.device
-    y = tuple(k.to(device) for k in c.y) if c.files else c.y.to(device)
-    start = c.start.clone().to(device)
-    solve, whole = SOLVERS[method], TiledBCM(model, tile=0)
-    x = solve(whole, c.degradation(preset), y, start, preset, NoiseField(seed))
-    blank = Picture(np.zeros((*x.shape[-2:], 3), np.uint8))
-    return np.stack([blank.with_tensor(one[None].cpu()).pixels for one in x])
+def measure_way(
+    model: restore.BCM, case: Case, pictures: Pictures, method: str, preset: Preset, seeds: int
+) -> Found:
+    """A way at a level, over all pictures and seeds."""
+    found = []
+    for clean in pictures.clean:
+        given = case.degrade(clean, 0)
+        for seed in range(seeds):
+            settings = Settings(method=method, seed=seed, tile=0)
+            result = solve_problem(given.problem, model, settings, presets=[(1.0, preset)])
+            found.append(measure(result.image, clean, given))
+    proof = next(name for name in PROOFS if getattr(found[0], name) is not None)
+    return Found(
+        [getattr(one, case.quality) for one in found],
+        [one.sharpness for one in found],
+        choose_worst(case)(getattr(one, proof) for one in found),
+    )
 
 
-def consistency(c: Case, pixels: np.ndarray) -> Iterator[float]:
-    """Of each picture: 1 or 0 dB of error or the like, as the record has it."""
-    for n, one in enumerate(pixels):
-        if c.files:
-            yield coefficients_kept(one, c.files[n])
-        elif c.hole is not None:
-            known = ~c.hole.numpy()
-            clean = Picture(one).with_tensor(c.clean[n : n + 1]).pixels
-            yield float(np.abs(one[known].astype(int) - clean[known]).max())
-        else:
-            small = c.fixed(Picture(one).tensor())
-            again = ((small.clamp(-1, 1) + 1) * 127.5).round()
-            error = (again - (c.y[n : n + 1] + 1) * 127.5).square().mean()
-            yield 10 * math.log10(255**2 / max(float(error), 1e-9))
+def choose_worst(case: Case):
+    """What is worst of a case's consistencies: errors are worst where they are largest."""
+    return max if case.quality == "masked_psnr_db" else min
 
 
-def measured(model: restore.BCM, c: Case, method: str, preset: Preset, seeds: int) -> Found:
-    psnr, sharpness, proof = [], [], []
-    for seed in range(seeds):
-        pixels = restored(model, c, method, preset, seed)
-        proof += consistency(c, pixels)
-        x = torch.cat([Picture(one).tensor() for one in pixels])
-        square = (x - c.clean).square()
-        if c.hole is not None:
-            square = square[..., c.hole]
-        psnr += (10 * (4 / square.flatten(1).mean(dim=1)).log10()).tolist()
-        pairs = zip(pixels, as_bytes(c.clean), strict=True)
-        sharpness += [metrics.sharpness(a) / metrics.sharpness(b) for a, b in pairs]
-    worst = max if c.hole is not None else min
-    return Found(psnr, sharpness, worst(proof))
-
-
-def rows(model: restore.BCM, options: argparse.Namespace) -> Iterator[str]:
-    yield f"| task | level | {' | '.join(WAYS)} | amplified less fresh | consistency |"
+def list_rows(model: restore.BCM, options: argparse.Namespace) -> Iterator[str]:
+    yield f"| case | level | {' | '.join(WAYS)} | amplified less fresh | consistency |"
     yield "|" + " --- |" * (len(WAYS) + 4)
-    pictures = []
-    for pixels in list(public13().values())[: options.images]:
-        top, left = ((side - options.side) // 2 for side in pixels.shape[:2])
-        crop = pixels[top : top + options.side, left : left + options.side]
-        pictures.append(np.ascontiguousarray(crop))
-    for task in options.tasks:
-        c = case(*TASKS[task], pictures)
+    pictures = load_public13(options.side, options.images)
+    for case in choose_cases(options.tasks):
         for level in options.levels:
             found = {
-                way: measured(model, c, method, preset, options.seeds)
-                for way, (method, preset) in presets(level, options).items()
+                way: measure_way(model, case, pictures, method, preset, options.seeds)
+                for way, (method, preset) in list_presets(level, options).items()
             }
             cells = [
                 f"{statistics.mean(f.psnr):.2f} ({statistics.mean(f.sharpness):.2f})"
@@ -137,10 +96,9 @@ def rows(model: restore.BCM, options: argparse.Namespace) -> Iterator[str]:
                 b - a for a, b in zip(found["fresh"].psnr, found["amplified"].psnr, strict=True)
             ]
             error = statistics.stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else math.nan
-            worst = max if c.hole is not None else min
-            proof = worst(f.consistency for f in found.values())
+            proof = choose_worst(case)(f.consistency for f in found.values())
             yield (
-                f"| {task} | {level:g} | {' | '.join(cells)} | "
+                f"| {case.name} | {level:g} | {' | '.join(cells)} | "
                 f"{statistics.mean(gains):+.2f} ± {error:.2f} | {proof:.5g} |"
             )
 
@@ -149,19 +107,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="default")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", default=TASKS, help="as for bcm-restore bench")
     parser.add_argument("--levels", nargs="+", type=float, default=LEVELS)
     parser.add_argument("--estimator", default="jump", choices=("jump", "denoise"))
     parser.add_argument("--nfe", type=int, default=2, help="an even number")
     parser.add_argument("--start", type=float, default=START, help="share of the level, amplified")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--images", type=int, default=13)
+    parser.add_argument("--images", type=int)
     parser.add_argument("--side", type=int, default=256, help="of the central crops, in pixels")
     options = parser.parse_args()
     if options.nfe < 2 or options.nfe % 2:
         parser.error("--nfe: the way up and the way down are two evaluations")
-    model = restore.load(options.model, device=options.device)
-    for row in rows(model, options):
+    model = restore.load(options.model, options.device)
+    for row in list_rows(model, options):
         print(row, flush=True)
 
 

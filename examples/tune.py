@@ -1,7 +1,8 @@
-"""Tune the presets of a network on Public 13: levels per task, severity, mode and NFE.
+"""Tune the presets of a network: levels per task, severity, mode and NFE.
 
-    python examples/tune.py --model bcm_photo.safetensors --write weights.toml
+    python examples/tune.py --photos photos --model bcm_photo.safetensors --write weights.toml
 
+The pictures are photographs of the user's own, none of those that figures are reported on.
 Fidelity presets have the best mean PSNR. Perceptual presets have the texture, block by block, and
 the blur (a statistic without reference) nearest to the clean pictures' own, among those at most 1.7
 dB below fidelity at the same NFE; their noise is nearly grey, a choice of the eye. The search is
@@ -14,34 +15,26 @@ network amplifies instead, relaxation, flips and, for JPEG, the cap on the box. 
 
 import argparse
 import itertools
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from public13 import public13
-from torch import Tensor
 
 import restore
-from restore import metrics
-from restore.degradations import Degradation, Mask, Resize
-from restore.degradations import Jpeg as JpegBox
-from restore.images import Picture, as_picture, decode
-from restore.jpegfile import read_jpeg
+from restore import bench, metrics
+from restore.bench.pictures import Clean, Degraded
 from restore.presets import Preset, spread
-from restore.solvers import bcm
-from restore.tasks import Jpeg, draw_mask
-from restore.tasks.fill import fill
-from restore.tasks.masks import thickness
-from restore.tiling import NoiseField, TiledBCM
+from restore.settings import Settings
+from restore.tasks import solve_problem
 
 SEVERITIES = {
-    "jpeg": (10, 20, 40, 80),
-    "superres": (2, 4),
+    "jpeg": ("10", "20", "40", "80"),
+    "superres": ("2", "4"),
     "inpaint": ("half", "scratches", "block"),
 }
+WHOLE = Settings(tile=0)  # pictures in one window
 FACTORS = (0.7, 1.4)
 FINER = (0.8, 1.25)  # from a preset that was found before
 GOOD_ENOUGH = 0.01  # dB
@@ -49,76 +42,46 @@ CHROMA = 0.3  # of the noise in perceptual presets
 
 
 @dataclass(frozen=True)
-class Case:
-    """All pictures of one task and severity as one batch."""
+class Inputs:
+    """The pictures of one case, clean and degraded."""
 
-    severity: float
-    clean: Tensor
-    start: Tensor
-    y: object
-    hole: Tensor | None = None
-    files: tuple = ()
-    fixed: Degradation | None = None
-    blur: float = 0.0  # of the clean pictures, where it is asked for
+    case: bench.Case
+    clean: Sequence[Clean]
+    given: Sequence[Degraded]
 
-    def degradation(self, preset: Preset) -> Degradation:
-        if self.fixed is not None:
-            return self.fixed
-        return JpegBox.from_file(self.files[0], shrink=preset.shrink or 0.5)
+    @property
+    def severity(self) -> float:
+        """The mean, in the unit of the task's presets."""
+        return statistics.mean(one.problem.severity for one in self.given)
 
 
-def case(task: str, severity: object, pictures: list[np.ndarray]) -> Case:
-    clean = torch.cat([Picture(p).tensor() for p in pictures])
-    height, width = clean.shape[-2:]
-    if task == "jpeg":
-        data = [Jpeg(int(severity)).degrade(as_picture(p)) for p in pictures]
-        files = [read_jpeg(d) for d in data]
-        start = torch.cat([decode(d).tensor() for d in data])
-        y = tuple(torch.cat(planes) for planes in zip(*map(JpegBox.observe, files), strict=True))
-        return Case(float(severity), clean, start, y, files=tuple(files))
-    if task == "superres":
-        small = (height // int(severity), width // int(severity))
-        resize = Resize((height, width), small)
-        y = torch.cat([Picture(Picture(p).with_tensor(resize(Picture(p).tensor())).pixels).tensor()
-                       for p in pictures])  # fmt: skip
-        start = F.interpolate(y, (height, width), mode="bicubic", align_corners=False)
-        return Case(float(severity), clean, resize.project(start, y), y, fixed=resize)
-    hole = torch.from_numpy(draw_mask((width, height), str(severity)).pixels[..., 0] > 127)
-    known = ~hole[None, None]
-    start = torch.cat([fill(x[None].clone(), known) for x in clean])
-    return Case(thickness(hole.numpy()), clean, start, clean, hole=hole, fixed=Mask(known))
+def make_inputs(case: bench.Case, pictures: bench.Pictures) -> Inputs:
+    return Inputs(case, pictures.clean, [case.degrade(one, 0) for one in pictures.clean])
 
 
 @dataclass(frozen=True)
 class Score:
+    """psnr: mean, in the hole where there is one. texture: error, mean. blur: of the result less
+    that of the clean picture, mean.
+    """
+
     psnr: float
-    texture: float = 0.0  # error, mean
-    blur: float = 0.0  # of the result less that of the clean picture, mean
+    texture: float = 0.0
+    blur: float = 0.0
 
 
-def score(model: restore.BCM, c: Case, preset: Preset) -> Score:
-    whole, noise = TiledBCM(model, tile=0), NoiseField(0, chroma=preset.chroma)
-    x = bcm(whole, c.degradation(preset), c.y, c.start.clone(), preset, noise)
-    x = ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
-    square = (x - c.clean).square()
-    if c.hole is not None:
-        square = square[..., c.hole]
-    psnr = float(10 * (4 / square.flatten(1).mean(dim=1)).log10().mean())
-    if not c.blur:
-        return Score(psnr)
-    found, clean = as_bytes(x), as_bytes(c.clean)
-    texture = float(np.mean(list(map(metrics.texture_error, found, clean))))
-    return Score(psnr, texture, blur(found) - c.blur)
-
-
-def blur(pictures: np.ndarray) -> float:
-    """The mean of the metric over pictures (B, H, W, 3)."""
-    return float(np.mean(list(map(metrics.blur, pictures))))
-
-
-def as_bytes(images: Tensor) -> np.ndarray:
-    """Images (B, 3, H, W) as pixels (B, H, W, 3)."""
-    return ((images.permute(0, 2, 3, 1) + 1) * 127.5).round().byte().cpu().numpy()
+def score(model: restore.BCM, inputs: Inputs, preset: Preset, looks: bool) -> Score:
+    """What a preset comes to; texture and blur only where they are asked for by `looks`."""
+    psnr, texture, blur = [], [], []
+    for clean, given in zip(inputs.clean, inputs.given, strict=True):
+        result = solve_problem(given.problem, model, WHOLE, presets=[(1.0, preset)])
+        psnr.append(metrics.psnr(result.image, clean.pixels, given.problem.hole))
+        if looks:
+            texture.append(metrics.texture_error(result.image, clean.pixels))
+            blur.append(metrics.blur(result.image) - metrics.blur(clean.pixels))
+    if not looks:
+        return Score(statistics.mean(psnr))
+    return Score(*map(statistics.mean, (psnr, texture, blur)))
 
 
 def spaced(high: float, low: float, steps: int) -> tuple[float, ...]:
@@ -183,8 +146,7 @@ def present(model: restore.BCM, task: str, mode: str, nfe: int, severity: float)
 
 def search(
     model: restore.BCM,
-    task: str,
-    c: Case,
+    inputs: Inputs,
     nfe: int,
     first: Point,
     fidelity: Score | None,
@@ -197,12 +159,15 @@ def search(
         penalty = 10 * max(0.0, fidelity.psnr - 1.7 - s.psnr)
         return -10 * s.texture - 10 * abs(s.blur) - penalty
 
-    best, found = first, score(model, c, first.preset(nfe, c.severity))
+    def measure(point: Point) -> Score:
+        return score(model, inputs, point.preset(nfe, inputs.severity), fidelity is not None)
+
+    best, found = first, measure(first)
     for _ in range(rounds):
         before = best
-        for _name, points in neighbours(best, task, nfe, factors):
+        for _name, points in neighbours(best, inputs.case.task, nfe, factors):
             for point in points:
-                s = score(model, c, point.preset(nfe, c.severity))
+                s = measure(point)
                 if worth(s) > worth(found) + GOOD_ENOUGH:
                     best, found = point, s
         if best == before:
@@ -211,8 +176,8 @@ def search(
 
 
 FIRST = {
-    ("jpeg", 10): (0.13, 0.06), ("jpeg", 20): (0.1, 0.05), ("jpeg", 40): (0.07, 0.04),
-    ("jpeg", 80): (0.04, 0.02), ("superres", 2): (0.15, 0.05), ("superres", 4): (0.25, 0.06),
+    ("jpeg", "10"): (0.13, 0.06), ("jpeg", "20"): (0.1, 0.05), ("jpeg", "40"): (0.07, 0.04),
+    ("jpeg", "80"): (0.04, 0.02), ("superres", "2"): (0.15, 0.05), ("superres", "4"): (0.25, 0.06),
     ("inpaint", "half"): (0.2, 0.04), ("inpaint", "scratches"): (0.3, 0.04),
     ("inpaint", "block"): (1.0, 0.05),
 }  # fmt: skip
@@ -262,6 +227,8 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--photos", required=True, help="a folder of clean pictures to tune on")
+    parser.add_argument("--images", type=int, help="the first so many of them alone")
     parser.add_argument("--size", type=int, default=256, help="side of the central crops")
     parser.add_argument("--tasks", nargs="+", default=list(SEVERITIES), choices=list(SEVERITIES))
     parser.add_argument(
@@ -274,14 +241,12 @@ def main() -> None:
     parser.add_argument("--name", default="default", help="the checkpoint's table")
     options = parser.parse_args()
     model = restore.load(options.model, device=options.device, dtype=options.dtype)
-    side = (256 - options.size) // 2
-    pictures = [np.ascontiguousarray(p[side : 256 - side, side : 256 - side])
-                for p in public13().values()]  # fmt: skip
+    pictures = bench.load_folder(options.photos, options.size, options.images)
     factors = FINER if options.present else FACTORS
     found: dict[tuple[str, str, int, str], Preset] = {}
     for task in options.tasks:
         for severity in SEVERITIES[task]:
-            c = case(task, severity, pictures)
+            inputs = make_inputs(*bench.choose_cases([f"{task}-{severity}"]), pictures)
             high, low = FIRST[task, severity]
             first = {
                 "fidelity": Point(high, low),
@@ -291,15 +256,14 @@ def main() -> None:
             for mode, point in first.items():
                 for nfe in options.nfe:
                     if options.present or mode not in options.modes:
-                        point = present(model, task, mode, nfe, c.severity)
+                        point = present(model, task, mode, nfe, inputs.severity)
                     elif nfe % point.flips:
                         point = replace(point, flips=1)
                     rounds = options.rounds if mode in options.modes else 0
                     bound = scores[nfe] if mode == "perceptual" else None
-                    seen = c if bound is None else replace(c, blur=blur(as_bytes(c.clean)))
-                    point, s = search(model, task, seen, nfe, point, bound, rounds, factors)
+                    point, s = search(model, inputs, nfe, point, bound, rounds, factors)
                     scores.setdefault(nfe, s)
-                    found[task, mode, nfe, str(severity)] = point.preset(nfe, c.severity)
+                    found[task, mode, nfe, str(severity)] = point.preset(nfe, inputs.severity)
                     print(f"{task} {severity} {mode} {nfe}: {s} {point}", flush=True)
     text = toml(options.name, found)
     print(text)

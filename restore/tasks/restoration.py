@@ -39,6 +39,8 @@ def solve_problem(
     model: BCM | None = None,
     settings: Settings = DEFAULTS,
     solver: Solver | None = None,
+    *,
+    presets: Weighted | None = None,
 ) -> Result:
     """Run the solver, prove the result and record both.
 
@@ -47,6 +49,8 @@ def solve_problem(
         model: a loaded model; None is the embedded default. Several threads may share one.
         settings: how it runs.
         solver: in place of the method of the settings, with the presets of our own.
+        presets: each with the share of its result, in place of those that the model's checkpoint
+            has for the settings, as when presets are tuned.
 
     Raises:
         RequestError: settings that the task, the method or the model cannot honour.
@@ -56,7 +60,7 @@ def solve_problem(
     began = time.perf_counter()
     model = model or load("default")
     task, source = problem.task, problem.source
-    presets = schedule(model.checkpoint, task, settings, problem.severity)
+    presets = presets or schedule(model.checkpoint, task, settings, problem.severity)
     reference = _read_reference(problem, settings)
     x, spread = _draw_all(problem, model, settings, presets, solver or SOLVERS[settings.method])
     stored = task.finish(problem, fetch(source, x))
