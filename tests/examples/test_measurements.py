@@ -1,0 +1,55 @@
+"""The programs that measure run, on one small picture and few evaluations, and print a table."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage import data
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SMALL = ("--images", "1", "--side", "32")
+PROGRAMS = {
+    "quality": ("--tasks", "jpeg-10", "inpaint-half", "--nfe", "1", "--rows", "rows.jsonl",
+                "--figures", "figures.json"),
+    "uncertainty": ("--tasks", "jpeg-10", "inpaint-half", "--nfe", "1", "--samples", "2"),
+    "blend": ("--tasks", "jpeg-10", "inpaint-half", "--nfe", "1", "--plot", "blend.svg"),
+    "inversion": ("--tasks", "jpeg-10", "inpaint-half", "--levels", "0.2", "--seeds", "1"),
+    "journeys": ("--levels", "1", "--nfe", "1", "2", "--plot", "journeys.svg"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """run(program, *arguments) in an empty folder; what it printed."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.chdir(tmp_path)
+
+    def call(program: str, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [f"{program}.py", *arguments])
+        runpy.run_path(str(EXAMPLES / f"{program}.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_measures_and_prints_a_table(run, program, tiny_model):
+    arguments = PROGRAMS[program]
+    printed = run(program, *SMALL, "--model", str(tiny_model), *arguments)
+    assert sum(line.startswith("| ") for line in printed.splitlines()) >= 3
+    for name in (name for name in arguments if Path(name).suffix in (".svg", ".json", ".jsonl")):
+        assert Path(name).stat().st_size > 100
+
+
+def test_presets_are_tuned_on_photographs_and_printed_as_a_catalogue(run, tiny_model, tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(data.astronaut()[:48, :48]).save(tmp_path / "photos" / "a.png")
+    printed = run(
+        "tune", "--photos", "photos", "--size", "32", "--model", str(tiny_model), "--tasks",
+        "superres", "--nfe", "1", "--rounds", "1",
+    )  # fmt: skip
+    assert "[default.presets.superres.perceptual]" in printed
+    assert printed.count("severity = 2 }") == 2
+    assert "superres 4 fidelity 1: Score(psnr=" in printed
