@@ -97,7 +97,8 @@ def main() -> None:
 
         def write() -> None:
             for job, picture in zip(jobs, made, strict=True):
-                write_atomically(job.output, work.encode(picture))
+                assert work.encode is not None
+                write_atomically(job.output, work.encode(picture).data)
 
         def network() -> None:
             for job, one in zip(jobs, given, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from restore.errors import RequestError
 from restore.images import Picture, encode, format_of, write_atomically
 from restore.record import JSON, Record
 from restore.uncertainty import charted
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,25 +37,52 @@ class Result:
 
     @property
     def image(self) -> np.ndarray:
-        """(H, W, C) uint8 or uint16, the input's depth; alpha comes last, where it had one."""
+        """(H, W, C) uint8 or uint16, the input's depth; alpha comes last, where it had one.
+
+        Grey has a C of 1: `image[..., 0]` is (H, W), and `pillow()` an image of Pillow's.
+        """
         pixels, alpha = self.picture.pixels, self.picture.alpha
         return pixels if alpha is None else np.dstack([pixels, alpha])
 
+    def pillow(self) -> Image:
+        """The picture as Pillow has it, of 8 bits; grey without alpha stays at 16 (`I;16`)."""
+        return self.picture.pillow()
+
     def save(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | IO[bytes],
         *,
+        format: str | None = None,
         quality: int | None = None,
         depth: int | None = None,
         strip: bool = False,
     ) -> None:
-        """Write the picture, whole or not at all, in the format of the path's ending.
+        """Write the picture, whole or not at all.
 
-        `strip` leaves EXIF out. Raises RequestError for what the format cannot hold and
-        ResourceError where the path cannot be written.
+        Args:
+            path: of the file, or a file opened for writing bytes, such as `io.BytesIO()`.
+            format: "PNG", "JPEG", "WEBP" or "TIFF"; by the path's ending where None.
+            quality: 1 to 100 for JPEG (95 unless told) and WebP (lossless unless told).
+            depth: 8 or 16 bits a sample; None is the picture's own.
+            strip: leave out EXIF, XMP, IPTC, comments and texts.
+
+        Raises:
+            RequestError: what the format cannot hold, and an ending or a format not known.
+            ResourceError: the path cannot be written.
         """
-        data = encode(self.picture, format_of(path), quality=quality, depth=depth, strip=strip)
-        write_atomically(path, data)
+        named = isinstance(path, str | os.PathLike)
+        if format is None and not named:
+            raise RequestError("a file without a name says no format: give format='PNG'")
+        kind = format.upper() if format else format_of(path)  # type: ignore[arg-type]
+        data = encode(self.picture, kind, quality=quality, depth=depth, strip=strip)
+        if isinstance(path, str | os.PathLike):
+            write_atomically(path, data)
+        elif callable(getattr(path, "write", None)):
+            path.write(data)
+        else:
+            raise RequestError(
+                f"a path or a file opened for bytes was expected, found {type(path).__name__}"
+            )
 
     def uncertainty_picture(self) -> Picture:
         """The uncertainty in colour, with a scale; RequestError where there was one draw alone."""

@@ -547,7 +547,6 @@ REFUSED = {
     "one file for several": ["jpeg", "photo.jpg", "bad.jpg", "-o", "out.png"],
     "one file for a folder": ["jpeg", "in", "-o", "out.png"],
     "two inputs with one output": ["jpeg", "photo.jpg", "twin/photo.png", "-o", "out"],
-    "the same input twice": ["jpeg", "photo.jpg", "photo.jpg"],
     "an output that is the input": [*HOLE, "-o", "clean.png", "-y"],
     "an output that is the mask": [*HOLE, "-o", "mask.png", "-y"],
     "an output that is a link to the input": ["jpeg", "photo.jpg", "-o", "hard.jpg", "-y"],

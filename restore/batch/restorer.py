@@ -19,8 +19,7 @@ from restore.bcm import BCM
 from restore.checkpoints import Checkpoint
 from restore.devices import choose_device, choose_dtype, dtype_name
 from restore.errors import CheckpointError, ImageError, RequestError
-from restore.files import read_bytes
-from restore.images import MAX_PIXELS, Picture, decode, encode
+from restore.images import MAX_PIXELS, Encoded, Picture, decode, encode_file, read_image
 from restore.record import JSON, Record
 from restore.settings import Settings
 from restore.tasks import Problem, Task, solve_problem
@@ -53,10 +52,10 @@ class Encoding:
         if self.quality is not None and self.format not in (None, "JPEG", "WEBP"):
             raise RequestError(f"--quality does nothing in {self.format}, which loses nothing")
 
-    def encode(self, picture: Picture) -> bytes:
+    def encode(self, picture: Picture) -> Encoded:
         """The file of a picture; errors as of `restore.images.encode`."""
         assert self.format is not None
-        return encode(
+        return encode_file(
             picture, self.format, quality=self.quality, depth=self.depth, strip=self.strip
         )
 
@@ -178,6 +177,7 @@ class Restorer:
             self.encoding.encode,
             collect_settings(self.known, self.encoding, self.settings, self.task.settings()),
             self.find_sidecars,
+            partial(read_image, max_pixels=self.max_pixels),
         )
 
     def read(self, job: Job) -> Opened:
@@ -185,7 +185,9 @@ class Restorer:
 
         ImageError for what cannot be used.
         """
-        data = read_bytes(job.input.path) if job.data is None else job.data
+        data = job.data
+        if data is None:
+            data = read_image(job.input.path, max_pixels=self.max_pixels)
         paths = {sidecar.kind: sidecar.find(job.input) for sidecar in self.sidecars}
         found = {kind: self._read_picture(path, kind) for kind, path in paths.items()}
         problem = self.task.with_sidecars(found).open(data, max_pixels=self.max_pixels)
@@ -233,7 +235,8 @@ class Restorer:
 
     def _read_picture(self, path: str, kind: str) -> Picture:
         try:
-            return decode(read_bytes(path), max_pixels=self.max_pixels)
+            data = read_image(path, max_pixels=self.max_pixels)
+            return decode(data, max_pixels=self.max_pixels)
         except ImageError as error:
             raise ImageError(f"the {kind} {path!r}: {error}") from error
 

@@ -32,7 +32,7 @@ from restore.files import make_folder, read_bytes, sweep, write_atomically
 from restore.record import Cause, Record
 
 if TYPE_CHECKING:
-    from restore.images import Picture
+    from restore.images import Encoded, Picture
 
 Progress = Callable[[int, int], None]
 """Called as progress(done, total), in network calls."""
@@ -51,17 +51,19 @@ class Work:
     known: what a record says without any result, the task at least.
     read: gives what `make` needs of a job's files.
     make: gets the job, what `read` gave, and a progress callback; gives the output and its record.
-    encode: makes the bytes of a picture's file.
+    encode: makes a picture's file; None where `make` gives no picture.
     settings: all that decides the bytes of an output beside its inputs; kept in the manifest.
     sidecars: the paths of the files beside the input that an output depends on, as masks.
+    read_file: gives the bytes of an input's file; ImageError for what can be none.
     """
 
     known: Record
     read: Callable[[Job], Any]
     make: Callable[[Job, Any, Progress | None], tuple[Output, Record]]
-    encode: Callable[[Picture], bytes] = lambda picture: b""
+    encode: Callable[[Picture], Encoded] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     sidecars: Callable[[Job], Sequence[str]] = lambda job: ()
+    read_file: Callable[[str], bytes] = read_bytes
 
 
 class Recipe(Protocol):
@@ -223,7 +225,7 @@ def read(job: Job, work: Work, recorded: bool) -> Loaded:
         return Loaded(work.read(job))
     paths = [job.input.path, *work.sidecars(job)]
     stats = [_stat(path) for path in paths]
-    data = [read_bytes(path) if job.data is None else job.data for path in paths[:1]]
+    data = [work.read_file(path) if job.data is None else job.data for path in paths[:1]]
     data += map(read_bytes, paths[1:])
     fingerprints = tuple(map(fingerprint, data, stats))
     return Loaded(work.read(replace(job, data=data[0])), fingerprints)
@@ -244,11 +246,9 @@ def finish(
 ) -> Outcome:
     """Encode and write what was made, and say how the job ended."""
     if isinstance(result, Restored):
-        record = entitle(result.record, job)
         began = time.perf_counter()
         try:
-            _write(job, result, record, work, manifest, emit)
-            return Outcome(record)
+            return Outcome(_write(job, result, work, manifest, emit))
         except Exception as error:
             result = Failure("writing", error, time.perf_counter() - began)
     cause = result.error
@@ -357,21 +357,27 @@ def _stat(path: str) -> os.stat_result | None:
 def _write(
     job: Job,
     result: Restored,
-    record: Record,
     work: Work,
     manifest: Lines | None,
     emit: Callable[[bytes], None] | None,
-) -> None:
-    output = result.output
+) -> Record:
+    """Write what was made; the record, with what did not get into the file."""
+    record, output = entitle(result.record, job), result.output
     if isinstance(output, dict):
         for name, data in output.items():
             write_atomically(os.path.join(job.output, name), data)
-        return
-    data = output if isinstance(output, bytes) else work.encode(output)
+        return record
+    if isinstance(output, bytes):
+        data = output
+    else:
+        assert work.encode is not None, "a picture has a file"
+        encoded = work.encode(output)
+        data = encoded.data
+        record = replace(record, warnings=(*record.warnings, *encoded.warnings))
     if job.output == STDOUT:
         assert emit is not None, "no job of a cluster writes to standard output"
         emit(data)
-        return
+        return record
 
     def record_it(stat: os.stat_result) -> None:
         if manifest:
@@ -380,3 +386,4 @@ def _write(
             manifest.add_entry(Entry(name, record, work.settings, result.fingerprints, made))
 
     write_atomically(job.output, data, below=job.top, ready=record_it, tidy=False)
+    return record

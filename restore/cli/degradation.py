@@ -54,9 +54,11 @@ class Degrader:
     display: Display
 
     def read(self, job: Job) -> Picture:
-        from restore.images import decode, read_bytes
+        from restore.images import decode, read_image
 
-        data = read_bytes(job.input.path) if job.data is None else job.data
+        data = job.data
+        if data is None:
+            data = read_image(job.input.path, max_pixels=self.max_pixels)
         return decode(data, max_pixels=self.max_pixels)
 
     def make(

@@ -22,7 +22,7 @@ from typer.core import TyperGroup
 
 from restore.cli.terminal import VERBOSE, complain, escaped, traced
 from restore.devices import is_out_of_memory
-from restore.errors import RestoreError
+from restore.errors import ResourceError, RestoreError
 
 HINT = "; -v shows the traceback, `bcm-restore env` what to add to a bug report"
 
@@ -41,6 +41,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         cause: Exception
         try:
+            check_folder()
             with muffled():
                 return super().invoke(ctx)
         except RestoreError as error:
@@ -61,6 +62,16 @@ class Commands(TyperGroup):
         if ctx.meta.get(VERBOSE):
             traced(cause)
         raise typer.Exit(code) from cause
+
+
+def check_folder() -> None:
+    """ResourceError where the current folder was deleted: libraries end the process there."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ResourceError(
+            "the current folder is no longer there: change to one that is"
+        ) from error
 
 
 def code_of(error: Exception) -> int:

@@ -229,10 +229,12 @@ def settings_of(way: Way) -> Settings:
 
 def picture_of(path: str, data: bytes | None, max_pixels: int) -> Picture:
     """ImageError, with the path, where it cannot be read."""
-    from restore.images import decode, read_bytes
+    from restore.images import decode, read_image
 
     try:
-        return decode(read_bytes(path) if data is None else data, max_pixels=max_pixels)
+        return decode(
+            read_image(path, max_pixels=max_pixels) if data is None else data, max_pixels=max_pixels
+        )
     except ImageError as error:
         raise ImageError(f"{path!r}: {error}") from error
 

@@ -136,14 +136,33 @@ def piped(what: str = "an image") -> bytes:
 
 
 def prepare() -> None:
-    """Make the standard streams take any text, whatever the terminal's encoding; once a process."""
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed by the caller (>&-)
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    """Make the standard streams take any text, whatever the terminal's encoding; once a process.
+
+    Descriptors 0 to 2 are open from here on, so that no file gets one of them: what a C library
+    says would go into that file. What is said here has a descriptor of its own, beside standard
+    error's, which libraries share.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # closed by the caller (>&-)
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None or _descriptor(sys.stderr) == 2:
+        encoding = getattr(sys.stderr, "encoding", None)
+        sys.stderr = open(os.dup(2), "w", encoding=encoding, buffering=1)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):  # it is no file
+        return None
 
 
 def lasting(seconds: float) -> str:

@@ -13,8 +13,8 @@ from restore.diagnosis.detail import Detail, find_detail
 from restore.diagnosis.holes import Hole, measure_hole
 from restore.diagnosis.kind import Kind, find_kind
 from restore.diagnosis.noise import Noise, find_noise
-from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_bytes, sniff
-from restore.jpegfile import JpegFile, read_jpeg
+from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_image, sniff
+from restore.jpegfile import JpegFile, UnheldError, read_jpeg
 from restore.record import JSON
 
 NOISY = 1.5  # levels: below, denoising takes more than it gives
@@ -111,8 +111,12 @@ def diagnose(
 def _open(image: object, max_pixels: int) -> tuple[Picture, JpegFile | None]:
     """The picture; of a JPEG file as stored, with the file's content."""
     if isinstance(image, str | os.PathLike):
-        image = read_bytes(image)
+        image = read_image(image, max_pixels=max_pixels)
     if isinstance(image, bytes | bytearray | memoryview) and sniff(bytes(image)) == "JPEG":
         data = bytes(image)
-        return decode(data, max_pixels=max_pixels, upright=False, scans=False), read_jpeg(data)
+        try:
+            file = read_jpeg(data)
+        except UnheldError:  # CMYK, which has no such planes
+            return decode(data, max_pixels=max_pixels), None
+        return decode(data, max_pixels=max_pixels, upright=False, scans=False), file
     return as_picture(image, max_pixels=max_pixels), None

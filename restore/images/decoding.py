@@ -182,7 +182,7 @@ def _decode_jpeg(data: bytes, max_pixels: int, scans: bool) -> Picture:
     if inks:
         warnings.append("CMYK was converted to sRGB through its profile")
     if scans or not parts.layout.ended:
-        warnings += jfif.check_scans(parts)
+        warnings += jfif.check_scans(data, parts)
     icc = None if inks else parts.icc
     return _assemble("JPEG", samples, parts.metadata, icc, parts.exif, warnings, parts.paged)
 

@@ -29,6 +29,7 @@ ICC, MPF, PHOTOSHOP = b"ICC_PROFILE\0", b"MPF\0", b"Photoshop 3.0\0"
 METRES = {1: 0.0254, 2: 0.01}  # of the unit of JFIF's density
 LONGEST = 65533  # bytes of a segment's body
 END = b"\xff\xd9"
+COARSE = "its last scans are missing, and with them its finest detail"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _is_needed(segment: Segment) -> bool:
     return jfif or adobe
 
 
-def check_scans(parts: JpegParts) -> tuple[str, ...]:
+def check_scans(data: bytes, parts: JpegParts) -> tuple[str, ...]:
     """Warnings on what decoders make up or pass over in silence.
 
     libjpeg tells of it on standard error alone; only where it does, or where the end is missing, is
@@ -103,19 +104,22 @@ def check_scans(parts: JpegParts) -> tuple[str, ...]:
     with take_in() as lines, suppress(cv2.error):  # Pillow has decoded it by now
         cv2.imdecode(np.frombuffer(parts.data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
     told = [line.strip() for line in lines if line.strip()]
+    warnings = () if parts.layout.complete else (COARSE,)
     if not told and parts.layout.ended:
-        return ()
+        return warnings
     try:
-        reader = Reader(parts.data)
+        reader = Reader(parts.data if parts.layout.ended else data)
     except UnheldError as error:
         if told:
             raise ImageError(f"damaged JPEG: {told[0]}") from error
-        return ()
-    if not parts.layout.ended and any((plane.precision != 0).any() for plane in reader.planes):
+        return warnings
+    if not parts.layout.ended and not parts.layout.complete:
         raise ImageError("truncated JPEG: its last scans are missing")
     if reader.padding:
-        return ("bytes without meaning follow a scan and were passed over",)
-    return ("bytes without meaning between its parts were passed over",) if told else ()
+        return (*warnings, "bytes without meaning follow a scan and were passed over")
+    if told:
+        return (*warnings, "bytes without meaning between its parts were passed over")
+    return warnings
 
 
 def with_metadata(
@@ -162,7 +166,7 @@ def _jfif(resolution: Resolution | None) -> bytes:
     unit, x, y = 0, 1, 1
     if resolution:
         unit = int(resolution.absolute)
-        exact = resolution.x.is_integer() and resolution.y.is_integer()
+        exact = resolution.x % 1 == resolution.y % 1 == 0
         gain = 1 if unit or exact else 100  # of a ratio
         x, y = round(gain * resolution.x), round(gain * resolution.y)
         if not (min(x, y) >= 1 and max(x, y) < 65536):

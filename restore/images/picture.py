@@ -20,6 +20,7 @@ from restore.images.metadata import Metadata
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
 NO_METADATA = Metadata()
 
@@ -128,6 +129,25 @@ class Picture:
             exif=scale_exif(self.exif, x, y),
             metadata=self.metadata.scaled(x, y),
         )
+
+    def pillow(self) -> Image:
+        """This picture, upright, as Pillow has it: L, LA, RGB or RGBA, with its profile and EXIF.
+
+        Pillow has no colours of 16 bits, so they come at 8; grey without alpha stays at 16 (I;16).
+        """
+        from PIL import Image
+
+        picture = self.upright()
+        if not (picture.grey and picture.alpha is None):
+            picture = picture.at_depth(8)
+        samples = picture.pixels
+        if picture.alpha is not None:
+            samples = np.dstack((samples, picture.alpha))
+        image = Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
+        for key, block in (("icc_profile", picture.icc), ("exif", picture.exif)):
+            if block:
+                image.info[key] = block
+        return image
 
     def upright(self) -> Picture:
         """This picture as it is meant to be seen: orientation applied, its tag dropped."""

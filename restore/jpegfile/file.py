@@ -52,8 +52,9 @@ def read_jpeg(data: bytes) -> JpegFile:
     They are exact, whatever the sampling. Unknown are blocks that reach past the edge of the
     image (their outer pixels are the encoder's invention), all blocks of a file that holds R, G,
     B, and of a component that was cut short or is sampled at a broken ratio. Raises ImageError
-    for what is not a JPEG file, is damaged or cut short, or is arithmetic-coded, lossless,
-    hierarchical, of 12 bits or CMYK. The size is the caller's to limit.
+    for what is not a JPEG file, is damaged or cut short, or is lossless, hierarchical or of 12
+    bits, and UnheldError, which is one, where a decoder reads the file all the same: for
+    arithmetic-coded ones and CMYK. The size is the caller's to limit.
     """
     reader = Reader(data)
     w, h = reader.size
@@ -78,6 +79,8 @@ def read_jpeg(data: bytes) -> JpegFile:
             if not known.all():
                 notes.append(f"{name} is unconstrained in blocks that reach past the edge")
         components.append(Component(coefficients, plane.table, (v, u), known))
+    if reader.padding:
+        notes.append("bytes without meaning follow a scan and were passed over")
     return JpegFile((w, h), tuple(components), tuple(notes))
 
 

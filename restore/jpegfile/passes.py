@@ -17,8 +17,10 @@ from restore.jpegfile.huffman import BAD, ZIGZAG, Chunk, Huffman, damaged, exten
 from restore.jpegfile.scan import Plane, Scan
 
 
-def read(scan: Scan) -> bool:
-    """Decode a scan into its planes; whether padding follows that no encoder had to write.
+def read(scan: Scan, trailed: bool = False) -> bool:
+    """Decode a scan into its planes; whether bytes follow that no encoder had to write.
+
+    trailed: no marker ends the scan, so that anything may follow its data.
 
     Raises ImageError for data that are damaged or cut short, or that go on when all is decoded.
     """
@@ -33,19 +35,19 @@ def read(scan: Scan) -> bool:
         ends = _refine_dc(scan)
     else:
         ends = _refine_ac(scan)
-    return _check_rests(scan.pieces, ends)
+    rests = [piece[-(-end // 8) :] for piece, end in zip(scan.pieces, ends, strict=True)]
+    _check_rests(rests[:-1] if trailed else rests)
+    return any(rests)
 
 
-def _check_rests(pieces: Sequence[bytes], ends: Sequence[int]) -> bool:
-    """Whether bytes are left over behind the bits where decoding ended, a bit a piece.
+def _check_rests(rests: Sequence[bytes]) -> None:
+    """ImageError where what is left over of a scan shows that decoding lost its way.
 
-    Zeros or ones are padding. Anything else shows that decoding lost its way: ImageError.
+    Zeros or ones are padding.
     """
-    rests = [piece[-(-end // 8) :] for piece, end in zip(pieces, ends, strict=True)]
     for rest in rests:
         if rest.strip(b"\0") and rest.strip(b"\xff"):
             raise damaged(f"{len(rest)} bytes are left over in a scan")
-    return any(rests)
 
 
 class _First:

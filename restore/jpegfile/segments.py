@@ -45,13 +45,15 @@ class Layout:
     """A file's segments up to its first scan, and what is known of the rest.
 
     segments: in order, the frame among them. scans: how many there are. ended: whether the end
-    marker is there. size: (width, height) of the frame. components: of the frame. depth: bits a
-    sample. flaws: sentences on what is wrong and does no harm.
+    marker is there. complete: whether the scans go down to the last bit of every coefficient.
+    size: (width, height) of the frame. components: of the frame. depth: bits a sample. flaws:
+    sentences on what is wrong and does no harm.
     """
 
     segments: tuple[Segment, ...]
     scans: int
     ended: bool
+    complete: bool
     size: tuple[int, int]
     components: int
     depth: int
@@ -67,6 +69,7 @@ def read_layout(data: bytes | mmap) -> Layout:
     segments: list[Segment] = []
     flaws: list[str] = []
     at, frame, scans = 2, None, 0
+    precision: dict[int, list[int]] = {}  # of each component, the last bit of each coefficient
     while segment := next_segment(data, at, flaws):
         at = segment.end
         if not scans:
@@ -75,6 +78,7 @@ def read_layout(data: bytes | mmap) -> Layout:
             frame = segment
         if segment.marker == SOS:
             scans += 1
+            _note_scan(precision, segment.body)
             found = SCAN_ENDS.search(data, at)
             at = found.start() if found else len(data)
     if frame is None or len(frame.body) < 6:
@@ -93,7 +97,19 @@ def read_layout(data: bytes | mmap) -> Layout:
             "and no program writes such files"
         )
     ended = data.find(bytes((0xFF, EOI)), at) >= 0
-    return Layout(tuple(segments), scans, ended, size, body[5], body[0], tuple(flaws))
+    fine = frame.marker != SOF2 or not any(map(any, precision.values()))
+    return Layout(tuple(segments), scans, ended, fine, size, body[5], body[0], tuple(flaws))
+
+
+def _note_scan(precision: dict[int, list[int]], body: bytes) -> None:
+    """Keep down to which bit a scan goes, by its header; one that makes no sense is passed over."""
+    count = body[0] if body else 0
+    if len(body) < 4 + 2 * count:
+        return
+    first, last, low = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count] & 15
+    for number in body[1 : 1 + 2 * count : 2]:
+        bits = precision.setdefault(number, [1] * 64)
+        bits[first : last + 1] = [low] * len(bits[first : last + 1])
 
 
 def next_segment(data: bytes | mmap, at: int, flaws: list[str] | None = None) -> Segment | None:

@@ -42,7 +42,7 @@ def compare(
 
 
 def _to_degraded(picture: Picture, degraded: Any, max_pixels: int) -> Metrics:
-    stored, file = read_compressed(degraded, max_pixels)
+    stored, file, _ = read_compressed(degraded, max_pixels)
     given = stored.upright()
     if given.size == picture.size:
         found: Metrics = {

@@ -7,7 +7,6 @@ that have them are a box (`degradations/jpeg.py`).
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast, final
 
@@ -27,11 +26,11 @@ from restore.images import (
     as_picture,
     check_encodable,
     decode,
-    read_bytes,
+    file_bytes,
     sniff,
 )
 from restore.images.comparison import match_kinds
-from restore.jpegfile import JpegFile, coefficients_kept, read_jpeg, write_jpeg
+from restore.jpegfile import JpegFile, UnheldError, coefficients_kept, read_jpeg, write_jpeg
 from restore.presets import Preset
 from restore.record import JSON, Metrics, name_of, round_decibels
 from restore.tasks.task import ImageLike, Problem, Task
@@ -84,7 +83,7 @@ class Jpeg(Task):
     sampling: str = "4:2:0"
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> JpegProblem:
-        source, file = read_compressed(image, max_pixels)
+        source, file, notes = read_compressed(image, max_pixels)
         box = None if file is None else JpegBox.from_file(file, shrink=SHRINK)
         return JpegProblem(
             task=self,
@@ -93,7 +92,7 @@ class Jpeg(Task):
             severity=UNKNOWN_QUALITY if file is None else estimate_quality(file),
             degradation=Free() if box is None else box,
             name=name_of(image),
-            warnings=(NOT_HELD,) if file is None else file.notes,
+            warnings=notes,
             file=file,
         )
 
@@ -134,20 +133,26 @@ class Jpeg(Task):
         return stream.getvalue()
 
 
-def read_compressed(image: ImageLike, max_pixels: int) -> tuple[Picture, JpegFile | None]:
-    """The picture; where it is a JPEG file as stored, not upright, and with the file's content.
+def read_compressed(
+    image: ImageLike, max_pixels: int
+) -> tuple[Picture, JpegFile | None, tuple[str, ...]]:
+    """The picture, the content of its JPEG file, and warnings.
 
-    Raises ImageError for what cannot be read or has over `max_pixels`.
+    A JPEG file comes as stored, not upright; a kind of it whose coefficients are not read, as CMYK,
+    comes as any other picture does. Raises ImageError for what cannot be read or has over
+    `max_pixels`.
     """
-    if isinstance(image, str | os.PathLike):
-        data = read_bytes(image)
-    elif isinstance(image, bytes | bytearray | memoryview):
-        data = bytes(image)
-    else:
-        return as_picture(image, max_pixels=max_pixels), None
+    if isinstance(image, Picture | np.ndarray | Image.Image):
+        return as_picture(image, max_pixels=max_pixels), None, (NOT_HELD,)
+    data = file_bytes(image, max_pixels=max_pixels)
     if sniff(data) != "JPEG":
-        return decode(data, max_pixels=max_pixels), None
-    return decode(data, max_pixels=max_pixels, upright=False, scans=False), read_jpeg(data)
+        return decode(data, max_pixels=max_pixels), None, (NOT_HELD,)
+    picture = decode(data, max_pixels=max_pixels, upright=False, scans=False)
+    try:
+        file = read_jpeg(data)
+    except UnheldError as error:
+        return decode(data, max_pixels=max_pixels), None, (f"{error}, so the result is not held",)
+    return picture, file, file.notes
 
 
 def estimate_quality(file: JpegFile) -> float:

@@ -89,7 +89,6 @@ def test_lists_come_from_a_file_or_a_pipe_and_keep_the_tree() -> None:
         ["a.jpg", "--shard", "0/2"],
         ["a.jpg", "--shard", "auto"],
         ["*.png.jpg"],
-        ["a.jpg", "a.jpg"],
         ["a.jpg", "--workers", "-1"],
         ["a.jpg", "b.jpg", "--manifest", "out"],
     ],
