@@ -227,3 +227,89 @@ def test_a_page_on_standard_output_is_refused_and_its_picture_goes_there(run):
     assert result.exit_code == 0, result.stderr
     assert result.stdout_bytes.startswith(b"\x89PNG")
     assert Read().images == 2
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """Addresses that a browser was asked to open, on a machine with a screen."""
+    found: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", lambda address: found.append(address) or True)
+    return found
+
+
+def test_a_page_without_a_name_lies_beside_the_output(run, opened):
+    result = run("jpeg", "photo.jpg", "--report", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "to look at: photo_jpeg.html" in result.stderr
+    assert Read("photo_jpeg.html").images == 2
+    assert run("jpeg", "--report", "-y", "photo.jpg").exit_code == 0
+    assert run("jpeg", "photo.jpg", "-o", "other.png", "--report").exit_code == 0
+    assert Path("other.html").exists()
+    assert run("jpeg", "photo.jpg", "-o", "other.png", "--report").exit_code == 2
+    os.mkdir("many")
+    for name in ("a.jpg", "b.jpg"):
+        Path("many", name).write_bytes(Path("photo.jpg").read_bytes())
+    assert run("jpeg", "many", "-o", "out", "--report").exit_code == 0
+    assert Read("out/report.html").statuses == ["ok", "ok"]
+    assert opened == []
+
+
+def test_a_page_is_opened_where_that_is_asked_and_there_is_a_screen(run, opened, monkeypatch):
+    assert run("jpeg", "photo.jpg", "--open").exit_code == 0
+    assert opened == [Path("photo_jpeg.html").resolve().as_uri()]
+    assert run("jpeg", "photo.jpg", "--open", "-y", "--report", "page.html").exit_code == 0
+    assert opened[1:] == [Path("page.html").resolve().as_uri()]
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert run("jpeg", "photo.jpg", "--open", "-y").exit_code == 0
+    assert len(opened) == 2
+
+
+def test_a_page_beside_what_is_no_file_is_refused(run):
+    piped = run("jpeg", "photo.jpg", "-o", "-", "--report")
+    assert piped.exit_code == 2
+    assert "name the page, since the output is no file" in piped.stderr
+    os.mkdir("many")
+    for number in range(12):
+        Path("many", f"{number}.jpg").write_bytes(Path("photo.jpg").read_bytes())
+    shared = run("jpeg", "many", "--shard", "1/2", "-o", "out", "--report")
+    assert shared.exit_code == 2
+    assert "name the page, since each shard writes one" in shared.stderr
+    assert not Path("out").exists()
+
+
+def test_an_editor_is_written_beside_the_picture_and_opened(run, opened):
+    result = run("mask", "clean.png", "--edit", "--mask", "mask.png")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "clean_mask.html\n"
+    assert opened == [Path("clean_mask.html").resolve().as_uri()]
+    page = Path("clean_mask.html").read_text("utf-8")
+    assert 'data-width="48" data-height="32"' in page
+    assert 'data-file="clean_mask.png"' in page
+    assert f'data-runs="{np.base_repr(10 * 48 + 15, 36).lower()} f ' in page
+    again = run("mask", "clean.png", "--edit", "--no-open")
+    assert again.exit_code == 2
+    assert "'clean_mask.html' exists: --existing skip or overwrite (-y)" in again.stderr
+    assert run("mask", "clean.png", "--edit", "--no-open", "-y").exit_code == 0
+    assert 'data-runs=""' in Path("clean_mask.html").read_text("utf-8")
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("mask", "clean.png"), "give --edit"),
+        (("mask", "clean.png", "--edit", "-o", "editor.png"), "ends in .html"),
+        (("mask", "none.png", "--edit"), "does not exist"),
+        (("mask", "photo.jpg", "--edit", "--mask", "small.png"), "the mask has 3×3 pixels"),
+    ],
+)
+def test_what_cannot_be_edited_is_refused(run, opened, arguments, said):
+    Image.new("L", (3, 3), 255).save("small.png")
+    before = set(os.listdir())
+    result = run(*arguments)
+    assert result.exit_code in (2, 3)
+    assert said in result.stderr
+    assert (set(os.listdir()), opened) == (before, [])

@@ -14,6 +14,7 @@ from restore.cli.environment import env
 from restore.cli.exits import Commands, interruptible
 from restore.cli.latents import invert, reconstruct
 from restore.cli.manifests import merge
+from restore.cli.mask import mask
 from restore.cli.options import FLAG
 from restore.cli.restoration import deblur, denoise, inpaint, jpeg, superres
 from restore.cli.series import generate, interpolate
@@ -117,6 +118,10 @@ app.command(
         "deblur photos/ --kernel psf.npy -o sharp/",
     ),
 )(deblur)
+app.command(
+    rich_help_panel=RESTORE,
+    epilog=_examples("mask photo.jpg --edit", "mask photo.jpg --edit --mask found.png"),
+)(mask)
 app.command(
     rich_help_panel=TRAVEL,
     epilog=_examples(

@@ -7,12 +7,14 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restore.batch import Job, Plan, Policy
+from restore.batch import STDOUT, Job, Plan, Policy
 from restore.batch.inputs import identity, within
 from restore.batch.manifest import MADE
 from restore.cli.options import Manner
+from restore.cli.options.groups import BESIDE
 from restore.errors import RequestError, RestoreError
 from restore.record import Record
 
@@ -26,9 +28,12 @@ Look = Callable[[Job], tuple[Any, Any, Any]]  # what came out, what went in, the
 class Display:
     """The page and the sheet of a run; neither where `paths` is empty."""
 
-    def __init__(self, report: str | None, compare: str | None, several: bool) -> None:
+    def __init__(
+        self, report: str | None, compare: str | None, several: bool, open: bool = False
+    ) -> None:
         self.paths = [path for path in (report, compare) if path is not None]
         self._report, self._compare, self._several = report, compare, several
+        self._opens = open
         self._previews: dict[str, Preview] = {}  # by output, from made to written
         self._page: Page | None = None
         self._sheet: ContactSheet | None = None
@@ -78,6 +83,8 @@ class Display:
             page.close(summary)
         if sheet is not None:
             sheet.close()
+        if page is not None and self._opens:
+            open_in_browser(page.path)
         return self.paths
 
 
@@ -87,9 +94,10 @@ def display_of(plan: Plan, manner: Manner, existing: Policy, aside: Sequence[str
     `aside` are files and folders that belong to the inputs, as masks do.
     """
     several = len(plan.jobs) > 1 or plan.others > 0
+    report = _name_beside(plan) if manner.page == BESIDE else manner.page
     taken = {identity(path) for job in plan.jobs for path in (job.input.path, job.output)}
     for option, path, endings in (
-        ("--report", manner.report, (".html", ".htm")),
+        ("--report", report, (".html", ".htm")),
         ("--compare", manner.compare, (".png",)),
     ):
         if path is None:
@@ -108,7 +116,29 @@ def display_of(plan: Plan, manner: Manner, existing: Policy, aside: Sequence[str
             raise RequestError(f"{option} {path!r} is a symbolic link, or no regular file")
         if os.path.exists(path) and existing == "error":
             raise RequestError(f"{path!r} exists: --existing skip or overwrite (-y) replaces it")
-    return Display(manner.report, manner.compare, several)
+    return Display(report, manner.compare, several, manner.open)
+
+
+def open_in_browser(path: str) -> bool:
+    """Show a page in the user's browser; whether there is a screen to show it on."""
+    screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not screen and sys.platform not in ("darwin", "win32"):
+        return False  # else a browser for terminals would take this one
+    import webbrowser
+
+    return webbrowser.open(Path(path).resolve().as_uri())
+
+
+def _name_beside(plan: Plan) -> str:
+    """The page of one output beside it, under its name; that of several in their folder."""
+    outputs = [job.output for job in plan.jobs]
+    if plan.others or STDOUT in outputs or not outputs:
+        what = "each shard writes one" if plan.others else "the output is no file"
+        raise RequestError(f"--report: name the page, since {what}, as in --report page.html")
+    if len(outputs) == 1:
+        return f"{os.path.splitext(outputs[0])[0]}.html"
+    folder = os.path.commonpath([os.path.dirname(path) or "." for path in outputs])
+    return os.path.join(folder, "report.html")
 
 
 def _picture(image: Any) -> Picture | None:

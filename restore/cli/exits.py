@@ -13,13 +13,14 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
+from restore.cli.options.groups import BESIDE
 from restore.cli.terminal import VERBOSE, complain, escaped, traced
 from restore.devices import is_out_of_memory
 from restore.errors import ResourceError, RestoreError
@@ -37,6 +38,10 @@ class Interrupted(KeyboardInterrupt):
 
 class Commands(TyperGroup):
     """The group of all commands, which turns what they raise into one line and an exit code."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, name_report(rest)
 
     def invoke(self, ctx: Any) -> Any:
         cause: Exception
@@ -72,6 +77,18 @@ def check_folder() -> None:
         raise ResourceError(
             "the current folder is no longer there: change to one that is"
         ) from error
+
+
+def name_report(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command, a `--report` that no name follows being named `BESIDE`."""
+    found: list[str] = []
+    for number, argument in enumerate(arguments):
+        following = arguments[number + 1 : number + 2]
+        bare = argument == "--report" and (not following or following[0].startswith("-"))
+        if bare and "--" not in found and following != ["-"]:
+            argument = f"--report={BESIDE}"
+        found.append(argument)
+    return found
 
 
 def code_of(error: Exception) -> int:

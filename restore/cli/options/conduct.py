@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from restore.batch import MANIFEST, Shard, parse_shard
-from restore.cli.options.groups import FLAG
+from restore.cli.options.groups import BESIDE, FLAG
 from restore.cli.terminal import VERBOSE, Terminal
 
 _run = partial(typer.Option, rich_help_panel="Run")
@@ -51,11 +51,15 @@ class Manner:
     report: Annotated[
         str | None,
         _shown(
-            metavar="FILE.html",
+            metavar="[FILE.html]",
             help="Write a page to look at: before and after under a slider, zoom, the record and "
-            "its proof; one file that needs nothing else",
+            "its proof; one file that needs nothing else. Without a name, beside the output",
         ),
     ] = None
+    open: Annotated[
+        bool,
+        _shown("--open", metavar=FLAG, help="Open the page in a browser, --report or not"),
+    ] = False
     compare: Annotated[
         str | None,
         _shown(
@@ -64,6 +68,11 @@ class Manner:
             "enlarged; of the first dozen images",
         ),
     ] = None
+
+    @property
+    def page(self) -> str | None:
+        """The name of the page, `BESIDE` for one beside the output; None without a page."""
+        return BESIDE if self.open and self.report is None else self.report
 
     @property
     def terminal(self) -> Terminal:

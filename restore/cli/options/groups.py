@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, get_type_hints
 
+BESIDE = ":beside:"  # the name of a page that is to lie beside the output
 FLAG = ""  # where others name their value, a flag has none
 
 
