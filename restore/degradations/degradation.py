@@ -31,9 +31,12 @@ class Degradation(ABC, Generic[Y]):
 
     sigma: σ, the level of the observation's own noise on [-1, 1], 0 for most. linear: whether A is.
     onto: whether A A⁺ y = y for every y, so that A may be what another degradation begins with.
+    closing: the level by which the last estimate is taken to be off, where y has noise; at 0 it is
+    left as it is.
     """
 
     sigma: float = 0.0
+    closing: float = 0.0
     linear: bool = True
     onto: bool = False
 
@@ -53,15 +56,16 @@ class Degradation(ABC, Generic[Y]):
         at any size.
         """
 
-    def with_noise(self, sigma: float) -> Self:
+    def with_noise(self, sigma: float, closing: float = 0.0) -> Self:
         """The same A, its observation taken to be off by noise of `sigma`, 0 or more, on [-1, 1].
 
-        `project` stays exact; `posterior_mean` trusts y less. RequestError for no such level.
+        `project` stays exact; `posterior_mean` trusts y less; `closing` as for the class.
+        RequestError for no such level.
         """
         if not 0 <= sigma < math.inf:
             raise RequestError(f"noise of level {sigma:g}: expected 0 or more")
         other = copy(self)
-        other.sigma = sigma
+        other.sigma, other.closing = sigma, closing
         return other
 
     def posterior_mean(self, x: Tensor, y: Y, t: float, out: Tensor | None = None) -> Tensor:
@@ -92,12 +96,15 @@ class Degradation(ABC, Generic[Y]):
 
         It comes nearer to y with each round; five are enough for 8 bits. Each clip goes half as
         far again as it must, which halves the rounds where colours are saturated. An observation
-        with noise is not to be met: there x is clipped alone. `out` as for `project`.
+        with noise is not to be met: x is brought nearer to it, for a level of `closing`, and
+        clipped. `out` as for `project`.
         """
         for _ in range(rounds) if self.sigma == 0 else ():
             x = out = self.project(x, y, out)
             for strip in out.split(STRIP, dim=-2):
                 strip.sub_(strip - strip.clamp(-1, 1), alpha=RELAXATION)
+        if self.sigma and self.closing:
+            x = out = self.posterior_mean(x, y, self.closing, out)
         return torch.clamp(x, -1, 1, out=out)
 
 

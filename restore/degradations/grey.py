@@ -23,7 +23,7 @@ class Grey(Degradation[Any]):
 
     def __init__(self, inner: Degradation[Any]) -> None:
         self.inner = inner
-        self.sigma, self.linear = inner.sigma, inner.linear
+        self.sigma, self.linear, self.closing = inner.sigma, inner.linear, inner.closing
 
     def __call__(self, x: Tensor) -> Any:
         return self.inner(x)

@@ -2,7 +2,7 @@
 
 from restore.diagnosis.compression import Compression, find_earlier, find_lost
 from restore.diagnosis.detail import Detail, find_detail
-from restore.diagnosis.diagnosis import Diagnosis, diagnose
+from restore.diagnosis.diagnosis import Diagnosis, diagnose, measure_tolerance
 from restore.diagnosis.holes import Hole, measure_hole
 from restore.diagnosis.kind import Kind, find_kind
 from restore.diagnosis.noise import Noise, find_noise
@@ -21,4 +21,5 @@ __all__ = [
     "find_lost",
     "find_noise",
     "measure_hole",
+    "measure_tolerance",
 ]

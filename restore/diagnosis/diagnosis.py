@@ -19,8 +19,7 @@ from restore.record import JSON
 
 NOISY = 1.5  # levels: below, denoising takes more than it gives
 COMPRESSED = 85  # quality: above, there is nothing to see
-PROCESSED = 1.0  # levels: the tolerance of what a camera or a codec has touched
-SHARPENED = 2.0
+PROCESSED = 2.0  # levels: the tolerance of what was sharpened, or lost the tables of its codec
 
 
 @dataclass(frozen=True)
@@ -69,13 +68,13 @@ class Diagnosis:
     def tolerance(self) -> float:
         """The noise, in levels of 8 bits, of the picture as a reduction of a larger one.
 
-        0 where it may be an exact one: no noise, no compression and no sharpening is seen.
+        0 where it may be an exact one: no noise, no lost compression and no sharpening is seen. A
+        JPEG file's own compression needs none: its box says how far it is off.
         """
         sigma = self.noise.sigma if self.noise is not None else 0.0
-        if self.file is not None or self.history is not None:
+        lost = self.history is not None and self.history.kind == "lost"
+        if lost or (self.detail is not None and self.detail.sharpened):
             sigma = max(sigma, PROCESSED)
-        if self.detail is not None and self.detail.sharpened:
-            sigma = max(sigma, SHARPENED)
         return sigma
 
     def as_dict(self) -> dict[str, JSON]:
@@ -96,16 +95,32 @@ def diagnose(
     ImageError for what cannot be read.
     """
     picture, file = _open(image, max_pixels)
+    found = _examine(picture, file)
+    return found if mask is None else replace(found, hole=measure_hole(mask))
+
+
+def measure_tolerance(picture: Picture, file: JpegFile | None = None) -> float:
+    """How far a picture is from an exact reduction of a larger one, as noise in levels of 8 bits.
+
+    picture: as stored. file: its JPEG file, where it has one. 0 where no noise, no compression and
+    no sharpening is seen, or where it is no photograph.
+    """
+    return _examine(picture, file, history=file is None).tolerance
+
+
+def _examine(picture: Picture, file: JpegFile | None, *, history: bool = True) -> Diagnosis:
+    """All findings about a picture, but for earlier compressions of a file without `history`."""
     pixels = levels(picture)
     kind = find_kind(pixels)
     found = Diagnosis(picture.upright().size, kind)
     if file is not None:
-        found = replace(found, file=describe_file(file), history=find_earlier(pixels, file))
-    elif kind.name not in ("flat", "pixel art"):
+        earlier = find_earlier(pixels, file) if history else None
+        found = replace(found, file=describe_file(file), history=earlier)
+    elif history and kind.name not in ("flat", "pixel art"):
         found = replace(found, history=find_lost(pixels))
     if kind.photographic:
         found = replace(found, noise=find_noise(pixels), detail=find_detail(pixels))
-    return found if mask is None else replace(found, hole=measure_hole(mask))
+    return found
 
 
 def _open(image: object, max_pixels: int) -> tuple[Picture, JpegFile | None]:
