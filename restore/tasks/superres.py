@@ -78,7 +78,7 @@ class Superres(Task):
             object.__setattr__(self, "sigma", check_sigma(self.sigma))
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> ReducedProblem:
-        source, file = read_compressed(image, max_pixels)
+        source, file, notes = read_compressed(image, max_pixels)
         file = None if self.sigma == 0 else file
         turned = source.orientation >= 5
         seen = source.size[::-1] if turned else source.size
@@ -95,6 +95,7 @@ class Superres(Task):
             severity=math.sqrt(width * height / (source.size[0] * source.size[1])),
             degradation=degradation.with_noise(sigma / LEVELS),
             name=name_of(image),
+            warnings=() if file is None else notes,
             sigma=sigma,
             file=file,
         )
