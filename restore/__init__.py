@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from restore.api import (
     deblur,
     denoise,
+    edit,
     generate,
     inpaint,
     interpolate,
@@ -56,6 +57,7 @@ __all__ = [
     "compare",
     "deblur",
     "denoise",
+    "edit",
     "generate",
     "inpaint",
     "interpolate",

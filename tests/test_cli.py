@@ -39,7 +39,7 @@ RECORD = [
     "warnings", "error",
 ]  # fmt: skip
 COMMANDS = (
-    "inpaint", "jpeg", "superres", "denoise", "deblur", "degrade", "compare", "bench",
+    "inpaint", "jpeg", "superres", "denoise", "deblur", "edit", "degrade", "compare", "bench",
     "models", "env",
 )  # fmt: skip
 MODELS = ("list", "info", "download", "verify", "path", "rm", "convert", "card")

@@ -3,10 +3,11 @@
 Importing is cheap: torch loads on the first call.
 """
 
+from restore.api.editing import edit
 from restore.api.restoration import deblur, denoise, inpaint, jpeg, superres
 from restore.api.travel import generate, interpolate, invert, reconstruct
 
 __all__ = [
-    "deblur", "denoise", "generate", "inpaint", "interpolate", "invert", "jpeg", "reconstruct",
-    "superres",
+    "deblur", "denoise", "edit", "generate", "inpaint", "interpolate", "invert", "jpeg",
+    "reconstruct", "superres",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from restore.cli import models
 from restore.cli.bench import bench
 from restore.cli.comparison import compare
 from restore.cli.degradation import degrade
+from restore.cli.editing import edit
 from restore.cli.environment import env
 from restore.cli.exits import Commands, interruptible
 from restore.cli.latents import invert, reconstruct
@@ -122,6 +123,15 @@ app.command(
     rich_help_panel=RESTORE,
     epilog=_examples("mask photo.jpg --edit", "mask photo.jpg --edit --mask found.png"),
 )(mask)
+app.command(
+    rich_help_panel=TRAVEL,
+    epilog=_examples(
+        'edit cat.jpg --source "a photo of a cat" --target "a photo of a dog"',
+        'edit cat.jpg --source "a cat" --target "a lego cat" --mask cat.png --guidance 11',
+        "edit photos/ --prompts prompts.csv -o edited/ --json",
+        "models info icd-sd15",
+    ),
+)(edit)
 app.command(
     rich_help_panel=TRAVEL,
     epilog=_examples(

@@ -14,8 +14,8 @@ _machine = partial(typer.Option, rich_help_panel="Machine")
 
 
 @dataclass(frozen=True)
-class Machine:
-    """The device, the precision there, the threads of the CPU, and how an image is cut."""
+class Processor:
+    """The device, the precision there, and the threads of the CPU."""
 
     device: Annotated[
         str,
@@ -37,6 +37,12 @@ class Machine:
         int | None,
         _machine(min=1, metavar="N", show_default="torch's choice", help="Of the CPU"),
     ] = None
+
+
+@dataclass(frozen=True)
+class Machine(Processor):
+    """What a network runs on, and how an image is cut."""
+
     tile: Annotated[
         str,
         _machine(

@@ -2,7 +2,7 @@
 
 import gc
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,24 +17,13 @@ from restore.editing import loading, networks
 from restore.editing.loading import choose_parts, estimate_memory, load_editor
 from restore.errors import CheckpointError, RequestError, ResourceError
 from tests.support.editing import TINY, autoencoder, need_extra, text_encoder, tiny_catalogue
-from tests.support.hub_server import HubServer, use_hub
+from tests.support.hub_server import HubServer
 
 
 @pytest.fixture(autouse=True)
 def extra(request: pytest.FixtureRequest) -> None:
     if "without_extra" not in request.node.name:
         need_extra()
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """The loopback Hub with the tiny model, and an empty cache."""
-    with HubServer() as server:
-        for path in TINY.rglob("*"):
-            if path.is_file():
-                server.files[str(path.relative_to(TINY))] = path.read_bytes()
-        use_hub(server, tmp_path, monkeypatch)
-        yield server
 
 
 @pytest.fixture
