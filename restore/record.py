@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypedDict
 
 SCHEMA = 1
+LONGEST = 1e9  # seconds, some thirty years
 Status = Literal["ok", "doubtful", "skipped", "failed"]
 STATUSES: tuple[Status, ...] = ("ok", "doubtful", "skipped", "failed")
 JSON = Any
@@ -140,6 +141,8 @@ def is_record(value: JSON) -> bool:
         return False
     seconds, error = value.get("seconds"), value.get("error")
     if not isinstance(value.get("input"), str | None) or not isinstance(seconds, int | float):
+        return False
+    if not 0 <= seconds < LONGEST:
         return False
     if not isinstance(value.get("output"), str):
         return False

@@ -4,7 +4,9 @@
 hf:OWNER/REPO@COMMIT is a model.
 """
 
+import html
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +60,8 @@ def card(checkpoint: Checkpoint, figures: Sequence[Figure] | None = None) -> str
         *(f"{key}: {_json(value)}" for key, value in _front(checkpoint, figures)),
         "---",
     ]
-    lines += [f"\n# {checkpoint.name}\n", f"{checkpoint.summary}.\n" if checkpoint.summary else ""]
+    lines += [f"\n# {_plain(checkpoint.name)}\n"]
+    lines += [f"{_plain(checkpoint.summary)}.\n" if checkpoint.summary else ""]
     lines += [
         "A bidirectional consistency model ([arXiv:2403.18035](https://arxiv.org/abs/2403.18035)) "
         "for image restoration with [bcm-restore](https://pypi.org/project/bcm-restore/): one "
@@ -83,18 +86,18 @@ def card(checkpoint: Checkpoint, figures: Sequence[Figure] | None = None) -> str
         header = ("task", "mode", "NFE", "noise levels", "estimator")
         lines += ["## Tuned levels\n", *_table([header, *presets]), ""]
     facts = {
-        "architecture": checkpoint.architecture,
+        "architecture": _plain(checkpoint.architecture),
         "configuration": f"`{_json(checkpoint.config)}`",
         "sigma_data": f"{checkpoint.sigma_data:g}",
         "classes": str(checkpoint.classes or "none"),
         "trained at": f"{checkpoint.resolution} pixels" if checkpoint.resolution else "",
         "bytes": f"{checkpoint.bytes:,}" if checkpoint.bytes else "",
         "SHA-256": f"`{checkpoint.sha256}`" if checkpoint.sha256 else "",
-        "licence": checkpoint.license,
+        "licence": _plain(checkpoint.license),
     }
     lines += ["## File\n", *_table([("", ""), *((k, v) for k, v in facts.items() if v)]), ""]
     if checkpoint.cite:
-        lines += ["## Citation\n", checkpoint.cite, ""]
+        lines += ["## Citation\n", _plain(checkpoint.cite), ""]
     return "\n".join(lines)
 
 
@@ -178,8 +181,19 @@ def _results(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows, the first of them the header, as Markdown."""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
     return [lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]]
+
+
+def _plain(text: str) -> str:
+    """Text out of a file as one line, of which nothing is markup, a link or a control character."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return re.sub(r"([\\`*_{}\[\]#|!~])", r"\\\1", html.escape(line, quote=False))
+
+
+def _cell(text: str) -> str:
+    """A cell of a table: no line ends in it, and no bar that would end it."""
+    return " ".join(re.sub(r"(?<!\\)\|", r"\\|", text).split())
 
 
 def _address(checkpoint: Checkpoint) -> str:

@@ -16,6 +16,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
+from urllib.parse import urlsplit, urlunsplit
 
 from restore.errors import RequestError
 from restore.files import write_atomically
@@ -100,6 +101,12 @@ class Checkpoint:
     tau: float | None = None
     side: int | None = None
     role: str = ""
+
+    @property
+    def public_url(self) -> str:
+        """The URL without user, password, query and fragment: it gets into terminals and logs."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     def files(self) -> tuple["Checkpoint", ...]:
         """A row for each of its files: itself, or one a part, under its own name."""
@@ -268,7 +275,7 @@ def _checkpoint(name: str, table: Any, where: str) -> Checkpoint:
     elif not FILE.fullmatch(row.file):
         raise RequestError(f"{where}: {row.file!r} is no plain file name")
     if row.source == "url" and not re.match(r"https?://[^/\s]+/", row.url):
-        raise RequestError(f"{where}: url {row.url!r} is no http(s) address")
+        raise RequestError(f"{where}: url {row.public_url!r} is no http(s) address")
     if row.verified and not (SHA256.fullmatch(row.sha256) and row.bytes > 0):
         raise RequestError(
             f"{where}: needs sha256 (64 hexadecimal digits) and bytes, or verified = false"

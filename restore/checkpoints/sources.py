@@ -74,8 +74,8 @@ def fetch(
     if not checkpoint.file.endswith(SUFFIX) and not checkpoint.role:
         raise CheckpointError(
             f"{name} is published as a PyTorch file, which is taken by hand: download and unpack "
-            f"{checkpoint.url or checkpoint.repo}, run `bcm-restore models convert FILE.pt -o "
-            f"{name}{SUFFIX}`, then give --model {name}{SUFFIX}"
+            f"{checkpoint.public_url or checkpoint.repo}, run `bcm-restore models convert FILE.pt "
+            f"-o {name}{SUFFIX}`, then give --model {name}{SUFFIX}"
         )
     from huggingface_hub import constants
 
@@ -204,13 +204,17 @@ def _stream(checkpoint: Checkpoint, part: Path, progress: Progress | None) -> No
         total = have + length if length else checkpoint.bytes
         limit = checkpoint.bytes or LIMIT
         if total > limit:
-            raise CheckpointError(f"{checkpoint.url} sends {total:,} bytes, expected {limit:,}")
+            raise CheckpointError(
+                f"{checkpoint.public_url} sends {total:,} bytes, expected {limit:,}"
+            )
         _check_space(part.parent, total - have)
         with part.open("ab" if have else "wb") as file:
             while chunk := response.read(2**18):
                 have += len(chunk)
                 if have > limit:
-                    raise CheckpointError(f"{checkpoint.url} sends more than {limit:,} bytes")
+                    raise CheckpointError(
+                        f"{checkpoint.public_url} sends more than {limit:,} bytes"
+                    )
                 file.write(chunk)
                 if progress:
                     progress(have, total)
@@ -293,8 +297,8 @@ def _failure(checkpoint: Checkpoint, error: Exception) -> RestoreError:
     elif status:
         problem = f"the server answered {status}"
     else:
-        problem = text
-    place = checkpoint.url or f"{checkpoint.repo}/{checkpoint.file} at {checkpoint.revision}"
+        problem = text.replace(checkpoint.url, checkpoint.public_url) if checkpoint.url else text
+    place = checkpoint.public_url or f"{checkpoint.repo}/{checkpoint.file} at {checkpoint.revision}"
     return CheckpointError(
         f"{name} could not be downloaded from {place}: {problem}. {_ways_out(checkpoint)}"
     )

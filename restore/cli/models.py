@@ -51,7 +51,7 @@ def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False)
     rows = read_catalogue(catalog)
     if json:
         for row in rows.values():
-            emit(dumped(asdict(row)))
+            emit(dumped({**asdict(row), "url": row.public_url}))
         return
     table = [("NAME", "SOURCE", "NETWORK", "SIZE", "LICENCE", "SUMMARY")]
     for row in rows.values():
@@ -75,7 +75,7 @@ def info(
     path = locate(row)
     if row.source == "file":
         row = _described(row)
-    facts = {**asdict(row), "path": path and str(path)}
+    facts = {**asdict(row), "url": row.public_url, "path": path and str(path)}
     if json:
         emit(dumped(facts))
         return
@@ -85,7 +85,7 @@ def info(
             emit(f"{key}: {escaped(text)}")
     if row.parts:
         emit(f"download: {escaped(describe_download(row.parts))}")
-    for part, file in zip(row.parts, row.files(), strict=True):
+    for part, file in zip(row.parts, row.files() if row.parts else (), strict=True):
         known = part.sha256 or "of unknown hash, needs --allow-unverified"
         here = "here" if locate(file) else "not on this machine"
         where = f"{part.repo}@{part.revision} {part.file}"
