@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from PIL import Image
 
 from restore.batch import MANIFEST
+from restore.batch.restorer import IMMATERIAL, Encoding, collect_settings
+from restore.record import Record
+from restore.settings import Settings
 from tests.support.batches import FAST, bytes_in, jpeg, lines, photos, records, run, statuses
 
 pytestmark = pytest.mark.usefixtures("clean")
@@ -143,3 +147,14 @@ def test_the_manifest_holds_the_record_and_what_it_was_made_of(done: list[str]) 
     assert line["output"]["bytes"] == Path("out/deep/c.png").stat().st_size
     assert line["output"]["mtime_ns"] == Path("out/deep/c.png").stat().st_mtime_ns
     assert line["inputs"][0]["bytes"] == Path("in/deep/c.jpg").stat().st_size
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Settings) if f.name not in IMMATERIAL])
+def test_every_setting_that_pixels_depend_on_is_kept(name: str) -> None:
+    changes = {
+        "nfe": 3, "mode": "perceptual", "method": "ddnm", "seed": 5, "label": 7, "samples": 3,
+        "blend": 0.25,
+    }  # fmt: skip
+    usual = collect_settings(Record(), Encoding("PNG"), Settings(), {})
+    other = collect_settings(Record(), Encoding("PNG"), Settings(**{name: changes[name]}), {})
+    assert {key for key in other if other[key] != usual[key]} == {name}
