@@ -21,6 +21,7 @@ from restore.defaults import DEFAULT_NFE
 from restore.degradations import Jpeg as JpegBox
 from restore.degradations import Resize
 from restore.errors import ImageError, RequestError
+from restore.holes.fill import fill
 from restore.images import Picture, as_picture, decode, encode
 from restore.jpegfile import read_jpeg
 from restore.networks import ADM
@@ -34,7 +35,6 @@ from restore.tasks import (
     compare,
     draw_mask,
 )
-from restore.tasks.fill import fill
 from restore.tasks.jpeg import estimate_quality
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.superres import enlarge_bicubic
@@ -42,7 +42,7 @@ from restore.tiling import NoiseField
 from tests.support.networks import seeded_patch as seeded
 from tests.test_jpegfile import flat
 
-filling = importlib.import_module("restore.tasks.fill")  # the function has the module's name
+filling = importlib.import_module("restore.holes.fill")  # the function has the module's name
 
 TASKS = tuple(DEFAULT_NFE)
 MODES = ("fidelity", "perceptual")

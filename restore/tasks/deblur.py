@@ -100,7 +100,9 @@ class Deblur(Task):
         height, width = problem.source.pixels.shape[:2]
         return cast(Blur, problem.degradation).extrapolate(y, (height, width))
 
-    def start(self, problem: Problem, y: Tensor, *, published: bool = False) -> Tensor:
+    def start(
+        self, problem: Problem, y: Tensor, *, published: bool = False, seed: int = 0
+    ) -> Tensor:
         return problem.degradation.posterior_mean(y, y, HIGHEST) if published else y.clone()
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:

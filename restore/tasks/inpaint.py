@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, final, get_args
 
 import numpy as np
 import torch
@@ -15,13 +16,18 @@ from restore import metrics
 from restore.defaults import DEFAULT_NFE
 from restore.degradations import Mask
 from restore.errors import RequestError
+from restore.holes import How, fill, fill_by_patches, patches_available, split_hole, thick_holes
 from restore.images import MAX_PIXELS, Picture, as_picture
+from restore.networks import Network
 from restore.record import JSON, Metrics, name_of, round_decibels
-from restore.tasks.fill import fill
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.task import ImageLike, Problem, Task
 
 ALPHA = "alpha"
+NO_PATCHES = (
+    "a thick hole was filled smoothly: the library pypatchmatch does not load here; "
+    "pip install --force-reinstall pypatchmatch"
+)
 
 
 @final
@@ -32,7 +38,8 @@ class Inpaint(Task):
     mask: a picture (path, bytes, PIL image, array) of the image's size, white where to restore; an
     (H, W) bool array; or "alpha", the image's fully transparent pixels. In a batch it may be a
     folder of masks by name. invert_mask: restore the black pixels instead. dilate: grow the hole by
-    so many pixels to each side, 0 or more.
+    so many pixels to each side, 0 or more. fill: the first guess: "smooth"; "patch", from elsewhere
+    in the picture; "auto", holes deeper than 8 pixels by patches and the others smoothly.
     """
 
     name: ClassVar[str] = "inpaint"
@@ -43,12 +50,19 @@ class Inpaint(Task):
     mask: ImageLike | None = field(default=None, compare=False)
     invert_mask: bool = False
     dilate: int = 0
+    fill: How = "auto"
+
+    def __post_init__(self) -> None:
+        if self.fill not in get_args(How):
+            raise RequestError(f"fill is {self.fill!r}, expected one of {', '.join(get_args(How))}")
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Problem:
         if self.mask is None:
             raise RequestError("inpaint needs a mask: white is restored")
         source = as_picture(image, max_pixels=max_pixels)
         hole, warnings = hole_of(self.mask, source, invert=self.invert_mask, dilate=self.dilate)
+        if self.fill == "auto" and not patches_available() and thick_holes(hole).any():
+            warnings = (*warnings, NO_PATCHES)
         return Problem(
             task=self,
             source=source,
@@ -60,9 +74,40 @@ class Inpaint(Task):
             hole=hole,
         )
 
-    def start(self, problem: Problem, y: Any, *, published: bool = False) -> Tensor:
+    def split(self, problem: Problem, network: Network) -> Sequence[Problem]:
+        """Thin and thick holes apart, each in crops of the picture that hold all it depends on."""
         assert problem.hole is not None
-        return fill(problem.source.tensor(), torch.from_numpy(~problem.hole)[None, None])
+        found = []
+        for part in split_hole(problem.hole, self.fill, network.receptive_field, network.stride):
+            (top, bottom), (left, right) = part.place
+            hole = np.ascontiguousarray(problem.hole[top:bottom, left:right])
+            found.append(
+                replace(
+                    problem,
+                    source=_crop(problem.source, slice(top, bottom), slice(left, right)),
+                    size=(right - left, bottom - top),
+                    severity=part.depth,
+                    degradation=Mask(torch.from_numpy(~hole)[None, None]),
+                    hole=hole,
+                    origin=(top, left),
+                    region=part.region,
+                    kind="patch" if part.patch else "",
+                )
+            )
+        return found
+
+    def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
+        """Smooth, and by patches where the problem is of that kind, or nobody split it."""
+        assert problem.hole is not None
+        source, known = problem.source, torch.from_numpy(~problem.hole)[None, None]
+        usable = None if source.alpha is None else source.alpha > 0
+        if problem.region is None:
+            how: How = "patch" if self.fill == "patch" else "smooth"
+            return fill(source.tensor(), known, how, seed, usable)
+        x = fill(source.tensor(), known)
+        if problem.kind == "patch":
+            fill_by_patches(x, known, problem.region, seed, usable)
+        return x
 
     def finish(self, problem: Problem, restored: Picture) -> Picture:
         """The known pixels are the source's own; what is restored comes out opaque."""
@@ -75,12 +120,19 @@ class Inpaint(Task):
         return replace(restored, pixels=pixels, alpha=alpha)
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:
+        """The error of all pixels and of the known ones, whose own is looked at byte by byte."""
         assert problem.hole is not None
-        a, b, known = result.pixels, problem.source.pixels, ~problem.hole
-        worst = metrics.max_error(a, b, known)
+        a, b, hole = result.pixels, problem.source.pixels, problem.hole
+        if np.array_equal(a[~hole], b[~hole]):  # then the hole's error is all there is
+            inside = metrics.psnr(a[hole][None], b[hole][None])
+            psnr = inside + 10 * math.log10(hole.size / hole.sum())
+            known_psnr, worst = math.inf, 0
+        else:
+            psnr, known_psnr = metrics.psnr(a, b), metrics.psnr(a, b, ~hole)
+            worst = metrics.max_error(a, b, ~hole)
         return {
-            "psnr_input_db": round_decibels(metrics.psnr(a, b)),
-            "consistency_psnr_db": round_decibels(metrics.psnr(a, b, known)),
+            "psnr_input_db": round_decibels(psnr),
+            "consistency_psnr_db": round_decibels(known_psnr),
             "consistency_exact": worst == 0,
             "known_max_error": worst,
         }
@@ -96,7 +148,12 @@ class Inpaint(Task):
     def settings(self) -> dict[str, JSON]:
         """The options; of the mask only whether it is the image's own, for files are compared."""
         alpha = isinstance(self.mask, str) and self.mask == ALPHA
-        return {"mask": alpha, "invert_mask": self.invert_mask, "dilate": self.dilate}
+        return {
+            "mask": alpha,
+            "invert_mask": self.invert_mask,
+            "dilate": self.dilate,
+            "fill": self.fill,
+        }
 
     def degrade(self, clean: Picture, seed: int = 0) -> Picture:
         """The picture with mid-grey where the mask is white."""
@@ -106,3 +163,9 @@ class Inpaint(Task):
         pixels = clean.pixels.copy()
         pixels[hole] = np.iinfo(pixels.dtype).max // 2
         return replace(clean, pixels=pixels)
+
+
+def _crop(picture: Picture, rows: slice, columns: slice) -> Picture:
+    """The pixels alone of a part of a picture, with their transparency."""
+    alpha = None if picture.alpha is None else np.ascontiguousarray(picture.alpha[rows, columns])
+    return Picture(np.ascontiguousarray(picture.pixels[rows, columns]), alpha)

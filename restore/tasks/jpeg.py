@@ -106,7 +106,9 @@ class Jpeg(Task):
         file = cast(JpegProblem, problem).file
         return None if file is None else JpegBox.observe(file, device)
 
-    def start(self, problem: Problem, y: object, *, published: bool = False) -> Picture:
+    def start(
+        self, problem: Problem, y: object, *, published: bool = False, seed: int = 0
+    ) -> Picture:
         return problem.source
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:

@@ -49,7 +49,7 @@ class _Operator(Task):
         assert isinstance(problem, ObservedProblem)
         return problem.y.to(device) if isinstance(problem.y, Tensor) else problem.y
 
-    def start(self, problem: Problem, y: Any, *, published: bool = False) -> Tensor:
+    def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
         assert isinstance(problem, ObservedProblem)
         assert problem.first is not None
         return problem.first.clone()

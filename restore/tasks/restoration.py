@@ -7,9 +7,12 @@ picture's depth, degrade the result again and record what that gives.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from restore.bcm import BCM
@@ -28,7 +31,7 @@ from restore.solvers import PEERS, SOLVERS, Guided, Solver
 from restore.tasks.draws import batch_of, mean_and_spread
 from restore.tasks.schedule import choose_mode, choose_tile, schedule
 from restore.tasks.task import Problem
-from restore.tiling import NoiseField, TiledBCM, pixels_at_once, window_count, window_shape
+from restore.tiling import NoiseField, TiledBCM, pixels_at_once, window_shape
 from restore.uncertainty import as_levels
 
 Weighted = Sequence[tuple[float, Preset]]  # presets, each with the share of its result
@@ -60,11 +63,17 @@ def solve_problem(
     began = time.perf_counter()
     model = model or load("default")
     task, source = problem.task, problem.source
-    presets = presets or schedule(model.checkpoint, task, settings, problem.severity)
+    parts: Sequence[Problem] = (problem,)
+    if not presets and solver is None and settings.method not in PEERS:
+        parts = task.split(problem, model.network)  # others may see more of the picture
+    scheduled = [
+        presets or schedule(model.checkpoint, task, settings, part.severity, part.kind)
+        for part in parts
+    ]
+    presets = scheduled[0]
     reference = _read_reference(problem, settings)
-    x, spread = _draw_all(problem, model, settings, presets, solver or SOLVERS[settings.method])
-    stored = task.finish(problem, fetch(source, x))
-    del x
+    restored, spread = _restore_parts(problem, parts, scheduled, model, settings, solver)
+    stored = task.finish(problem, restored)
     found = task.prove(problem, stored)
     picture = stored.upright()
     uncertainty = None
@@ -110,48 +119,123 @@ def _record_more(settings: Settings, presets: Weighted) -> dict[str, float]:
     return more
 
 
-def _draw_all(
-    problem: Problem, model: BCM, settings: Settings, presets: Weighted, solver: Solver
-) -> tuple[Tensor, Tensor | None]:
-    """The image (1, 3, H, W), the mean of all draws, and their spread (H, W) if they are several.
+def _restore_parts(
+    problem: Problem,
+    parts: Sequence[Problem],
+    scheduled: Sequence[Weighted],
+    model: BCM,
+    settings: Settings,
+    solver: Solver | None,
+) -> tuple[Picture, Tensor | None]:
+    """The picture with all its parts restored, and the spread (H, W) of several draws.
 
-    Each draw is the sum of its presets' results, each by its share.
+    Where a part has a region, what lies outside all regions is the source's own.
     """
-    (width, height), tile = problem.working_size, choose_tile(settings)
-    label = model.encode_label(settings.label)
-    y = problem.task.observe(problem, model.device)
-    budget = pixels_at_once(model)
-    batch = batch_of(settings.samples, (width, height), settings.method, budget)
-    windows = window_count(model, height, width, tile)
-    calls = sum(preset.evaluations // preset.flips for _, preset in presets)
-    progress = count_calls(settings.progress, windows * calls * -(-settings.samples // batch))
-    published = settings.method in PEERS
+    chosen = solver or SOLVERS[settings.method]
+    runs = [_Run(*one, model, settings, chosen) for one in zip(parts, scheduled, strict=True)]
+    progress = count_calls(settings.progress, sum(run.calls for run in runs))
+    if parts[0].region is None:
+        x, spread = runs[0].draw_all(progress)
+        return fetch(problem.source, x), spread
+    pixels = problem.source.pixels.copy()
+    whole = torch.zeros(pixels.shape[:2]) if settings.samples > 1 else None
+    for part, run in zip(parts, runs, strict=True):
+        assert part.region is not None
+        x, spread = run.draw_all(progress)
+        (top, left), (height, width) = part.origin, part.region.shape
+        at = slice(top, top + height), slice(left, left + width)
+        np.copyto(pixels[at], fetch(part.source, x).pixels, where=part.region[..., None])
+        if whole is not None and spread is not None:
+            region = torch.from_numpy(part.region)
+            whole[at] = torch.where(region, spread.cpu().float(), whole[at])
+    return problem.source.with_pixels(pixels), whole
 
-    def run(preset: Preset, seeds: Sequence[int]) -> Tensor:
-        degradation = problem.task.operator(problem, preset, published=published)
-        start = send(problem.task.start(problem, y, published=published), model.device)
-        assert start.shape[-2:] == (height, width), (start.shape, width, height)
-        return solver(
-            TiledBCM(model, tile, label, progress),
-            Grey(degradation) if problem.source.grey else degradation,
-            y,
-            start.repeat(len(seeds), 1, 1, 1) if len(seeds) > 1 else start,
-            preset,
-            NoiseField(*seeds, chroma=preset.chroma),
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """How one problem is drawn."""
+
+    problem: Problem
+    presets: Weighted
+    model: BCM
+    settings: Settings
+    solver: Solver
+
+    @property
+    def calls(self) -> int:
+        """Network calls of all draws, a call being one window at one level."""
+        height, width = self.problem.working_size[::-1]
+        denoiser = self._denoiser(None)
+        # On the way up the result goes through another evaluation, which sees more of it.
+        windows = denoiser.window_count(height, width)
+        more = denoiser.window_count(height, width, ahead=1)
+        calls = sum(
+            len(preset.levels) * ((preset.start > 0) * more + windows)
+            if not isinstance(preset, Guided)
+            else preset.evaluations * windows
+            for _, preset in self.presets
+        )
+        return calls * -(-self.settings.samples // self.batch)
+
+    @property
+    def batch(self) -> int:
+        """Draws that go through the network together."""
+        budget = pixels_at_once(self.model)
+        size = self.problem.working_size
+        return batch_of(self.settings.samples, size, self.settings.method, budget)
+
+    def draw_all(self, progress: Callable[[], None] | None) -> tuple[Tensor, Tensor | None]:
+        """The image (1, 3, H, W), the mean of all draws, and their spread (H, W) if there are some.
+
+        Each draw is the sum of its presets' results, each by its share.
+        """
+        y = self.problem.task.observe(self.problem, self.model.device)
+        denoiser = self._denoiser(progress)
+
+        def draw(seeds: Sequence[int]) -> Tensor:
+            total: Tensor | None = None
+            for share, preset in self.presets:
+                x = self._solve(denoiser, y, preset, seeds)
+                total = x.mul_(share) if total is None else total.add_(x, alpha=share)
+            assert total is not None, "no preset"
+            return total
+
+        first = self.settings.seed
+        x, spread = mean_and_spread(draw, range(first, first + self.settings.samples), self.batch)
+        columns, rows = map(slice, self.problem.size)
+        return x[..., rows, columns], None if spread is None else spread[rows, columns]
+
+    def _denoiser(self, progress: Callable[[], None] | None) -> TiledBCM:
+        region = self.problem.region
+        return TiledBCM(
+            self.model,
+            choose_tile(self.settings),
+            self.model.encode_label(self.settings.label),
+            progress,
+            region=None if region is None else torch.from_numpy(region),
         )
 
-    def draw(seeds: Sequence[int]) -> Tensor:
-        total: Tensor | None = None
-        for share, preset in presets:
-            x = run(preset, seeds)
-            total = x.mul_(share) if total is None else total.add_(x, alpha=share)
-        assert total is not None, "no preset"
-        return total
-
-    seeds = range(settings.seed, settings.seed + settings.samples)
-    x, spread = mean_and_spread(draw, seeds, batch)
-    columns, rows = map(slice, problem.size)
-    return x[..., rows, columns], None if spread is None else spread[rows, columns]
+    def _solve(self, denoiser: TiledBCM, y: Any, preset: Preset, seeds: Sequence[int]) -> Tensor:
+        """The images (B, 3, H, W) of so many seeds, by one preset."""
+        problem, published = self.problem, self.settings.method in PEERS
+        degradation = problem.task.operator(problem, preset, published=published)
+        drawn = seeds if problem.kind else seeds[:1]  # else one start is every seed's
+        starts = [
+            send(problem.task.start(problem, y, published=published, seed=seed), self.model.device)
+            for seed in drawn
+        ]
+        start = torch.cat(starts) if len(starts) > 1 else starts[0]
+        if len(start) < len(seeds):
+            start = start.repeat(len(seeds), 1, 1, 1)
+        assert start.shape[-2:] == problem.working_size[::-1], (start.shape, problem.working_size)
+        return self.solver(
+            denoiser,
+            Grey(degradation) if problem.source.grey else degradation,
+            y,
+            start,
+            preset,
+            NoiseField(*seeds, chroma=preset.chroma, origin=problem.origin),
+        )
 
 
 def _read_reference(problem: Problem, settings: Settings) -> Picture | None:

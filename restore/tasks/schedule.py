@@ -22,6 +22,7 @@ def schedule(
     task: AnyTask,
     settings: Settings,
     severity: float | None = None,
+    kind: str = "",
 ) -> list[tuple[float, Preset]]:
     """The presets of one draw, by the checkpoint's rows; shares of 0 are left out.
 
@@ -34,6 +35,7 @@ def schedule(
         task: what is restored.
         settings: how it runs.
         severity: of the problem, in the task's unit; None where no file is known yet.
+        kind: which of the task's presets, "" for those of its name, else those of "name-kind".
 
     Raises:
         RequestError: the method can do neither the task nor with so many evaluations.
@@ -44,7 +46,7 @@ def schedule(
         sigma = (severity or 0.0) / LEVELS if task.noisy else 0.0
         return [(1.0, _schedule_published(task, settings, nfe, sigma))]
     return [
-        (share, _choose_preset(checkpoint, task, mode, nfe, settings, severity))
+        (share, _choose_preset(checkpoint, task, mode, nfe, settings, severity, kind))
         for mode, share in _weigh_modes(settings).items()
     ]
 
@@ -91,17 +93,19 @@ def _choose_preset(
     nfe: int,
     settings: Settings,
     severity: float | None,
+    kind: str = "",
 ) -> Preset:
-    if checkpoint is None or task.name not in checkpoint.presets:
+    name = f"{task.name}-{kind}" if kind else task.name
+    if checkpoint is None or name not in checkpoint.presets:
         checkpoint = read_catalogue()["default"]  # nobody tuned the model
 
     def find(nfe: int) -> Preset:
-        if task.name not in checkpoint.presets:
+        if name not in checkpoint.presets:
             draws = settings.samples > 1
             derived = task.derive_preset(mode, nfe, 1.0 if severity is None else severity, draws)
             if derived is not None:
                 return derived
-        return checkpoint.preset(task.name, mode, nfe, severity)
+        return checkpoint.preset(name, mode, nfe, severity)
 
     if settings.method == "inversion":
         tuned = find(nfe // 2)

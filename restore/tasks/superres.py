@@ -110,7 +110,7 @@ class Superres(Task):
         file = cast(ReducedProblem, problem).file
         return send(problem.source, device) if file is None else JpegBox.observe(file, device)
 
-    def start(self, problem: Problem, y: Any, *, published: bool = False) -> Tensor:
+    def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
         width, height = problem.size
         small = y if isinstance(y, Tensor) else problem.source.tensor()
         # Sharper than Pillow's bicubic, and 0.1 dB nearer to the truth once projected.

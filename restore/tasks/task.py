@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from restore.degradations import Degradation
 from restore.images import MAX_PIXELS, Picture
 from restore.images.transfer import send
+from restore.networks import Network
 from restore.presets import Estimator, Preset
 from restore.record import JSON, Metrics
 from restore.settings import DEFAULTS, Mode, Settings
@@ -43,6 +44,10 @@ class Problem:
     name: of the input's file. warnings: for the record. hole: (H, W) bool, True where nothing is
     known, as stored. canvas: (width, height) of what is worked on, where that is larger than the
     result, its top left part.
+
+    Of a part of a larger problem: origin, its first row and column there. region: (H, W) bool, the
+    pixels that it is solved for, None for all. kind: which of the task's presets it takes, "" for
+    those of its name.
     """
 
     task: Task
@@ -54,6 +59,9 @@ class Problem:
     warnings: tuple[str, ...] = ()
     hole: np.ndarray | None = None
     canvas: tuple[int, int] | None = None
+    origin: tuple[int, int] = (0, 0)
+    region: np.ndarray | None = None
+    kind: str = ""
 
     @property
     def working_size(self) -> tuple[int, int]:
@@ -109,8 +117,17 @@ class Task(ABC):
             RequestError: the task's options do not say how.
         """
 
-    def start(self, problem: Problem, y: Any, *, published: bool = False) -> Tensor | Picture:
-        """A first guess from the observation y: (1, 3, H, W) or a picture."""
+    def split(self, problem: Problem, network: Network) -> Sequence[Problem]:
+        """The parts that a problem is solved in, for a network: their regions do not overlap."""
+        return (problem,)
+
+    def start(
+        self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0
+    ) -> Tensor | Picture:
+        """A first guess from the observation y: (1, 3, H, W) or a picture.
+
+        `seed` is of what is random in it, for a problem whose kind says that something is.
+        """
         assert isinstance(y, Tensor)
         return y.clone()
 

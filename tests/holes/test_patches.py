@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from restore.errors import ResourceError
+from restore.holes import patches
+from restore.holes.correspondence import correspond, sources, transfer
+from restore.holes.fill import fill, thick_holes
 from restore.images import Picture
-from restore.tasks import patches
-from restore.tasks.correspondence import correspond, sources, transfer
-from restore.tasks.fill import fill, thick_holes
 
 pytest.importorskip("patchmatch")
 
@@ -90,7 +90,7 @@ def test_one_seed_gives_one_result_in_threads_too(seed):
 
 def test_another_process_gives_the_same_bytes():
     code = (
-        "from tests.tasks.test_patches import *;"
+        "from tests.holes.test_patches import *;"
         "print(hashlib.sha256(filled(tiles(), disk(160, 200, 20)).tobytes()).hexdigest())"
     )
     root = Path(__file__).resolve().parents[2]

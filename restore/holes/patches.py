@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
 from torch import Tensor
 
 from restore.errors import ResourceError
-from restore.tasks.correspondence import Correspondence, correspond, sources, transfer
+from restore.holes.correspondence import Correspondence, correspond, sources, transfer
 from restore.tiling import Place
 
 MOST_PIXELS = 500_000  # of surroundings that are completed at once
@@ -57,24 +56,39 @@ def fill_by_patches(
     good = known[0, 0].numpy()
     if usable is not None:
         good = good & usable
-    for rows, columns in _surroundings(which):
+    labels, boxes = group_holes(which)
+    for number, box in enumerate(boxes, 1):
+        rows, columns = find_surroundings(box, which.shape)
         at = slice(*rows), slice(*columns)
         image = x[0, :, at[0], at[1]].permute(1, 2, 0).numpy()
-        _complete(image, ~known[0, 0].numpy()[at], good[at], which[at], seed)
+        wanted = which[at] & (labels[at] == number)
+        _complete(image, ~known[0, 0].numpy()[at], good[at], wanted, seed)
     return x
 
 
-def _surroundings(which: np.ndarray) -> Iterator[Place]:
-    """Of each group of holes what it is completed from."""
+def group_holes(which: np.ndarray) -> tuple[np.ndarray, list[Place]]:
+    """Which pixels of (H, W) bool are completed together.
+
+    Labels (H, W) int32, 0 far from all of them, and the box of each label from 1 on.
+    """
     kernel = np.ones((NEAR + 1, NEAR + 1), np.uint8)
     near = cv2.dilate(which.astype(np.uint8), kernel)
-    _, _, boxes, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
-    for left, top, width, height, _ in boxes[1:].tolist():
-        around = min(max(width, height, LEAST_AROUND), MOST_AROUND)
-        yield Place(
-            (max(top - around, 0), min(top + height + around, which.shape[0])),
-            (max(left - around, 0), min(left + width + around, which.shape[1])),
-        )
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    places = [
+        Place((top, top + height), (left, left + width))
+        for left, top, width, height, _ in boxes[1:].tolist()
+    ]
+    return labels, places
+
+
+def find_surroundings(box: Place, shape: tuple[int, ...]) -> Place:
+    """What a group of holes in a box is completed from, in a picture of (height, width)."""
+    (top, bottom), (left, right) = box
+    around = min(max(bottom - top, right - left, LEAST_AROUND), MOST_AROUND)
+    return Place(
+        (max(top - around, 0), min(bottom + around, shape[0])),
+        (max(left - around, 0), min(right + around, shape[1])),
+    )
 
 
 def _complete(

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restore.tasks.patches import fill_by_patches, patches_available
+from restore.holes.patches import fill_by_patches, patches_available
 
 How = Literal["auto", "smooth", "patch"]
 
@@ -64,15 +64,19 @@ def fill(
 
 def thick_holes(hole: np.ndarray, deep: float = DEEP) -> np.ndarray:
     """The connected parts of (H, W) bool that hold a pixel farther than `deep` from all others."""
-    mask = hole.astype(np.uint8)
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    depth = measure_depth(hole)
     if not (depth > deep).any():
         return np.zeros_like(hole)
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    count, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=8)
     thick = np.zeros(count, bool)
     thick[np.unique(labels[depth > deep])] = True
     thick[0] = False
     return thick[labels]
+
+
+def measure_depth(hole: np.ndarray) -> np.ndarray:
+    """(H, W) float32: how far each pixel of a hole (H, W) bool lies from what is known."""
+    return cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
 
 
 def _pull_push(x: Tensor, known: Tensor) -> None:
