@@ -20,12 +20,12 @@ import io
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
+from machine import make_photograph, measure_ceiling
 from PIL import Image
-from speed import photograph
-from torch import nn
 
 import restore
 from restore.images import Picture
@@ -54,21 +54,6 @@ def _on_card(call: Callable[[], object], device: torch.device) -> float:
     ended.record()
     ended.synchronize()
     return began.elapsed_time(ended) / 1e3
-
-
-def ceiling(device: torch.device, dtype: torch.dtype, sides: Sequence[int]) -> float:
-    """FLOP/s of the fastest convolution of a few."""
-    best = 0.0
-    for channels in (64, 128, 256):
-        layer = nn.Conv2d(channels, channels, 3, padding=1, device=device, dtype=dtype)
-        layer = layer.to(memory_format=torch.channels_last).requires_grad_(False)
-        for side in sides:
-            x = torch.randn(4, channels, side, side, device=device, dtype=dtype)
-            x = x.contiguous(memory_format=torch.channels_last)
-            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                taken = seconds(lambda f=layer, x=x: [f(x) for _ in range(10)], device)
-            best = max(best, 10 * 2 * 9 * channels**2 * x.shape[0] * side**2 / taken)
-    return best
 
 
 def network(model: restore.BCM, pixels: np.ndarray, top: float, batches: Sequence[int]) -> None:
@@ -148,9 +133,12 @@ def main() -> None:
         print(f"{about.name}, {about.total_memory / 2**30:.0f} GiB, torch {torch.__version__}")
     else:
         print(f"no card here: the CPU in its place, which measures nothing; {torch.__version__}")
-    pixels = photograph(options.megapixels or (12 if card else 0.01))
+    pixels = make_photograph(options.megapixels or (12 if card else 0.01))
     model = restore.load("default", device=str(device), dtype=options.dtype)
-    top = ceiling(device, model.dtype, (128, 256, 512) if card else (32,))
+    top = measure_ceiling(
+        partial(seconds, device=device), device, model.dtype, channels=(64, 128, 256),
+        sides=(128, 256, 512) if card else (32,), batch=4,
+    )  # fmt: skip
     print(
         f"{options.dtype}: ceiling of convolutions {top / 1e12:.3g} TFLOP/s; "
         f"{pixels.shape[1]}×{pixels.shape[0]} pixels at "
@@ -158,7 +146,7 @@ def main() -> None:
     )
     network(model, pixels, top, options.batches)
     tasks(model, pixels)
-    agreement(device, photograph(min(options.megapixels or 1, 1 if card else 0.01)))
+    agreement(device, make_photograph(min(options.megapixels or 1, 1 if card else 0.01)))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from machine import roll_photographs
 
 from restore.batch import Job, Names, Outcome, Where
 from restore.batch.prepare import prepare
@@ -31,7 +31,7 @@ from restore.tasks import Jpeg, Superres
 
 
 class Silent:
-    """A observer who says nothing and counts what failed."""
+    """An observer who says nothing and counts what failed."""
 
     failed = 0
 
@@ -42,18 +42,6 @@ class Silent:
         self.failed += outcome.failure is not None
 
     def emit(self, data: bytes) -> None: ...
-
-
-def photographs(folder: Path, count: int, megapixels: float) -> None:
-    """JPEG files of real content, each another part of it."""
-    from skimage import data
-
-    scene = np.tile(np.concatenate([data.astronaut(), data.astronaut()[::-1]]), (2, 3, 1))
-    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
-    for i in range(count):
-        pixels = np.roll(scene, (37 * i, 91 * i), (0, 1))
-        image = Image.fromarray(pixels).resize((width, width * 3 // 4))
-        image.save(folder / f"{i:03}.jpg", quality=30)
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
@@ -80,7 +68,9 @@ def main() -> None:
         inputs, outputs = Path(folder, "in"), Path(folder, "out")
         inputs.mkdir()
         outputs.mkdir()
-        photographs(inputs, arguments.count, arguments.megapixels)
+        scenes = roll_photographs(arguments.megapixels)
+        for number, image in enumerate(islice(scenes, arguments.count)):
+            image.save(inputs / f"{number:03}.jpg", quality=30)
         planned = prepare(
             task,
             Names([str(inputs)]),

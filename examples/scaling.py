@@ -23,11 +23,9 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from machine import roll_photographs
 
 from restore.batch import Input, Shard
 
@@ -42,15 +40,11 @@ class Took:
     whole: float
 
 
-def photographs(folder: Path, images: int, megapixels: float, shards: list[int]) -> None:
+def save_photographs(folder: Path, images: int, megapixels: float, shards: list[int]) -> None:
     """JPEG files of real content, each another part of it, as many in each shard."""
-    from skimage import data
-
-    scene = np.tile(np.concatenate([data.astronaut(), data.astronaut()[::-1]]), (2, 3, 1))
-    width = round((megapixels * 1e6 * 4 / 3) ** 0.5 / 64) * 64  # whole blocks of JPEG
     taken: Counter[Shard] = Counter()
     made = 0
-    for turn in count():
+    for turn, image in enumerate(roll_photographs(megapixels, 64)):
         path = folder / f"{turn:06}.jpg"
         own = [
             Shard(i, n)
@@ -61,8 +55,7 @@ def photographs(folder: Path, images: int, megapixels: float, shards: list[int])
         if any(taken[shard] >= images / shard.count for shard in own):
             continue
         taken.update(own)
-        pixels = np.roll(scene, (37 * turn, 91 * turn), (0, 1))
-        Image.fromarray(pixels).resize((width, width * 3 // 4)).save(path, quality=30)
+        image.save(path, quality=30)
         made += 1
         if made == images:
             return
@@ -111,7 +104,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         given = Path(scratch, "in")
         given.mkdir()
-        photographs(given, options.count, options.megapixels, several)
+        save_photographs(given, options.count, options.megapixels, several)
         task = ["jpeg", str(given), "--nfe", str(options.nfe), "-m", options.model, *ONE]
         in_turn = [*task, "--workers", "0"]
         ways = {"one process": (1, [in_turn])}

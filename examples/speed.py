@@ -19,8 +19,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from machine import make_photograph, measure_ceiling
 from PIL import Image
-from torch import nn
 
 import restore
 from restore.tiling import TiledBCM, window_shape
@@ -39,36 +39,9 @@ def seconds(call: Callable[[], object], repeats: int = 3) -> float:
     return min(times)
 
 
-def ceiling(device: torch.device, dtype: torch.dtype) -> float:
-    """GFLOP/s of the convolution, at the best of a few sizes."""
-    best = 0.0
-    for side in (128, 256, 512):
-        layer = nn.Conv2d(64, 64, 3, padding=1, device=device, dtype=dtype)
-        layer = layer.to(memory_format=torch.channels_last)
-        x = torch.randn(1, 64, side, side, device=device, dtype=dtype)
-        x = x.contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            flop = 10 * 2 * 64 * 64 * 9 * side * side
-            best = max(best, flop / seconds(lambda f=layer, x=x: [f(x) for _ in range(10)]))
-    return best / 1e9
-
-
-def photograph(megapixels: float) -> np.ndarray:
-    """A picture of real content: astronaut, repeated and mirrored, 4 by 3."""
-    from skimage import data
-
-    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
-    height = round(width * 3 / 4)
-    pixels = data.astronaut()
-    pixels = np.concatenate([pixels, pixels[:, ::-1]], axis=1)
-    pixels = np.concatenate([pixels, pixels[::-1]], axis=0)
-    shape = (-(-height // pixels.shape[0]), -(-width // pixels.shape[1]), 1)
-    return np.tile(pixels, shape)[:height, :width]
-
-
 def network_rate(megapixels: float, device: str, dtype: str) -> None:
     model = restore.load("default", device=device, dtype=dtype)
-    height, width, _ = photograph(megapixels).shape
+    height, width, _ = make_photograph(megapixels).shape
     x = torch.rand(1, 3, height, width, device=model.device) - 0.5
 
     def run() -> None:
@@ -77,7 +50,7 @@ def network_rate(megapixels: float, device: str, dtype: str) -> None:
 
     taken = seconds(run, repeats=2)
     rate = model.network.flops_per_pixel * width * height / taken / 1e9
-    top = ceiling(model.device, model.dtype)
+    top = measure_ceiling(seconds, model.device, model.dtype) / 1e9
     windows = window_shape(model, height, width, "auto")
     print(
         f"{str(model.dtype).removeprefix('torch.')}: convolution ceiling {top:.0f} GFLOP/s; one "
@@ -91,9 +64,9 @@ def network_rate(megapixels: float, device: str, dtype: str) -> None:
 def one_picture(task: str, megapixels: float, nfe: int) -> None:
     """Restore one picture and print this process's largest resident size."""
     began = time.perf_counter()
-    pixels = photograph(megapixels)
+    pixels = make_photograph(megapixels)
     if task == "superres":
-        pixels = photograph(megapixels / 4)
+        pixels = make_photograph(megapixels / 4)
     stream = io.BytesIO()
     form = "JPEG" if task == "jpeg" else "PNG"
     Image.fromarray(pixels).save(stream, form, quality=30, compress_level=1)

@@ -21,14 +21,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from machine import make_photograph, measure_ceiling
 from PIL import Image
-from skimage import data as samples
-from torch import nn
 
 import restore
 from restore.checkpoints import locate, read_catalogue
@@ -97,20 +97,9 @@ def watched(kind: type[Task], stages: Stages) -> Iterator[None]:
             setattr(kind, name, method)
 
 
-def photograph(megapixels: float) -> np.ndarray:
-    """A photograph, 4 by 3: real ones side by side, enlarged or reduced."""
-    tiles = [samples.astronaut(), samples.coffee()[:, :512], samples.chelsea()[:, :400]]
-    tiles = [np.asarray(Image.fromarray(tile).resize((512, 512))) for tile in tiles]
-    tiles.append(tiles[0][:, ::-1])
-    rows = [np.concatenate(tiles[i : i + 2], axis=1) for i in (0, 2)]
-    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
-    whole = Image.fromarray(np.concatenate(rows, axis=0)[:768])
-    return np.asarray(whole.resize((width, round(width * 3 / 4)), Image.Resampling.LANCZOS))
-
-
 def given(task: str, megapixels: float) -> bytes:
     """The bytes of a file for a task, so that the result has so many megapixels."""
-    pixels = photograph(megapixels / 4 if task == "superres" else megapixels)
+    pixels = make_photograph(megapixels / 4 if task == "superres" else megapixels)
     stream = io.BytesIO()
     form = "JPEG" if task == "jpeg" else "PNG"
     Image.fromarray(pixels).save(stream, form, quality=50, compress_level=1)
@@ -123,7 +112,7 @@ def restored(
     """The result, from bytes to bytes, with every stage timed."""
     hole = np.zeros((1, 1), bool)
     if task == "inpaint":
-        hole = np.zeros(photograph(megapixels).shape[:2], bool)
+        hole = np.zeros(make_photograph(megapixels).shape[:2], bool)
         hole[::40] = hole[1::40] = hole[2::40] = True
     todo: Task = {
         "jpeg": Jpeg(),
@@ -156,18 +145,6 @@ def best(clock: Clock, call: Callable[[], object], repeats: int = 2) -> float:
         call()
         times.append(clock() - began)
     return min(times)
-
-
-def ceiling(clock: Clock, dtype: torch.dtype, threads: int) -> float:
-    """FLOP a second of the convolution; by the clock of cores, those of one core."""
-    rate = 0.0
-    for side in (128, 256, 512):
-        layer = nn.Conv2d(64, 64, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)
-        x = torch.randn(1, 64, side, side, dtype=dtype).to(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            taken = best(clock, lambda f=layer, x=x: [f(x) for _ in range(8)])
-        rate = max(rate, 8 * 2 * 64 * 64 * 9 * side * side / taken)
-    return rate
 
 
 def row(what: str, off: float, on: float, unit: str = "s") -> None:
@@ -275,12 +252,12 @@ def main() -> None:
     print(f"{threads} threads, {options.clock} clock, {dtype}, torch {torch.__version__}\n")
     if "choices" in options.tables:
         print("| choice | off | on | off / on |\n| --- | --- | --- | --- |")
-        other_choices(clock, restore.superres(photograph(0.25), 2, model=model, nfe=1))
+        other_choices(clock, restore.superres(make_photograph(0.25), 2, model=model, nfe=1))
         network_choices(clock, model, restore.load("default", "cpu", "fp32"), options.compile)
         start_up()
     if "stages" not in options.tables:
         return
-    top = ceiling(clock, model.dtype, threads)
+    top = measure_ceiling(partial(best, clock), torch.device("cpu"), model.dtype)
     print(f"Convolution ceiling {top / 1e9:.0f} GFLOP/s; {options.megapixels:g} megapixels:\n")
     print(f"| task, NFE {options.nfe} | seconds | {' | '.join(STAGES)} | of the ceiling |")
     print("| --- | --- |" + " --- |" * (len(STAGES) + 1))
