@@ -8,7 +8,8 @@ for each level t and the next one u, from t_N = sqrt(1 - ᾱ) at step i_N: ᾱ g
 Where y has noise the last x0 is not guided. η = 0.1 and δ = 0 (theirs by default, the preset's
 noise and delta here); i_N and γ are those of their script: 150 and 0.2 for holes, 250 and 0.7 for
 enlargement (its defaults), 75, 0.01 and ζ = 3 for deblurring. JPEG has none: there it is as for
-holes, with our projection. With other than four levels γ is such that ᾱ comes from the same to the
+holes, with our projection. Theirs are of other networks and noises; `tuned` holds what the search
+found for ours. With other than four levels γ is such that ᾱ comes from the same to the
 same.
 """
 

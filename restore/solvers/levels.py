@@ -34,25 +34,12 @@ def level_of(step: int) -> float:
     return min(math.sqrt((1 - alpha) / alpha), SIGMA_MAX)
 
 
-def step_above(sigma: float) -> int:
-    """The first step whose level is not below sigma, 0 to 999."""
-    return next((i for i in range(STEPS) if level_of(i) >= sigma), STEPS - 1)
-
-
 def uniform(n: int, first: int = STEPS) -> tuple[float, ...]:
     """n levels, falling, evenly spaced over the steps below `first`; the last is that of step 0.
 
     As DDIM spaces them (Song et al. 2021, arXiv 2010.02502).
     """
     return tuple(level_of(first * i // n) for i in reversed(range(n)))
-
-
-def trailing(n: int, first: int) -> tuple[float, ...]:
-    """n levels, falling from that of the step `first`, evenly spaced over the steps, to above 0.
-
-    None is spent on an image that is all but clean (Lin et al. 2024, arXiv 2305.08891, table 2).
-    """
-    return tuple(level_of(first * i // n) for i in reversed(range(1, n + 1)))
 
 
 def quadratic(n: int) -> tuple[float, ...]:

@@ -15,17 +15,14 @@ from torch import Tensor
 
 from restore.degradations import Degradation
 from restore.errors import RequestError
-from restore.presets import Preset
-from restore.solvers.levels import step_above, trailing
+from restore.presets import Preset, choose, resample
 from restore.tiling import NoiseField, Tile, TiledBCM
 
 LINEAR = ("inpaint", "superres", "denoise", "deblur")
 EXACT = ("inpaint", "jpeg", "superres")  # observations without noise
 ALL = (*LINEAR, "jpeg", "solve")  # the last for a degradation that no command stands for
-# The step that few evaluations begin at, one for all methods: chosen of 25, 50, 100, 200 and 400 by
-# PSNR at NFE 4, on four of Public 13.
-FIRST = {"jpeg": 25, "superres": 100, "inpaint": 25, "denoise": 50, "deblur": 50}
-FIRST["solve"] = FIRST["deblur"]
+TUNED_NFE = 4  # of the rows of a tuned method
+SOLVE_AS = "deblur"  # whose rows a degradation takes that no command stands for
 
 
 class Solver(Protocol):
@@ -68,6 +65,8 @@ class Method:
     auto: the tile that "auto" stands for.
     times: of n, how often each level comes.
     noise: of a task, the share of fresh noise that was published, where there is such a share.
+    rows: by task, the tuned ends of the levels and shares of noise, which then take the place of
+        the published ones.
     """
 
     solve: Solver
@@ -79,6 +78,7 @@ class Method:
     auto: Tile = "auto"
     times: Callable[[int], int] = lambda n: 1
     noise: Callable[[str], float] = lambda task: 0.0
+    rows: Mapping[str, tuple[Preset, ...]] = field(default_factory=dict)
 
     def supports(self, task: str, nfe: int | None = None) -> str | None:
         """None where the method can do a task in so many evaluations, else why not, in words.
@@ -105,11 +105,14 @@ class Method:
             return f"{self.most[task]} at most"
         return f"{self.cost} or more"
 
-    def schedule(self, nfe: int, task: str, sigma: float = 0.0) -> Preset:
+    def schedule(
+        self, nfe: int, task: str, sigma: float = 0.0, severity: float | None = None
+    ) -> Preset:
         """The settings of a published method for exactly `nfe` network evaluations.
 
         Levels that take a gradient come first; evaluations left over are levels without one.
         nfe: `cost` or more. task: a task's name. sigma: the observation's noise on [-1, 1].
+        severity: in the task's unit, for the tuned; None is that of their first row.
         RequestError where the evaluations do not suffice for one level.
         """
         assert self.levels is not None, "its levels come from a model's presets"
@@ -117,23 +120,27 @@ class Method:
             raise RequestError(f"nfe is {nfe}, and {reason}: give {self.admitted(task)}")
         guided, plain = divmod(nfe, self.cost)
         n = guided + plain
-        distinct = self.levels(task, -(-n // self.times(n)), sigma)
+        visits = -(-n // self.times(n))
+        if task in self.rows:
+            row = choose({TUNED_NFE: self.rows[task]}, nfe, severity, task)
+            high = max(row.levels[0], sigma)  # begun below the noise, it would not be taken away
+            distinct = resample((high, min(row.levels[-1], high)), visits)
+        else:
+            row = Preset((), noise=self.noise(task))
+            distinct = self.levels(task, visits, sigma)
         levels = tuple(distinct[i * len(distinct) // n] for i in range(n))
         if self.cost == 1:
-            return Preset(levels, noise=self.noise(task))
-        return Guided(levels, noise=self.noise(task), gradients=guided)
+            return Preset(levels, noise=row.noise, delta=row.delta)
+        return Guided(levels, noise=row.noise, gradients=guided)
 
-    def closer(self) -> Method:
-        """The same for few evaluations: begun at a low level, since the start is near already.
+    def tuned(self, rows: Mapping[str, tuple[Preset, ...]]) -> Method:
+        """The same for few evaluations, by tuned rows: begun low, since the start is near already.
 
         As in CCDF (Chung et al. 2022, arXiv 2112.05146), but never below the observation's own
-        noise: what is begun there is not denoised.
+        noise.
         """
-
-        def levels(task: str, n: int, sigma: float) -> tuple[float, ...]:
-            return trailing(n, max(FIRST[task], step_above(sigma)))
-
-        return replace(self, levels=levels)
+        others = {"solve": rows[SOLVE_AS]} if "solve" in self.tasks and SOLVE_AS in rows else {}
+        return replace(self, rows={**rows, **others})
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def schedule(
     check_method(settings.method, task.name, nfe)
     if settings.method in PEERS:
         sigma = (severity or 0.0) / LEVELS if task.noisy else 0.0
-        return [(1.0, _schedule_published(task, settings, nfe, sigma))]
+        return [(1.0, _schedule_published(task, settings, nfe, sigma, severity))]
     return [
         (share, _choose_preset(checkpoint, task, mode, nfe, settings, severity, kind))
         for mode, share in _weigh_modes(settings).items()
@@ -71,12 +71,14 @@ def choose_tile(settings: Settings) -> Tile:
     return peer.auto if peer and settings.tile == "auto" else settings.tile
 
 
-def _schedule_published(task: AnyTask, settings: Settings, nfe: int, sigma: float) -> Preset:
+def _schedule_published(
+    task: AnyTask, settings: Settings, nfe: int, sigma: float, severity: float | None
+) -> Preset:
     if settings.mode != "fidelity" or settings.blend is not None:
         raise RequestError(
             f"the method {settings.method} has one way alone: leave mode and blend out"
         )
-    return PEERS[settings.method].schedule(nfe, task.name, sigma)
+    return PEERS[settings.method].schedule(nfe, task.name, sigma, severity)
 
 
 def _weigh_modes(settings: Settings) -> dict[Mode, float]:

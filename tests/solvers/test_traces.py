@@ -16,6 +16,7 @@ from restore.bcm import BCM
 from restore.degradations import Mask
 from restore.networks import Network
 from restore.solvers import PUBLISHED
+from restore.solvers.cm4ir import CM4IR, levels
 from restore.solvers.levels import STEPS, alphas, level_of
 from restore.tiling import NoiseField, TiledBCM
 
@@ -167,6 +168,7 @@ def cm4ir(ts: list[float], y: Tensor, known: Tensor, x: Tensor) -> list[Tensor]:
     return [*seen, guided]
 
 
+METHODS = {**PUBLISHED, "cm4ir": CM4IR}  # as published, not tuned
 RULES: dict[str, Rule] = {
     "cm": cm, "cm4ir": cm4ir, "ddrm": ddrm, "ddnm": ddnm, "diffpir": diffpir, "repaint": repaint,
 }  # fmt: skip
@@ -175,7 +177,7 @@ RULES: dict[str, Rule] = {
 @pytest.mark.parametrize("name", RULES)
 def test_every_evaluation_is_that_of_the_published_rule(name):
     degradation, y, start = problem()
-    method, recorder = PUBLISHED[name], Recorder()
+    method, recorder = METHODS[name], Recorder()
     preset = method.schedule(NFE, "inpaint")
     found = method.solve(recorder, degradation, y, start.clone(), preset, NoiseField(0))
     ts = list(preset.levels)
@@ -303,7 +305,7 @@ def test_cm4irs_levels_are_those_of_its_script(task, first, gamma):
     """ᾱ of the product over steps 0 to i_N + 1, growing by 1 + γ, 0.9999 at most."""
     product = alphas()[first + 1]
     wanted = [math.sqrt(1 - min(product * (1 + gamma) ** i, 0.9999)) for i in range(4)]
-    assert PUBLISHED["cm4ir"].schedule(4, task).levels == pytest.approx(wanted)
+    assert levels(task, 4, 0.0) == pytest.approx(wanted)
 
 
 def test_the_schedule_is_ddpms():
