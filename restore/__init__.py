@@ -6,6 +6,8 @@
     result = restore.jpeg("photo.jpg", model=model, nfe=2)
     result.save("photo.png")
     result.report["metrics"]
+    for record in restore.batch(Jpeg(), "photos", "restored"):  # from restore.tasks import Jpeg
+        print(record.output, record.status)
 
 Importing is cheap: torch loads on first use.
 """
@@ -16,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from restore.api import (
+    batch,
     deblur,
     denoise,
     edit,
@@ -54,6 +57,7 @@ __all__ = [
     "Result",
     "Series",
     "Settings",
+    "batch",
     "compare",
     "deblur",
     "denoise",

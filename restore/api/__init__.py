@@ -3,11 +3,12 @@
 Importing is cheap: torch loads on the first call.
 """
 
+from restore.api.batch import batch
 from restore.api.editing import edit
 from restore.api.restoration import deblur, denoise, inpaint, jpeg, superres
 from restore.api.travel import generate, interpolate, invert, reconstruct
 
 __all__ = [
-    "deblur", "denoise", "edit", "generate", "inpaint", "interpolate", "invert", "jpeg",
+    "batch", "deblur", "denoise", "edit", "generate", "inpaint", "interpolate", "invert", "jpeg",
     "reconstruct", "superres",
 ]  # fmt: skip

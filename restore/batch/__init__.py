@@ -3,45 +3,84 @@
 The plan makes jobs; `run` takes each through three overlapped stages (read, make, finish); the
 manifest remembers what was made of what, so that another run does only the rest. Module `ray`
 does the same on the machines of a cluster.
+
+Names are imported when first used: `import restore` stays cheap.
 """
 
-from restore.batch.inputs import STDIN, Choice, Input, Sidecar, count_endings, split_names
-from restore.batch.manifest import (
-    MANIFEST,
-    Entry,
-    Manifest,
-    Tally,
-    keep_latest,
-    read_entries,
-)
-from restore.batch.pipeline import Failure
-from restore.batch.plan import (
-    STDOUT,
-    Existing,
-    Format,
-    Job,
-    Kind,
-    Names,
-    Plan,
-    Policy,
-    Size,
-    Where,
-    check_outputs,
-    mark_existing,
-    plan,
-)
-from restore.batch.run import (
-    Observer,
-    Outcome,
-    Output,
-    Progress,
-    Recipe,
-    Work,
-    probe,
-    resume,
-    run,
-)
-from restore.batch.shards import Shard, find_assigned, parse_shard
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from restore.batch.inputs import STDIN, Choice, Input, Sidecar, count_endings, split_names
+    from restore.batch.manifest import MANIFEST, Entry, Manifest, Tally, keep_latest, read_entries
+    from restore.batch.pipeline import Failure
+    from restore.batch.plan import (
+        STDOUT,
+        Existing,
+        Format,
+        Job,
+        Kind,
+        Names,
+        Plan,
+        Policy,
+        Size,
+        Where,
+        check_outputs,
+        mark_existing,
+    )
+    from restore.batch.run import Observer, Outcome, Output, Progress, Recipe, Work, probe, resume
+    from restore.batch.shards import Shard, find_assigned, parse_shard
+
+HOMES = {
+    "inputs": (
+        "STDIN",
+        "Choice",
+        "Input",
+        "Sidecar",
+        "count_endings",
+        "split_names",
+    ),
+    "manifest": (
+        "MANIFEST",
+        "Entry",
+        "Manifest",
+        "Tally",
+        "keep_latest",
+        "read_entries",
+    ),
+    "pipeline": ("Failure",),
+    "plan": (
+        "STDOUT",
+        "Existing",
+        "Format",
+        "Job",
+        "Kind",
+        "Names",
+        "Plan",
+        "Policy",
+        "Size",
+        "Where",
+        "check_outputs",
+        "mark_existing",
+    ),
+    "run": (
+        "Observer",
+        "Outcome",
+        "Output",
+        "Progress",
+        "Recipe",
+        "Work",
+        "probe",
+        "resume",
+    ),
+    "shards": (
+        "Shard",
+        "find_assigned",
+        "parse_shard",
+    ),
+}
 
 __all__ = [
     "MANIFEST",
@@ -76,10 +115,15 @@ __all__ = [
     "keep_latest",
     "mark_existing",
     "parse_shard",
-    "plan",
     "probe",
     "read_entries",
     "resume",
-    "run",
     "split_names",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

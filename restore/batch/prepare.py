@@ -82,7 +82,7 @@ class Batch:
         """
         source = self.restorer.source
         with self.cluster.connect() if self.cluster else nullcontext():
-            if self.model is not None:
+            if self.cluster is None and self.model is not None:
                 yield self
                 return
             if self.cluster is None:
@@ -177,6 +177,7 @@ def prepare(
     manifest: str | None = AUTO,
     shard: Shard | None = None,
     cluster: Cluster | None = None,
+    model: BCM | None = None,
 ) -> Batch:
     """Plan a batch.
 
@@ -192,6 +193,7 @@ def prepare(
     manifest: a file, "auto" for one in the folder of all outputs, None for none.
     shard: the share of the images to do; None for all.
     cluster: where the work is done; None for this process.
+    model: that of `source`, where it is loaded already.
     Raises RequestError for all that is asked wrongly.
     """
     sidecars = tuple(Sidecar(kind, path) for kind, path in task.sidecars().items())
@@ -215,7 +217,7 @@ def prepare(
     restorer = Restorer(
         task, settings, source, encoding, max_pixels, sidecars, clean, maps
     )  # fmt: skip
-    return Batch(planned, restorer, open_manifest(planned, manifest, shard), cluster)
+    return Batch(planned, restorer, open_manifest(planned, manifest, shard), cluster, model)
 
 
 def open_manifest(plan: Plan, manifest: str | None, shard: Shard | None) -> Manifest | None:

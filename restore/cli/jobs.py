@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
-from restore.batch import plan as planned
+from restore.batch.plan import plan as planned
 from restore.cli.options import Conduct, Files, Format
 from restore.cli.terminal import piped
 from restore.errors import RequestError

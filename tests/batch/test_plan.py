@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from restore.batch import Kind, Names, Shard, Where, plan, split_names
+from restore.batch import Kind, Names, Shard, Where, split_names
+from restore.batch.plan import plan
 from restore.errors import RequestError
 from tests.support.batches import files
 

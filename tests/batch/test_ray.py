@@ -21,7 +21,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import restore
-from restore.batch import MANIFEST, Input, Job, Kind, Manifest, Names, Outcome, Shard, Where, plan
+from restore.batch import MANIFEST, Input, Job, Kind, Manifest, Names, Outcome, Shard, Where
+from restore.batch.plan import plan
 from restore.batch.ray import Cluster
 from restore.batch.run import exhaust
 from restore.cli import app

@@ -9,6 +9,7 @@ from typing import Any
 
 from restore.batch import Job, Work
 from restore.errors import CheckpointError
+from restore.images import Encoded
 from restore.record import Record
 
 
@@ -33,9 +34,9 @@ class Fragile:
         known = Record(task="turn")
         return Work(known, self.read, self.make, self.encode, settings={"turned": True})
 
-    def encode(self, output: Any) -> bytes:
+    def encode(self, output: Any) -> Encoded:
         Path(self.notes, f"writer-{os.getpid()}").touch()
-        return bytes(output)
+        return Encoded(bytes(output))
 
     def read(self, job: Job) -> bytes:
         return Path(job.input.path).read_bytes() if job.data is None else job.data
