@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from restore import metrics
-from restore.devices import dtype_name
+from restore.devices import dtype_name, is_out_of_memory
 from restore.editing.attention import Control, prompt_to_prompt
 from restore.editing.composition import (
     change_within,
@@ -27,7 +27,7 @@ from restore.editing.composition import (
 )
 from restore.editing.schedule import LAST, Guidance
 from restore.editing.words import Prompt, changed_words, read_prompt
-from restore.errors import RequestError
+from restore.errors import RequestError, ResourceError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.record import JSON, Metrics, Record, name_of, round_decibels, round_share
 from restore.result import Result
@@ -150,6 +150,7 @@ def edit(
     Raises:
         RequestError: options that cannot be honoured, or a prompt past 77 tokens.
         ImageError: a picture or mask that cannot be read or makes no sense.
+        ResourceError: memory runs out.
     """
     began, checkpoint = time.perf_counter(), editor.checkpoint
     options.check(checkpoint)
@@ -164,18 +165,26 @@ def edit(
     small = resize(picture.tensor(), size).clamp(-1, 1)
     mask = None if hole is None else torch.from_numpy(hole)[None, None].float()
     tick = count_calls(progress, editor.nfe)
-    edited = editor.edit(
-        small.to(editor.unet.device),
-        source,
-        target,
-        choose_guidance(options, checkpoint),
-        control=control,
-        late_words=choose_control(options, checkpoint) == "words",
-        mask=None if mask is None else shrink_mask(mask, size).to(editor.unet.device),
-        start=options.start,
-        seed=seed,
-        on_step=tick,
-    )
+    try:
+        edited = editor.edit(
+            small.to(editor.unet.device),
+            source,
+            target,
+            choose_guidance(options, checkpoint),
+            control=control,
+            late_words=choose_control(options, checkpoint) == "words",
+            mask=None if mask is None else shrink_mask(mask, size).to(editor.unet.device),
+            start=options.start,
+            seed=seed,
+            on_step=tick,
+        )
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ResourceError(
+            f"memory ran out at a working size of {size[0]}×{size[1]}: a smaller --side, or "
+            "--dtype bf16, needs less"
+        ) from error
     made = compose(picture, edited, options.keep, hole)
     record = Record(
         task="edit",

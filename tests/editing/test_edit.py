@@ -9,7 +9,7 @@ import torch
 from restore.checkpoints.catalogue import read_catalogue
 from restore.editing.editor import Editor, draw_noise
 from restore.editing.loading import build_editor, choose_parts
-from restore.errors import ImageError, RequestError
+from restore.errors import ImageError, RequestError, ResourceError
 from restore.images import Picture, as_picture
 from restore.tasks.edit import Edit, edit
 from tests.support.editing import TINY, need_extra, tiny_catalogue
@@ -171,6 +171,17 @@ def test_a_picture_or_a_mask_that_makes_no_sense_is_an_error_of_the_image(editor
             Edit(SOURCE, TARGET, side=64, mask=np.zeros((9, 9), bool)),
             editor,
         )
+
+
+def test_memory_that_runs_out_is_an_error_of_the_environment(
+    editor, picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*arguments, **options):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Editor, "edit", exhaust)
+    with pytest.raises(ResourceError, match="working size of 128×128: a smaller --side"):
+        edit(picture, GENTLE, editor)
 
 
 def test_noise_belongs_to_the_seed_and_the_latents_pixel() -> None:
