@@ -36,6 +36,7 @@ PEAK = 6.0  # times its neighbours nearer to 0: a coefficient that stands out is
 SAME, SMALL_PEAK = 0.6, 2.5  # of a pattern that repeats
 LEAST = 0.8  # levels: below, rounding to 8 bits is as strong
 WHITE = (0.75, 1.4)  # high to middle frequencies
+STEEPNESS = 0.3  # of the share of high frequencies
 UNEVEN = 1.6  # bright to dark
 
 
@@ -57,6 +58,7 @@ class Noise:
     colour: Literal["colour", "grey"]
     dark: float
     bright: float
+    effective: float
     sentence: str
 
 
@@ -117,6 +119,7 @@ def find_noise(pixels: np.ndarray) -> Noise | None:
         "colour" if colourful else "grey",
         round(dark, 2),
         round(bright, 2),
+        round(_effective(measured[0], sigma, white and colourful, dark, bright), 2),
         said,
     )
 
@@ -176,6 +179,25 @@ def _peak(power: np.ndarray) -> float:
 def _total(spectra: list[Spectrum]) -> float:
     """The standard deviation in each channel."""
     return math.sqrt(sum(float(one.power[ABOVE].mean()) for one in spectra) / 3)
+
+
+def _effective(
+    spectra: tuple[Spectrum, ...], sigma: float, plain: bool, dark: float, bright: float
+) -> float:
+    """The level of white noise for which a denoiser takes this noise away best.
+
+    That of the middle frequencies in the direction of colour that has most, for a denoiser of
+    white noise looks for it in all alike; where high frequencies have less, the low have more than
+    the middle, M (M / H)^0.3 as it was measured (`examples/blind_noise.py`). Noise that depends on
+    brightness counts by its mean square.
+    """
+    if plain:
+        level = sigma
+    else:
+        strongest = max(spectra, key=lambda one: one.level(MIDDLE))
+        middle, high = strongest.level(MIDDLE), max(strongest.level(HIGH), 1e-6)
+        level = middle * min(max((middle / high) ** STEEPNESS, 0.9), 1.8)
+    return level * min(max(math.hypot(dark, bright) / math.sqrt(2) / sigma, 1), 2)
 
 
 def _is_hidden(grey: Spectrum, colour: Spectrum) -> bool:

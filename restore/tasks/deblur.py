@@ -35,6 +35,7 @@ from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimato
 
 HIGHEST, LOWEST = 0.5, 2.0  # a level, and times the noise
 LAMBDA = 0.2
+DOUBTFUL = 3.0  # times the noise: a residual that the kernel does not explain
 SHARE = 0.3  # of fresh noise, in perceptual mode and for draws
 
 

@@ -18,6 +18,10 @@ from restore.bcm import SIGMA_MAX, SIGMA_MIN
 from restore.defaults import DEFAULT_NFE
 from restore.degradations import Degradation, Free, Noise, estimate_sigma
 from restore.degradations.noise import ROUNDING, check_sigma, noisy
+from restore.diagnosis import find_kind, find_noise
+from restore.diagnosis.blocks import levels
+from restore.diagnosis.diagnosis import NOISY
+from restore.diagnosis.noise import FEWEST
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.presets import Preset
@@ -27,6 +31,7 @@ from restore.solvers import ORIENTATIONS
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
 
 DRAW_NOISE = 0.6  # of the noise that is there, more for each draw
+NO_NOISE = "No noise was found, so the picture is left as it is; --sigma S denoises it anyway."
 ADDED = 25.0  # levels of 8 bits, of a degraded input
 
 
@@ -62,16 +67,31 @@ class Denoise(Task):
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> NoisyProblem:
         source = as_picture(image, max_pixels=max_pixels)
-        sigma = max(estimate_sigma(source), ROUNDING) if self.sigma is None else self.sigma
+        sigma, level, sound = self._measure(source)
         return NoisyProblem(
             task=self,
             source=source,
             size=source.size,
-            severity=sigma * math.sqrt(3) if _is_grey(source.pixels) else sigma,
+            severity=level,
             degradation=Noise(sigma / LEVELS),
             name=name_of(image),
             sigma=sigma,
+            sound=sound,
         )
+
+    def _measure(self, source: Picture) -> tuple[float, float, str | None]:
+        """The noise's level, that of white noise in colour it is taken for, and why it is none."""
+        pixels = levels(source)
+        height, width = pixels.shape[:2]
+        few = (height // 8) * (width // 8) < FEWEST
+        if self.sigma is not None or few:  # too small to tell what is noise
+            sigma = max(estimate_sigma(source), ROUNDING) if self.sigma is None else self.sigma
+            return sigma, sigma * math.sqrt(3) if _is_grey(source.pixels) else sigma, None
+        kind = find_kind(pixels)
+        found = find_noise(pixels) if kind.photographic else None
+        if found is not None and found.sigma >= NOISY:
+            return found.sigma, max(found.effective, ROUNDING), None
+        return ROUNDING, ROUNDING, NO_NOISE if kind.photographic else f"{kind.sentence} {NO_NOISE}"
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
         return problem.degradation if published else Free()

@@ -72,8 +72,12 @@ def solve_problem(
     ]
     presets = scheduled[0]
     reference = _read_reference(problem, settings)
-    restored, spread = _restore_parts(problem, parts, scheduled, model, settings, solver)
-    stored = task.finish(problem, restored)
+    if problem.sound is None:
+        restored, spread = _restore_parts(problem, parts, scheduled, model, settings, solver)
+        stored = task.finish(problem, restored)
+    else:  # draws of what is left alone are all the same
+        stored, presets = source, ()
+        spread = torch.zeros(source.pixels.shape[:2]) if settings.samples > 1 else None
     found = task.prove(problem, stored)
     picture = stored.upright()
     uncertainty = None
@@ -101,7 +105,7 @@ def solve_problem(
         size_out=picture.size,
         seconds=round(time.perf_counter() - began, 3),
         metrics=found,
-        warnings=(*source.warnings, *problem.warnings),
+        warnings=(*source.warnings, *problem.warnings, *([problem.sound] if problem.sound else [])),
         more=_record_more(settings, presets),
     )
     return Result(picture, record, uncertainty)

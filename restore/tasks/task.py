@@ -43,7 +43,8 @@ class Problem:
     stored. severity: how badly it was degraded, in the unit of the task's presets. degradation: A.
     name: of the input's file. warnings: for the record. hole: (H, W) bool, True where nothing is
     known, as stored. canvas: (width, height) of what is worked on, where that is larger than the
-    result, its top left part.
+    result, its top left part. sound: why there is nothing to restore, in a sentence; then the
+    result is the source, and no network is asked.
 
     Of a part of a larger problem: origin, its first row and column there. region: (H, W) bool, the
     pixels that it is solved for, None for all. kind: which of the task's presets it takes, "" for
@@ -59,6 +60,7 @@ class Problem:
     warnings: tuple[str, ...] = ()
     hole: np.ndarray | None = None
     canvas: tuple[int, int] | None = None
+    sound: str | None = None
     origin: tuple[int, int] = (0, 0)
     region: np.ndarray | None = None
     kind: str = ""

@@ -1,0 +1,58 @@
+"""Denoise: noise that is found is taken away, and where there is none the picture is left alone."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+import restore
+from restore import metrics
+from restore.bcm import BCM
+from restore.images import Picture
+from restore.settings import Settings
+from restore.tasks import Denoise
+
+CLEAN = data.coffee()[80:272, 200:392]
+
+
+@pytest.fixture(scope="module")
+def model() -> BCM:
+    return restore.load("default", device="cpu", dtype="fp32")
+
+
+def add(z: np.ndarray) -> Picture:
+    return Picture((CLEAN + z).round().clip(0, 255).astype(np.uint8))
+
+
+def noise(name: str) -> np.ndarray:
+    z = np.random.default_rng(0).standard_normal(CLEAN.shape)
+    if name == "correlated":
+        z = cv2.GaussianBlur(z, (0, 0), 1)
+        return 15 * z / z.std()
+    if name == "grey":
+        return 15 * z[..., :1]
+    return 12 * z
+
+
+@pytest.mark.parametrize("name", ["white", "correlated", "grey"])
+def test_noise_of_any_kind_is_taken_away_about_as_well_as_can_be(name, model):
+    given = add(noise(name))
+    found = Denoise().restore(given, model).record.metrics
+    levels = (8, 10, 12, 15, 18, 22, 26, 30)
+    best = max(
+        metrics.psnr(Denoise(sigma=sigma).restore(given, model).picture.pixels, CLEAN)
+        for sigma in levels
+    )
+    ours = metrics.psnr(Denoise().restore(given, model).picture.pixels, CLEAN)
+    assert ours > best - 0.6
+    assert found["sigma"] == pytest.approx(15 if name == "grey" else 12, rel=0.3)
+
+
+def test_a_picture_without_noise_is_left_as_it_is(model):
+    page = np.full((200, 200, 3), 255, np.uint8)
+    cv2.putText(page, "no noise here", (10, 90), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (20, 20, 20), 1)
+    result = Denoise().restore(Picture(page), model, Settings(samples=2))
+    assert np.array_equal(result.picture.pixels, page)
+    assert result.record.nfe == 0
+    assert "left as it is" in result.record.warnings[-1]
+    assert not np.array_equal(Denoise(sigma=9).restore(Picture(page), model).picture.pixels, page)
