@@ -130,6 +130,16 @@ class Deblur(Task):
             found["residual_sigma"] = round(error, 3)
         return found
 
+    def doubt(self, problem: Problem, found: Metrics) -> str | None:
+        residual, sigma = found.get("residual_sigma"), found["sigma"]
+        if residual is None or residual < DOUBTFUL * sigma:
+            return None
+        return (
+            f"the kernel does not explain the picture: blurred again, the result is off by "
+            f"{residual:.1f} levels, {residual / sigma:.0f} times the noise of {sigma:.1f}; expect "
+            "ringing, and try another kernel"
+        )
+
     @classmethod
     def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset:
         last = min(max(LOWEST * severity / LEVELS, SIGMA_MIN), min(HIGHEST, SIGMA_MAX))

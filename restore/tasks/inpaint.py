@@ -15,6 +15,7 @@ from torch import Tensor
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
 from restore.degradations import Mask
+from restore.diagnosis import measure_hole
 from restore.errors import RequestError
 from restore.holes import How, fill, fill_by_patches, patches_available, split_hole, thick_holes
 from restore.images import MAX_PIXELS, Picture, as_picture
@@ -63,6 +64,9 @@ class Inpaint(Task):
         hole, warnings = hole_of(self.mask, source, invert=self.invert_mask, dilate=self.dilate)
         if self.fill == "auto" and not patches_available() and thick_holes(hole).any():
             warnings = (*warnings, NO_PATCHES)
+        measured = measure_hole(hole)
+        if measured.beyond and (self.fill == "smooth" or not patches_available()):
+            warnings = (*warnings, measured.sentence)
         return Problem(
             task=self,
             source=source,

@@ -89,7 +89,10 @@ def solve_problem(
         found.update(compare_to_clean(picture, reference, problem.hole))
     width, height = problem.working_size
     checkpoint = model.checkpoint
+    doubt = None if problem.sound else task.doubt(problem, found)
+    notes = [note for note in (problem.sound, doubt) if note is not None]
     record = Record(
+        status="ok" if doubt is None else "doubtful",
         task=task.name,
         input=problem.name,
         model=checkpoint.name if checkpoint else None,
@@ -105,7 +108,7 @@ def solve_problem(
         size_out=picture.size,
         seconds=round(time.perf_counter() - began, 3),
         metrics=found,
-        warnings=(*source.warnings, *problem.warnings, *([problem.sound] if problem.sound else [])),
+        warnings=(*source.warnings, *problem.warnings, *notes),
         more=_record_more(settings, presets),
     )
     return Result(picture, record, uncertainty)

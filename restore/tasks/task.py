@@ -107,6 +107,13 @@ class Task(ABC):
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         """How near a finished picture, as stored, comes to what was given, degraded again."""
 
+    def doubt(self, problem: Problem, found: Metrics) -> str | None:
+        """Why the assumption does not fit the picture, in a sentence, by what `prove` found.
+
+        The result is made all the same; its status is "doubtful".
+        """
+        return None
+
     @abstractmethod
     def degrade(self, clean: Picture, seed: int = 0) -> Picture | bytes:
         """A degraded input of the task's kind, or the bytes of its file, made of a clean picture.
