@@ -42,7 +42,7 @@ app = typer.Typer(
         "superres small.png --scale 4 --mode perceptual",
     )
     + "\n\n[bold]Exit codes[/bold]\n"
-    "0 all done, 1 internal error, 2 asked wrongly, 3 some inputs failed, 4 model,\n"
+    "0 all done, 1 internal error, 2 usage error, 3 some inputs failed, 4 model,\n"
     "5 environment (space, permissions, memory), 130 and 143 interrupted",
 )
 catalogue = typer.Typer(context_settings=HELP, no_args_is_help=True, rich_markup_mode="rich")

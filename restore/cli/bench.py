@@ -13,11 +13,11 @@ import typer
 
 from restore.batch import STDOUT
 from restore.batch.inputs import identity, within
-from restore.cli.announcement import expected
+from restore.cli.estimate import estimate_seconds
 from restore.cli.machine import Machine
-from restore.cli.options import FLAG, Existing, Quiet, Source, Verbose, Yes, flattened, policy_of
+from restore.cli.options import FLAG, Existing, Quiet, Source, Verbose, Yes, choose_policy, flatten
 from restore.cli.options.files import WhereExists
-from restore.cli.terminal import Terminal, complain, emit, lasting
+from restore.cli.terminal import Terminal, complain, emit, format_seconds
 from restore.errors import RequestError, RestoreError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class BenchOutputs:
         return STDOUT in (self.json, self.csv, self.markdown)
 
 
-@flattened
+@flatten
 def bench(options: BenchOptions, outputs: BenchOutputs, source: Source, machine: Machine) -> None:
     """Measure methods side by side on one network, at equal network evaluations.
 
@@ -165,7 +165,7 @@ def bench(options: BenchOptions, outputs: BenchOutputs, source: Source, machine:
     cases = benches.choose_cases(benches.split_names(options.tasks)) or benches.choose_usual_cases()
     methods = benches.choose_methods(benches.split_names(options.methods))
     _check_places(options, [*files, outputs.rows])
-    _check_files(files, policy_of(outputs.existing, outputs.yes))
+    _check_files(files, choose_policy(outputs.existing, outputs.yes))
     if machine.threads:
         torch.set_num_threads(machine.threads)
     pictures = _load_pictures(options)
@@ -275,12 +275,12 @@ def _estimate(plan: Bench, todo: Sequence[tuple[int, tuple[int, int]]]) -> str:
     for nfe, size in todo:
         by_size[size] = by_size.get(size, 0) + nfe
     largest = max(by_size, key=lambda size: size[0] * size[1])
-    seconds = expected(plan.model, [largest], 1, plan.tile)
+    seconds = estimate_seconds(plan.model, [largest], 1, plan.tile)
     if seconds is None:
         return ""
     pixels = largest[0] * largest[1]
     network = sum(seconds * n * size[0] * size[1] / pixels for size, n in by_size.items())
-    return f"; about {lasting(network + FIXED_SECONDS * len(todo))}"
+    return f"; about {format_seconds(network + FIXED_SECONDS * len(todo))}"
 
 
 def _measure(plan: Bench, journal: Journal, terminal: Terminal) -> tuple[list[Row], int]:

@@ -10,7 +10,7 @@ import typer
 
 from restore.batch import STDIN
 from restore.cli.options import Json, MaxPixels, Verbose
-from restore.cli.terminal import dumped, emit, piped
+from restore.cli.terminal import emit, format_json, read_stdin
 from restore.defaults import MAX_PIXELS
 
 NAMES = {
@@ -46,11 +46,11 @@ def compare(
     """Measure an image against the clean one: PSNR, SSIM, largest error."""
     from restore.tasks import compare
 
-    given = piped() if output == STDIN else output
+    given = read_stdin() if output == STDIN else output
     found = compare(given, reference, degraded, max_pixels=max_pixels)
     if json:
         record = {"schema": 1, "task": "compare", "output": output, "reference": reference}
-        emit(dumped({**record, "degraded": degraded, "metrics": found}))
+        emit(format_json({**record, "degraded": degraded, "metrics": found}))
     elif sys.stdout.isatty():
         _show(found)
     else:

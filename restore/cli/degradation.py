@@ -15,10 +15,10 @@ import typer
 from restore.batch import Job, Plan, Progress, Sidecar, Size, Work, probe, resume
 from restore.batch.inputs import identity
 from restore.batch.run import rehearse
-from restore.cli.displays import Display, display_of
 from restore.cli.jobs import plan
-from restore.cli.options import Conduct, Files, Images, flattened
-from restore.cli.runs import manifest_of, run_here, say_again, say_rehearsal
+from restore.cli.options import Files, Images, RunOptions, flatten
+from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
+from restore.cli.views import Views, make_views
 from restore.errors import RequestError
 from restore.record import Record
 
@@ -51,7 +51,7 @@ class Degrader:
     known: Record
     change: Callable[[Job, Picture], Picture | bytes]
     max_pixels: int
-    display: Display
+    display: Views
 
     def read(self, job: Job) -> Picture:
         from restore.images import decode, read_image
@@ -81,7 +81,7 @@ class Degrader:
         return made, record
 
 
-@flattened
+@flatten
 def degrade(
     task: Annotated[
         Kind, typer.Argument(show_default=False, help="Whose input is to be made", metavar="TASK")
@@ -130,7 +130,7 @@ def degrade(
     ] = None,
     *,
     files: Files,
-    conduct: Conduct,
+    conduct: RunOptions,
 ) -> None:
     """Make the degraded input of a task from a clean image, to try things out.
 
@@ -202,7 +202,7 @@ def degrade(
     random = missing or task == "denoise" or sigma is not None
     known = Record(task=f"degrade {task}", seed=seed or 0 if random else None)
     aside = [sidecar.path] if sidecar else []
-    display = display_of(planned, conduct, files.policy, aside)
+    display = make_views(planned, conduct, files.policy, aside)
     degrader = Degrader(known, change, files.max_pixels, display)
     made_by = given | {"mask": None, "mask-out": None}
     work = Work(
@@ -213,7 +213,7 @@ def degrade(
         collect_settings(known, Encoding(planned.format), None, made_by),
         lambda job: [sidecar.find(job.input)] if sidecar else [],
     )
-    manifest = manifest_of(planned, conduct)
+    manifest = choose_manifest(planned, conduct)
     if manifest:
         planned = resume(planned, manifest, work)
         say_again(planned, work, conduct)

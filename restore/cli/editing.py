@@ -10,20 +10,20 @@ import typer
 
 from restore.batch import Job, Plan, Progress, Sidecar, Work, probe, resume
 from restore.batch.run import rehearse
-from restore.cli.displays import Display, display_of
 from restore.cli.jobs import plan
 from restore.cli.machine import Processor
 from restore.cli.options import (
     AllowUnverified,
     Catalog,
-    Conduct,
     Encoding,
     Files,
     Images,
     Offline,
-    flattened,
+    RunOptions,
+    flatten,
 )
-from restore.cli.runs import manifest_of, run_here, say_again, say_rehearsal
+from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
+from restore.cli.views import Views, make_views
 from restore.errors import ImageError, RequestError
 from restore.record import Record
 
@@ -174,7 +174,7 @@ class Changer:
     sidecar: Sidecar | None
     seed: int
     max_pixels: int
-    display: Display
+    display: Views
 
     def read(self, job: Job) -> Given:
         """A picture with its words and its mask; ImageError where it has none."""
@@ -212,7 +212,7 @@ class Changer:
         return [self.sidecar.find(job.input)] if self.sidecar else []
 
 
-@flattened
+@flatten
 def edit(
     image: Images,
     *,
@@ -222,7 +222,7 @@ def edit(
     encoding: Encoding,
     source: Source,
     processor: Processor,
-    conduct: Conduct,
+    conduct: RunOptions,
 ) -> None:
     """Change pictures by words: what was not asked for stays.
 
@@ -238,7 +238,7 @@ def edit(
     aside = [path for path in (sidecar.path if sidecar else None, words.prompts) if path]
     planned = plan(image, "edit", files, conduct, aside=aside, bits=encoding.bits)
     encoding.check(planned.format)
-    display = display_of(planned, conduct, files.policy, aside)
+    display = make_views(planned, conduct, files.policy, aside)
 
     from restore.batch.restorer import Encoding as Format
     from restore.batch.restorer import choose_machine, collect_settings
@@ -277,7 +277,7 @@ def edit(
             changer.find_sidecars,
         )
 
-    manifest = manifest_of(planned, conduct)
+    manifest = choose_manifest(planned, conduct)
     if manifest:
         planned = resume(planned, manifest, work())
         say_again(planned, work(), conduct)
@@ -296,7 +296,7 @@ def edit(
 
 
 def _load(
-    checkpoint: Checkpoint, ways: Ways, source: Source, processor: Processor, conduct: Conduct
+    checkpoint: Checkpoint, ways: Ways, source: Source, processor: Processor, conduct: RunOptions
 ) -> Editor:
     """The networks; errors as of `load_editor`."""
     import torch

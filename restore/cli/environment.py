@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from restore.cli.options import Json, Verbose
-from restore.cli.terminal import dumped, emit, escaped
+from restore.cli.terminal import emit, escape, format_json
 
 PACKAGES = (
     "bcm-restore", "torch", "numpy", "pillow", "opencv-python-headless", "scikit-image",
@@ -27,12 +27,12 @@ def env(json: Json = False, verbose: Verbose = False) -> None:
     """Print versions, devices, caches: what to paste in a bug report."""
     facts = _facts()
     if json:
-        emit(dumped(facts))
+        emit(format_json(facts))
         return
     for title, rows in facts.items():
         emit(title)
         for name, value in rows.items():
-            emit(f"  {name}: {escaped(str(value))}")
+            emit(f"  {name}: {escape(str(value))}")
 
 
 def _facts() -> dict[str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Exit: how a run ends, as a code for scripts.
 
-    0 all done    1 internal error    2 asked wrongly    3 some inputs failed
+    0 all done    1 internal error    2 usage error    3 some inputs failed
     4 model       5 environment       129, 130, 143 interrupted by HUP, INT, TERM
 
 Our errors carry their code; here is the one place where an exception becomes one.
@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from restore.cli.options.groups import BESIDE
-from restore.cli.terminal import VERBOSE, complain, escaped, traced
+from restore.cli.terminal import VERBOSE, complain, escape, traced
 from restore.devices import is_out_of_memory
 from restore.errors import ResourceError, RestoreError
 
@@ -59,10 +59,10 @@ class Commands(TyperGroup):
         except Exception as error:
             if hasattr(error, "exit_code") or isinstance(error, typer.Abort):
                 if isinstance(text := getattr(error, "message", None), str):
-                    text = "\n".join(map(escaped, text.splitlines()))
+                    text = "\n".join(map(escape, text.splitlines()))
                     error.message = text  # type: ignore[attr-defined]
                 raise  # Typer's own: wrong usage, and the normal way out
-            message, code, cause = f"internal error: {described(error)}{HINT}", 1, error
+            message, code, cause = f"internal error: {describe_error(error)}{HINT}", 1, error
         complain(f"error: {message}")
         if ctx.meta.get(VERBOSE):
             traced(cause)
@@ -101,7 +101,7 @@ def code_of(error: Exception) -> int:
     return 5 if is_out_of_memory(error) else 1
 
 
-def described(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """An error of somebody else's in words, its kind first."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 

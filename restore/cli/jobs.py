@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
 from restore.batch.plan import plan as planned
-from restore.cli.options import Conduct, Files, Format
-from restore.cli.terminal import piped
+from restore.cli.options import Files, Format, RunOptions
+from restore.cli.terminal import read_stdin
 from restore.errors import RequestError
 
 
@@ -17,7 +17,7 @@ def plan(
     names: Sequence[str],
     task: str,
     files: Files,
-    conduct: Conduct,
+    conduct: RunOptions,
     *,
     aside: Sequence[str] = (),
     ending: Format = "png",
@@ -27,14 +27,14 @@ def plan(
 ) -> Plan:
     """The plan of a run; `aside` are files and folders that belong to the inputs, as masks do.
 
-    The rest is what `Kind` holds. RequestError for all that is asked wrongly.
+    The rest is what `Kind` holds. RequestError for all that is usage error.
     """
     kind = Kind(task, size_out, bits, alpha, ending, files.max_pixels)
-    named = replace(names_of(names, files, conduct), aside=aside)
-    return planned(named, where_of(files), kind, conduct.share)
+    named = replace(list_names(names, files, conduct), aside=aside)
+    return planned(named, choose_output(files), kind, conduct.share)
 
 
-def names_of(names: Sequence[str], files: Files, conduct: Conduct) -> Names:
+def list_names(names: Sequence[str], files: Files, conduct: RunOptions) -> Names:
     """What is named as an input. RequestError where nothing is, or standard output is taken."""
     listed = _listed(files, names)
     if not names and files.from_file is None:
@@ -42,10 +42,10 @@ def names_of(names: Sequence[str], files: Files, conduct: Conduct) -> Names:
     if files.output == STDOUT or (files.output is None and [*names, *listed] == [STDIN]):
         check_stdout(conduct.json, "image")
     choice = Choice(files.include, files.exclude)
-    return Names(names, listed, files.recursive, stdin=piped, choice=choice)
+    return Names(names, listed, files.recursive, stdin=read_stdin, choice=choice)
 
 
-def where_of(files: Files) -> Where:
+def choose_output(files: Files) -> Where:
     """Where the outputs go."""
     return Where(files.output, files.suffix, files.format, files.policy, files.name)
 
@@ -68,7 +68,7 @@ def _listed(files: Files, names: Sequence[str]) -> list[str]:
     if path == STDIN:
         if STDIN in names:
             raise RequestError("- was given as an image and as a list: there is one standard input")
-        return split_names(piped("a list of names"), files.null)
+        return split_names(read_stdin("a list of names"), files.null)
     try:
         with open(path, "rb") as file:
             return split_names(file.read(), files.null)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from restore.batch import STDIN, STDOUT, Job, Output
-from restore.cli.machine import Machine
-from restore.cli.options import Encoding, Manner, MaxPixels, Source, flattened
-from restore.cli.passages import (
-    Passage,
+from restore.cli.journey_run import (
+    JourneyOptions,
+    JourneyRun,
     Show,
     Target,
-    Way,
     beside,
     destination,
+    find_header,
     journey,
-    outline_of,
-    picture_of,
-    settings_of,
-    travel,
+    make_settings,
+    read_picture,
+    run_journey,
 )
+from restore.cli.machine import Machine
+from restore.cli.options import Encoding, MaxPixels, OutputOptions, Source, flatten
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from restore.settings import Settings
 
 
-@flattened
+@flatten
 def invert(
     image: Annotated[str, typer.Argument(show_default=False, help="An image file, or -")],
     output: Annotated[
@@ -55,8 +55,8 @@ def invert(
     *,
     target: Target,
     source: Source,
-    way: Way,
-    manner: Manner,
+    way: JourneyOptions,
+    manner: OutputOptions,
 ) -> None:
     """Take an image up to its noise, a latent that `reconstruct` brings back.
 
@@ -69,11 +69,11 @@ def invert(
     output = beside(image, "invert", ".safetensors") if output is None else output
     if output != STDOUT and not output.lower().endswith(".safetensors"):
         raise RequestError(f"-o {output!r}: a latent is a .safetensors file")
-    settings = settings_of(way)
+    settings = make_settings(way)
     choose_levels(settings, way.start, way.level, refine)
     job = target.job([image], output, [], manner.json)
 
-    found = outline_of(image, job.data)
+    found = find_header(image, job.data)
 
     def make(
         given: Picture, model: BCM, settings: Settings, show: Show
@@ -85,11 +85,11 @@ def invert(
         show(made.picture, given)
         return made.latent.encode(), made.report
 
-    passage = Passage(
+    journey = JourneyRun(
         "invert",
         job,
         "PNG",
-        lambda job: picture_of(image, job.data, max_pixels),
+        lambda job: read_picture(image, job.data, max_pixels),
         make,
         settings,
         way.nfe * (1 + 2 * refine),
@@ -99,10 +99,10 @@ def invert(
         admit=lambda model: model.encode_label(way.label),
         existing=target.policy,
     )
-    travel(passage, source, way, manner)
+    run_journey(journey, source, way, manner)
 
 
-@flattened
+@flatten
 def reconstruct(
     latent: Annotated[
         str, typer.Argument(metavar="LATENT", show_default=False, help="A file that `invert` wrote")
@@ -125,7 +125,7 @@ def reconstruct(
     encoding: Encoding,
     source: Source,
     machine: Machine,
-    manner: Manner,
+    manner: OutputOptions,
 ) -> None:
     """Bring a latent back to the image it came from.
 
@@ -154,7 +154,7 @@ def reconstruct(
         check_encodable((1, 1), format, False)
 
     def read(job: Job) -> tuple[Latent, Picture | None]:
-        clean = picture_of(reference, None, max_pixels) if reference else None
+        clean = read_picture(reference, None, max_pixels) if reference else None
         return known or read_latent(latent, max_pixels=max_pixels), clean
 
     def make(
@@ -170,7 +170,7 @@ def reconstruct(
             check_model(known, model)
 
     jumps = len(known.levels) - 1 if known else 0
-    passage = Passage(
+    journey = JourneyRun(
         "reconstruct",
         job,
         format,
@@ -185,4 +185,4 @@ def reconstruct(
         existing=target.policy,
         aside=[reference] if reference else [],
     )
-    travel(passage, source, machine, manner, encoding)
+    run_journey(journey, source, machine, manner, encoding)

@@ -8,8 +8,8 @@ import typer
 
 from restore.batch import Tally, keep_latest, read_entries
 from restore.cli.options import Json
-from restore.cli.runs import told
-from restore.cli.terminal import dumped, emit, escaped
+from restore.cli.run import summarise
+from restore.cli.terminal import emit, escape, format_json
 from restore.errors import RequestError
 
 
@@ -31,9 +31,9 @@ def merge(
     if json:
         summary = {**tally.counts(), "seconds": round(tally.seconds, 3)}
         files = {"manifests": len(manifest), "failures": tally.failures()}
-        emit(dumped({"summary": {**summary, **files}}))
+        emit(format_json({"summary": {**summary, **files}}))
     else:
-        for line in told(tally, tally.seconds, {}):
-            emit(escaped(line))
+        for line in summarise(tally, tally.seconds, {}):
+            emit(escape(line))
     if tally.count["failed"]:
         raise typer.Exit(3)

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from restore.cli.displays import open_in_browser
-from restore.cli.options import FLAG, Existing, MaxPixels, Quiet, Verbose, Yes, policy_of
+from restore.cli.options import FLAG, Existing, MaxPixels, Quiet, Verbose, Yes, choose_policy
 from restore.cli.options.files import WhereExists
 from restore.cli.terminal import Terminal, emit
+from restore.cli.views import open_in_browser
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
 
@@ -58,7 +58,7 @@ def mask(
     path = output or f"{os.path.splitext(image)[0]}_mask.html"
     if not path.lower().endswith((".html", ".htm")):
         raise RequestError(f"-o {path!r}: expected a file that ends in .html")
-    policy: Existing = policy_of(existing, yes)
+    policy: Existing = choose_policy(existing, yes)
     if os.path.lexists(path) and policy == "error":
         raise RequestError(f"{path!r} exists: --existing skip or overwrite (-y)")
 

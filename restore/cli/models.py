@@ -19,7 +19,7 @@ from restore.cli.options import (
     Verbose,
     Yes,
 )
-from restore.cli.terminal import Terminal, dumped, emit, escaped
+from restore.cli.terminal import Terminal, emit, escape, format_json
 from restore.errors import CheckpointError, RequestError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False)
     rows = read_catalogue(catalog)
     if json:
         for row in rows.values():
-            emit(dumped({**asdict(row), "url": row.public_url}))
+            emit(format_json({**asdict(row), "url": row.public_url}))
         return
     table = [("NAME", "SOURCE", "NETWORK", "SIZE", "LICENCE", "SUMMARY")]
     for row in rows.values():
@@ -60,7 +60,7 @@ def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False)
         table.append((row.name, row.source, row.architecture, size, row.license, row.summary))
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
-        cells = (escaped(cell).ljust(width) for cell, width in zip(line, widths, strict=True))
+        cells = (escape(cell).ljust(width) for cell, width in zip(line, widths, strict=True))
         emit("  ".join(cells).rstrip())
 
 
@@ -77,19 +77,19 @@ def info(
         row = _described(row)
     facts = {**asdict(row), "url": row.public_url, "path": path and str(path)}
     if json:
-        emit(dumped(facts))
+        emit(format_json(facts))
         return
     for key, value in facts.items():
         if key != "parts" and value not in (None, "", [], (), {}):
-            text = value if isinstance(value, str) else dumped(value)
-            emit(f"{key}: {escaped(text)}")
+            text = value if isinstance(value, str) else format_json(value)
+            emit(f"{key}: {escape(text)}")
     if row.parts:
-        emit(f"download: {escaped(describe_download(row.parts))}")
+        emit(f"download: {escape(describe_download(row.parts))}")
     for part, file in zip(row.parts, row.files() if row.parts else (), strict=True):
         known = part.sha256 or "of unknown hash, needs --allow-unverified"
         here = "here" if locate(file) else "not on this machine"
         where = f"{part.repo}@{part.revision} {part.file}"
-        emit(escaped(f"{part.role}: {where}, {_size(part.size)}, {known}, {part.license}, {here}"))
+        emit(escape(f"{part.role}: {where}, {_size(part.size)}, {known}, {part.license}, {here}"))
 
 
 def download(
@@ -115,7 +115,7 @@ def download(
             with terminal.progress(row.name) as progress:
                 path = fetch(row, progress=progress)
             verify(row, allow_unverified=allow_unverified)
-            emit(escaped(str(path)))
+            emit(escape(str(path)))
 
 
 def verify(
@@ -130,7 +130,7 @@ def verify(
 
     for row in [row for spec in model for row in resolve(spec, catalog).files()]:
         sha256 = verify(row, offline=offline, allow_unverified=allow_unverified)
-        emit(f"{sha256}  {escaped(f'{row.name} {row.file}' if row.role else row.name)}")
+        emit(f"{sha256}  {escape(f'{row.name} {row.file}' if row.role else row.name)}")
 
 
 def path(model: Spec, catalog: Catalog = None, verbose: Verbose = False) -> None:
@@ -144,7 +144,7 @@ def path(model: Spec, catalog: Catalog = None, verbose: Verbose = False) -> None
             mine = row.source in ("embedded", "file")
             hint = "" if mine else f"; `models download {model}` gets it"
             raise CheckpointError(f"{row.name} is not on this machine{hint}")
-        emit(escaped(str(found)))
+        emit(escape(str(found)))
 
 
 def rm(
@@ -158,7 +158,7 @@ def rm(
         if found is None:
             Terminal(quiet).say(f"{row.file if row.role else row.name} was not here")
         else:
-            emit(escaped(str(found)))
+            emit(escape(str(found)))
 
 
 def convert(
@@ -220,12 +220,12 @@ def convert(
         overwrite=yes or existing == "overwrite",
     )
     if json:
-        emit(dumped({"output": output, **found}))
+        emit(format_json({"output": output, **found}))
         return
     Terminal(quiet).say(
         f"{found['architecture']}, {found['parameters']:,} parameters, SHA-256 {found['sha256']}"
     )
-    emit(escaped(output))
+    emit(escape(output))
 
 
 def card(
@@ -253,13 +253,13 @@ def card(
         raise RequestError(f"{row.name} is others' work: its cards are on its parts' pages")
     if output is not None:
         for written in publish(row, output, overwrite=yes or existing == "overwrite"):
-            emit(escaped(str(written)))
+            emit(escape(str(written)))
         return
     if yes or existing != "error":
         raise RequestError("-y and --existing are about the folder of -o, and there is no -o")
     text = card(_described(row) if row.source == "file" else row)
     for line in text.splitlines():
-        emit(escaped(line))
+        emit(escape(line))
 
 
 def _described(row: Checkpoint) -> Checkpoint:

@@ -12,14 +12,14 @@ import typer
 from restore.batch import Size
 from restore.cli.options import (
     FLAG,
-    Conduct,
     Encoding,
     Engine,
     Files,
     Images,
     Restoration,
+    RunOptions,
     Source,
-    flattened,
+    flatten,
 )
 from restore.cli.tasks import restore
 from restore.errors import RequestError
@@ -27,7 +27,7 @@ from restore.errors import RequestError
 _task = partial(typer.Option, rich_help_panel="Task")
 
 
-@flattened
+@flatten
 def inpaint(
     image: Images,
     mask: Annotated[
@@ -51,7 +51,7 @@ def inpaint(
     source: Source,
     restoration: Restoration,
     engine: Engine,
-    conduct: Conduct,
+    conduct: RunOptions,
 ) -> None:
     """Fill holes: the white pixels of a mask.
 
@@ -63,7 +63,7 @@ def inpaint(
     restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
-@flattened
+@flatten
 def jpeg(
     image: Images,
     *,
@@ -72,7 +72,7 @@ def jpeg(
     source: Source,
     restoration: Restoration,
     engine: Engine,
-    conduct: Conduct,
+    conduct: RunOptions,
 ) -> None:
     """Remove JPEG artefacts.
 
@@ -84,7 +84,7 @@ def jpeg(
     restore(Jpeg(), image, files, encoding, source, restoration, engine, conduct)
 
 
-@flattened
+@flatten
 def superres(
     image: Images,
     scale: Annotated[
@@ -101,7 +101,7 @@ def superres(
     source: Source,
     restoration: Restoration,
     engine: Engine,
-    conduct: Conduct,
+    conduct: RunOptions,
 ) -> None:
     """Enlarge by any factor.
 
@@ -111,7 +111,7 @@ def superres(
         raise RequestError("give either --scale or --size to enlarge to")
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
-    sides = None if size is None else sides_of(size)
+    sides = None if size is None else parse_size(size)
 
     from restore.tasks import Superres
 
@@ -129,7 +129,7 @@ Sigma = Annotated[
 ]
 
 
-@flattened
+@flatten
 def denoise(
     image: Images,
     sigma: Sigma = None,
@@ -139,7 +139,7 @@ def denoise(
     source: Source,
     restoration: Restoration,
     engine: Engine,
-    conduct: Conduct,
+    conduct: RunOptions,
 ) -> None:
     """Remove noise.
 
@@ -150,7 +150,7 @@ def denoise(
     restore(Denoise(sigma), image, files, encoding, source, restoration, engine, conduct)
 
 
-@flattened
+@flatten
 def deblur(
     image: Images,
     kernel: Annotated[
@@ -169,7 +169,7 @@ def deblur(
     source: Source,
     restoration: Restoration,
     engine: Engine,
-    conduct: Conduct,
+    conduct: RunOptions,
 ) -> None:
     """Undo a blur of known kernel.
 
@@ -180,7 +180,7 @@ def deblur(
     restore(Deblur(kernel, sigma), image, files, encoding, source, restoration, engine, conduct)
 
 
-def sides_of(size: str) -> Size:
+def parse_size(size: str) -> Size:
     """Width and height of a text such as 1024x768."""
     match = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", size)
     if not match:

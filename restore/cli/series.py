@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from restore.batch import STDIN, STDOUT, Job, Output, Size
-from restore.cli.options import FLAG, Manner, MaxPixels, Source, flattened
-from restore.cli.passages import (
+from restore.cli.journey_run import (
     Draw,
-    Passage,
+    JourneyOptions,
+    JourneyRun,
     Show,
     Target,
-    Way,
     destination,
+    find_header,
     journey,
-    outline_of,
-    picture_of,
-    settings_of,
-    travel,
+    make_settings,
+    read_picture,
+    run_journey,
 )
-from restore.cli.restoration import sides_of
+from restore.cli.options import FLAG, MaxPixels, OutputOptions, Source, flatten
+from restore.cli.restoration import parse_size
 from restore.defaults import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ Destination = Annotated[
 ]
 
 
-@flattened
+@flatten
 def generate(
     output: Destination,
     count: Annotated[int, journey("-n", min=1, metavar="N", help="How many samples")] = 1,
@@ -60,13 +60,13 @@ def generate(
     target: Target,
     source: Source,
     draw: Draw,
-    manner: Manner,
+    manner: OutputOptions,
 ) -> None:
     """Draw samples from noise alone.
 
     Sample k is that of seed + k, so that it is the same however many are drawn.
     """
-    asked = None if size is None else sides_of(size)
+    asked = None if size is None else parse_size(size)
 
     from restore.journeys import RECIPES, count_evaluations
     from restore.journeys import generate as generated
@@ -99,7 +99,7 @@ def generate(
     if asked:
         check_count(count, asked, max_pixels)
     check_series(_name(output), asked or (1, 1), (columns, -(-count // columns)))
-    passage = Passage(
+    journey = JourneyRun(
         "generate",
         job,
         "PNG",
@@ -114,10 +114,10 @@ def generate(
         admit,
         existing=target.policy,
     )
-    travel(passage, source, draw, manner)
+    run_journey(journey, source, draw, manner)
 
 
-@flattened
+@flatten
 def interpolate(
     a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="The first image")],
     b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="The last image")],
@@ -135,8 +135,8 @@ def interpolate(
     *,
     target: Target,
     source: Source,
-    way: Way,
-    manner: Manner,
+    way: JourneyOptions,
+    manner: OutputOptions,
 ) -> None:
     """Frames between two images of one size, through the noise of both.
 
@@ -147,19 +147,21 @@ def interpolate(
     from restore.journeys.invert import choose_levels
     from restore.journeys.series import check_series, overview
 
-    settings = settings_of(way)
+    settings = make_settings(way)
     choose_levels(settings, way.start, way.level)
     files = _files(output, frames)
     job = target.job([a, b], output, files, manner.json)
-    found = outline_of(a, job.data if a == STDIN else None)
-    other = outline_of(b, job.data if b == STDIN else None)
+    found = find_header(a, job.data if a == STDIN else None)
+    other = find_header(b, job.data if b == STDIN else None)
     alpha = any(header is not None and header.alpha for header in (found, other))
     rows = 2 if cross_fade else 1
     width, height = found.size if found else (1, 1)
     check_series(_name(output), (width, rows * height), (frames, 1), alpha)
 
     def read(job: Job) -> tuple[Picture, Picture]:
-        first, last = (picture_of(p, job.data if p == STDIN else None, max_pixels) for p in (a, b))
+        first, last = (
+            read_picture(p, job.data if p == STDIN else None, max_pixels) for p in (a, b)
+        )
         return first, last
 
     def make(
@@ -172,7 +174,7 @@ def interpolate(
         show(overview(series))
         return series.encode(_name(output)), {**series.report, "input_b": b}
 
-    passage = Passage(
+    journey = JourneyRun(
         "interpolate",
         job,
         "PNG",
@@ -188,7 +190,7 @@ def interpolate(
         existing=target.policy,
         aside=[b],
     )
-    travel(passage, source, way, manner)
+    run_journey(journey, source, way, manner)
 
 
 def _name(output: str) -> str:

@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from restore.batch.ray import Cluster
-from restore.cli.announcement import announced, expected
-from restore.cli.displays import Display, display_of
-from restore.cli.jobs import names_of, where_of
-from restore.cli.options import Conduct, Encoding, Engine, Files, Restoration, Source
-from restore.cli.runs import run, say_again, say_rehearsal
+from restore.cli.estimate import describe_run, estimate_seconds
+from restore.cli.jobs import choose_output, list_names
+from restore.cli.options import Encoding, Engine, Files, Restoration, RunOptions, Source
+from restore.cli.run import run, say_again, say_rehearsal
 from restore.cli.terminal import complain
+from restore.cli.views import Views, make_views
 
 if TYPE_CHECKING:
     from restore.batch.prepare import Batch
@@ -27,9 +27,9 @@ def restore(
     source: Source,
     restoration: Restoration,
     engine: Engine,
-    conduct: Conduct,
+    conduct: RunOptions,
 ) -> None:
-    """Plan all, load the model and run; what is asked wrongly is refused before the run."""
+    """Plan all, load the model and run; what is usage error is refused before the run."""
     from restore.batch import restorer
     from restore.batch.prepare import prepare
     from restore.checkpoints import resolve
@@ -55,8 +55,8 @@ def restore(
     )
     batch = prepare(
         task,
-        names_of(images, files, conduct),
-        where_of(files),
+        list_names(images, files, conduct),
+        choose_output(files),
         model,
         settings=settings,
         encoding=restorer.Encoding(None, encoding.quality, encoding.bits, encoding.strip),
@@ -68,12 +68,12 @@ def restore(
         cluster=engine.cluster(restoration.threads, conduct.codecs),
     )
     maps = batch.restorer.maps.values()
-    display = display_of(batch.plan, conduct, files.policy, [*batch.aside, *maps])
+    display = make_views(batch.plan, conduct, files.policy, [*batch.aside, *maps])
     with batch.connect() as connected:
         _run(connected, conduct, display)
 
 
-def _run(batch: Batch, conduct: Conduct, display: Display) -> None:
+def _run(batch: Batch, conduct: RunOptions, display: Views) -> None:
     """Go on where the manifest says, and do the rest, here or on a cluster."""
     batch = batch.resume()
     work = batch.restorer.work()
@@ -89,7 +89,7 @@ def _run(batch: Batch, conduct: Conduct, display: Display) -> None:
         for warning in batch.warnings:
             complain(f"warning: {warning}")
         if not conduct.quiet:
-            conduct.terminal.say(_announcement(batch, batch.cluster))
+            conduct.terminal.say(_describe_batch(batch, batch.cluster))
     if batch.cluster:
         display.look_by(batch.restorer.look)
     go = partial(
@@ -102,7 +102,7 @@ def _run(batch: Batch, conduct: Conduct, display: Display) -> None:
     run(batch.plan, work, conduct, display, go)
 
 
-def _announcement(batch: Batch, cluster: Cluster | None) -> str:
+def _describe_batch(batch: Batch, cluster: Cluster | None) -> str:
     """One line on what will run."""
     from restore.tasks.schedule import choose_mode, count_evaluations
 
@@ -118,7 +118,7 @@ def _announcement(batch: Batch, cluster: Cluster | None) -> str:
         each += f" and {cluster.gpus:g} GPU" if cluster.gpus else ""
         who = f"{workers} worker{'s' if workers > 1 else ''} of Ray with {each}"
         return f"{what}, {who}, {known.dtype}, {known.model}, NFE {nfe}, {how}"
-    seconds = expected(batch.model, sizes, nfe, settings.tile)
+    seconds = estimate_seconds(batch.model, sizes, nfe, settings.tile)
     if seconds:
         seconds *= len(todo) / len(sizes)
-    return announced(batch.model, what, nfe, how, seconds)
+    return describe_run(batch.model, what, nfe, how, seconds)

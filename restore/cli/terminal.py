@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from restore.errors import RequestError, ResourceError
-from restore.jsonlines import to_json as dumped
+from restore.jsonlines import to_json as format_json
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -54,7 +54,7 @@ class Terminal:
     def record(self, record: dict[str, Any]) -> None:
         """A record as a line of JSON on standard output, where that was asked for."""
         if self.json:
-            emit(dumped(record))
+            emit(format_json(record))
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress | None]:
@@ -65,7 +65,7 @@ class Terminal:
             yield _lines(label)
         else:
             with self.bars() as bars:
-                row = bars.add_task(escaped(label), total=None, note="")
+                row = bars.add_task(escape(label), total=None, note="")
 
                 def update(done: int, total: int) -> None:
                     note = f"{done / total:.0%}" if total else ""
@@ -97,7 +97,7 @@ class Terminal:
         return _lines(label)
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Text on one line whose control characters, lone surrogates and the like are spelled out."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
@@ -107,7 +107,7 @@ def escaped(text: str) -> str:
 def complain(text: str) -> None:
     """A line on standard error, if that takes it."""
     with suppress(OSError):
-        _write(sys.stderr, f"{escaped(text)}\n")
+        _write(sys.stderr, f"{escape(text)}\n")
 
 
 def traced(error: BaseException) -> None:
@@ -128,7 +128,7 @@ def emit(data: str | bytes) -> None:
         raise ResourceError(f"standard output cannot be written: {error.strerror}") from error
 
 
-def piped(what: str = "an image") -> bytes:
+def read_stdin(what: str = "an image") -> bytes:
     """All bytes of standard input; RequestError where that is a terminal, nobody being asked."""
     if sys.stdin is None or sys.stdin.isatty():
         raise RequestError(f"- reads {what} from standard input, which is a terminal: pipe it in")
@@ -165,7 +165,7 @@ def _descriptor(stream: TextIO) -> int | None:
         return None
 
 
-def lasting(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """A duration in words: "0.8 s", "12 s", "3 min", "2.5 h"."""
     if seconds < 90:
         return f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
@@ -189,7 +189,7 @@ def _lines(label: str) -> Progress:
         now = time.monotonic()
         if 0 < done < total and now - last >= LINE_SECONDS:
             last = now
-            left = lasting((now - began) / done * (total - done))
+            left = format_seconds((now - began) / done * (total - done))
             complain(f"{label}: {done / total:.0%}, about {left} left")
 
     return line

@@ -1,10 +1,9 @@
 """Options: the named settings of the commands, defined once and shared.
 
-Options that go together are the fields of a frozen dataclass; `flattened` gives a command whose
+Options that go together are the fields of a frozen dataclass; `flatten` gives a command whose
 parameter is such a group the group's options.
 """
 
-from restore.cli.options.conduct import Conduct, Json, Manner, Quiet, Verbose
 from restore.cli.options.encoding import Encoding
 from restore.cli.options.engine import Engine
 from restore.cli.options.files import (
@@ -15,17 +14,17 @@ from restore.cli.options.files import (
     MaxPixels,
     WhereExists,
     Yes,
-    policy_of,
+    choose_policy,
 )
-from restore.cli.options.groups import FLAG, flattened
+from restore.cli.options.groups import FLAG, flatten
 from restore.cli.options.restoration import Restoration
+from restore.cli.options.run_options import Json, OutputOptions, Quiet, RunOptions, Verbose
 from restore.cli.options.source import AllowUnverified, Catalog, Offline, Source
 
 __all__ = [
     "FLAG",
     "AllowUnverified",
     "Catalog",
-    "Conduct",
     "Encoding",
     "Engine",
     "Existing",
@@ -33,15 +32,16 @@ __all__ = [
     "Format",
     "Images",
     "Json",
-    "Manner",
     "MaxPixels",
     "Offline",
+    "OutputOptions",
     "Quiet",
     "Restoration",
+    "RunOptions",
     "Source",
     "Verbose",
     "WhereExists",
     "Yes",
-    "flattened",
-    "policy_of",
+    "choose_policy",
+    "flatten",
 ]

@@ -128,10 +128,10 @@ class Files:
         """What to do where an output exists. RequestError where two options contradict."""
         if self.yes and self.existing == "repair":
             raise RequestError("--existing repair and -y contradict each other: give one of them")
-        return "repair" if self.existing == "repair" else policy_of(self.existing, self.yes)
+        return "repair" if self.existing == "repair" else choose_policy(self.existing, self.yes)
 
 
-def policy_of(existing: Existing, yes: bool) -> Existing:
+def choose_policy(existing: Existing, yes: bool) -> Existing:
     """What to do where an output exists. RequestError where the two contradict."""
     if yes and existing == "skip":
         raise RequestError("--existing skip and -y contradict each other: give one of them")

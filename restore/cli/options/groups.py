@@ -11,7 +11,7 @@ BESIDE = ":beside:"  # the name of a page that is to lie beside the output
 FLAG = ""  # where others name their value, a flag has none
 
 
-def flattened(command: Callable[..., None]) -> Callable[..., None]:
+def flatten(command: Callable[..., None]) -> Callable[..., None]:
     """The command with every parameter that is a group of options replaced by those options."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}

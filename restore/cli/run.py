@@ -23,32 +23,32 @@ from restore.batch import (
 )
 from restore.batch.pipeline import Steps
 from restore.batch.run import exhaust, keep_open, run_stepwise
-from restore.cli.displays import Display
-from restore.cli.exits import HINT, code_of, described, is_out_of_memory
-from restore.cli.meters import Meter
-from restore.cli.options import Conduct
-from restore.cli.terminal import complain, dumped, emit, escaped, lasting
+from restore.cli.exits import HINT, code_of, describe_error, is_out_of_memory
+from restore.cli.options import RunOptions
+from restore.cli.progress import Meter
+from restore.cli.terminal import complain, emit, escape, format_json, format_seconds
+from restore.cli.views import Views
 from restore.errors import ImageError, RestoreError
 from restore.record import Record, describe_proof
 
 KINDS = 10  # of failure, in a summary's words
 
 
-def say_again(plan: Plan, work: Work, conduct: Conduct) -> None:
+def say_again(plan: Plan, work: Work, conduct: RunOptions) -> None:
     """Say what is done again although its output is there, and why."""
     for job in plan.jobs:
         if job.again:
             conduct.terminal.say(f"again: {work_title(work, job)}: {job.again}")
 
 
-def manifest_of(plan: Plan, conduct: Conduct) -> Manifest | None:
+def choose_manifest(plan: Plan, conduct: RunOptions) -> Manifest | None:
     """The manifest that is asked for, or that of the folder of all outputs; None for none."""
     from restore.batch.prepare import open_manifest
 
     return open_manifest(plan, conduct.manifest_path, conduct.share)
 
 
-def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: Conduct) -> None:
+def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: RunOptions) -> None:
     """Say what a run would do: the outputs, or the records. Ends in code 3 where any would fail."""
     for job, record in zip(plan.jobs, records, strict=True):
         if record.error:
@@ -57,7 +57,7 @@ def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: Conduct) -> No
         if conduct.json:
             conduct.terminal.record(record.as_dict())
         elif not job.done and not job.refusal and job.output != STDOUT:
-            emit(escaped(job.output))
+            emit(escape(job.output))
     todo = sum(not job.done and not job.refusal for job in plan.jobs)
     again = sum(bool(job.again) for job in plan.jobs)
     parts = [f"dry run: {todo} of {len(plan.jobs)} images would be written"]
@@ -71,8 +71,8 @@ def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: Conduct) -> No
 def run(
     plan: Plan,
     work: Work,
-    conduct: Conduct,
-    display: Display,
+    conduct: RunOptions,
+    display: Views,
     go: Callable[[Observer], Steps],
 ) -> None:
     """Take all steps of a run, and report on each job.
@@ -84,7 +84,7 @@ def run(
     share = None if conduct.share else find_assigned()
     if share and len(plan.jobs) > 1:
         conduct.terminal.say(f"all {len(plan.jobs)} images; --shard auto would take {share}")
-    account = _Account(plan, work, conduct, display)
+    account = RunLog(plan, work, conduct, display)
     display.open()
     try:
         with account.meter:
@@ -99,7 +99,7 @@ def run(
 
 
 def run_here(
-    plan: Plan, work: Work, conduct: Conduct, display: Display, manifest: Manifest | None = None
+    plan: Plan, work: Work, conduct: RunOptions, display: Views, manifest: Manifest | None = None
 ) -> None:
     """Do every job that is not done in this process; the rest is as of `run`."""
 
@@ -113,10 +113,10 @@ def run_here(
     run(plan, work, conduct, display, go)
 
 
-class _Account:
+class RunLog:
     """What is said of a run while it goes on, and what came of it."""
 
-    def __init__(self, plan: Plan, work: Work, conduct: Conduct, display: Display) -> None:
+    def __init__(self, plan: Plan, work: Work, conduct: RunOptions, display: Views) -> None:
         todo = sum(not job.done for job in plan.jobs)
         self.meter = Meter(conduct.terminal, todo)
         self.tally = Tally()
@@ -137,7 +137,9 @@ class _Account:
         record, label, title = outcome.record, self._label(number, job), work_title(self._work, job)
         self.tally.add(record)
         if outcome.failure:
-            self._terminal.fail(f"{title}: {_told(outcome.failure)}", outcome.failure.error)
+            self._terminal.fail(
+                f"{title}: {_describe_failure(outcome.failure)}", outcome.failure.error
+            )
             self.codes.add(code_of(outcome.failure.error))
         elif record.status == "skipped":
             say = self._terminal.detail if len(self._plan.jobs) > 1 else self._terminal.say
@@ -148,10 +150,10 @@ class _Account:
             for warning in record.warnings:
                 complain(f"warning: {title}: {warning}")
             proof = "".join(f", {part}" for part in describe_proof(record.metrics))
-            self._terminal.say(f"{label}: {lasting(record.seconds)}{proof}")
-            self._terminal.detail(f"{title}: {dumped(record.metrics)}")
+            self._terminal.say(f"{label}: {format_seconds(record.seconds)}{proof}")
+            self._terminal.detail(f"{title}: {format_json(record.metrics)}")
             if job.output != STDOUT and not self._conduct.json:
-                emit(escaped(job.output))
+                emit(escape(job.output))
         if not job.done:
             self.meter.advance()
         self._terminal.record(record.as_dict())
@@ -176,7 +178,7 @@ class _Account:
         summary = {**counts, "failures": tally.failures()}
         if len(plan.jobs) > 1 or plan.others:
             self._terminal.record({"summary": summary})
-            for line in told(tally, seconds, {"left": left, "for other shards": plan.others}):
+            for line in summarise(tally, seconds, {"left": left, "for other shards": plan.others}):
                 self._terminal.say(line)
         try:
             for path in self._display.close(summary):
@@ -195,11 +197,11 @@ def work_title(work: Work, job: Job) -> str:
     return job.input.path or work.known.task or ""
 
 
-def told(tally: Tally, seconds: float, more: dict[str, int]) -> list[str]:
+def summarise(tally: Tally, seconds: float, more: dict[str, int]) -> list[str]:
     """A summary in lines: the counts, and the failures by kind."""
     counts = {**tally.counts(), **more}
     parts = [f"{number} {what}" for what, number in counts.items() if number]
-    lines = [f"{', '.join(parts) or 'nothing to do'} in {lasting(seconds)}"]
+    lines = [f"{', '.join(parts) or 'nothing to do'} in {format_seconds(seconds)}"]
     for row in tally.failures()[:KINDS]:
         lines.append(f"  {row['count']} failed {row['kind']} (first: {row['example']})")
     if len(tally.kinds) > KINDS:
@@ -207,13 +209,13 @@ def told(tally: Tally, seconds: float, more: dict[str, int]) -> list[str]:
     return lines
 
 
-def _told(failure: Failure) -> str:
+def _describe_failure(failure: Failure) -> str:
     """The stage that failed and the cause."""
     error = failure.error
     if isinstance(error, RestoreError):
         return f"{failure.stage}: {error}"
     if is_out_of_memory(error):
-        cause = f"out of memory ({described(error)}); a smaller --tile needs less"
+        cause = f"out of memory ({describe_error(error)}); a smaller --tile needs less"
     else:
-        cause = f"internal error: {described(error)}{HINT}"
+        cause = f"internal error: {describe_error(error)}{HINT}"
     return f"{failure.stage}: {cause}"

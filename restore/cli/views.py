@@ -1,4 +1,4 @@
-"""Display: what of a run is to be looked at, a page for a browser and a sheet, where asked for."""
+"""Views: what of a run is to be looked at, a page for a browser and a sheet, where asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from restore.batch import STDOUT, Job, Plan, Policy
 from restore.batch.inputs import identity, within
 from restore.batch.manifest import MADE
-from restore.cli.options import Manner
+from restore.cli.options import OutputOptions
 from restore.cli.options.groups import BESIDE
 from restore.errors import RequestError, RestoreError
 from restore.record import Record
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Look = Callable[[Job], tuple[Any, Any, Any]]  # what came out, what went in, the reference
 
 
-class Display:
+class Views:
     """The page and the sheet of a run; neither where `paths` is empty."""
 
     def __init__(
@@ -88,7 +88,9 @@ class Display:
         return self.paths
 
 
-def display_of(plan: Plan, manner: Manner, existing: Policy, aside: Sequence[str] = ()) -> Display:
+def make_views(
+    plan: Plan, manner: OutputOptions, existing: Policy, aside: Sequence[str] = ()
+) -> Views:
     """The display of a plan; RequestError where it would take the place of another file.
 
     `aside` are files and folders that belong to the inputs, as masks do.
@@ -116,7 +118,7 @@ def display_of(plan: Plan, manner: Manner, existing: Policy, aside: Sequence[str
             raise RequestError(f"{option} {path!r} is a symbolic link, or no regular file")
         if os.path.exists(path) and existing == "error":
             raise RequestError(f"{path!r} exists: --existing skip or overwrite (-y) replaces it")
-    return Display(report, manner.compare, several, manner.open)
+    return Views(report, manner.compare, several, manner.open)
 
 
 def open_in_browser(path: str) -> bool:

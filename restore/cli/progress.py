@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from restore.batch import Progress
-from restore.cli.terminal import Terminal, complain, escaped, lasting
+from restore.cli.terminal import Terminal, complain, escape, format_seconds
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -53,7 +53,7 @@ class Meter:
         if self._bars is None:
             return self._terminal.lines(label)
         bars, row = self._bars, self._rows[-1]
-        bars.reset(row, description=escaped(label), total=None, note="")
+        bars.reset(row, description=escape(label), total=None, note="")
 
         def update(done: int, total: int) -> None:
             bars.update(row, completed=done, total=total, note=f"{done / max(total, 1):.0%}")
@@ -78,5 +78,5 @@ class Meter:
         """How many are done, how fast, and how long the rest will take."""
         seconds = time.monotonic() - self._began
         rate = self._done / seconds * 60
-        left = lasting(seconds / self._done * (self._total - self._done))
+        left = format_seconds(seconds / self._done * (self._total - self._done))
         return f"{self._done}/{self._total} done, {rate:.3g} a minute, about {left} left"

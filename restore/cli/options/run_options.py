@@ -1,4 +1,4 @@
-"""Conduct: the options on how a run goes about its files, and what it says."""
+"""RunOptions: the options on how a run goes about its files, and what it says."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Json = Annotated[
 
 
 @dataclass(frozen=True)
-class Manner:
+class OutputOptions:
     """What a run says, and whether it does anything."""
 
     dry_run: Annotated[
@@ -80,7 +80,7 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class Conduct(Manner):
+class RunOptions(OutputOptions):
     """How a run goes about its files, and what it says."""
 
     fail_fast: Annotated[

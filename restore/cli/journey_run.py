@@ -1,4 +1,4 @@
-"""Passage: a journey from the options of its command to its one output."""
+"""JourneyRun: a journey from the options of its command to its one output."""
 
 from __future__ import annotations
 
@@ -28,13 +28,21 @@ from restore.batch import (
     probe,
 )
 from restore.batch.run import rehearse
-from restore.cli.announcement import announced, expected
-from restore.cli.displays import display_of
+from restore.cli.estimate import describe_run, estimate_seconds
 from restore.cli.jobs import check_stdout
 from restore.cli.machine import Machine
-from restore.cli.options import Conduct, Encoding, Manner, Source, WhereExists, Yes, policy_of
-from restore.cli.runs import run_here, say_rehearsal
-from restore.cli.terminal import piped
+from restore.cli.options import (
+    Encoding,
+    OutputOptions,
+    RunOptions,
+    Source,
+    WhereExists,
+    Yes,
+    choose_policy,
+)
+from restore.cli.run import run_here, say_rehearsal
+from restore.cli.terminal import read_stdin
+from restore.cli.views import make_views
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START
 from restore.errors import ImageError, RequestError
 from restore.record import Record
@@ -64,7 +72,7 @@ class Draw(Machine):
 
 
 @dataclass(frozen=True)
-class Way(Draw):
+class JourneyOptions(Draw):
     """How a picture goes up to its noise, and down again."""
 
     nfe: Annotated[
@@ -88,7 +96,7 @@ class Target:
     @property
     def policy(self) -> Existing:
         """What to do where an output exists. RequestError where two options contradict."""
-        return policy_of(self.existing, self.yes)
+        return choose_policy(self.existing, self.yes)
 
     def job(self, inputs: Sequence[str], output: str, files: Sequence[str], json: bool) -> Job:
         """The job of these inputs, and of the output, a folder where `files` are named in it.
@@ -99,7 +107,7 @@ class Target:
             raise RequestError("- was given more than once, and there is one standard input")
         if not output or "\0" in output:
             raise RequestError(f"-o {output!r} is no file name")
-        data = piped() if STDIN in inputs else None
+        data = read_stdin() if STDIN in inputs else None
         job = Job(Input(inputs[0] if inputs else ""), output, data)
         if output == STDOUT:
             check_stdout(json, "result")
@@ -122,7 +130,7 @@ def beside(path: str, task: str, ending: str) -> str:
 
 
 @dataclass(frozen=True)
-class Passage:
+class JourneyRun:
     """A task, its job and what is done with it.
 
     `make` gets what `read` gave, the model and the settings, and may call `show` with the pictures
@@ -149,14 +157,14 @@ class Passage:
     aside: Sequence[str] = ()
 
 
-def travel(
-    passage: Passage,
+def run_journey(
+    trip: JourneyRun,
     source: Source,
     machine: Machine,
-    manner: Manner,
+    manner: OutputOptions,
     encoding: Encoding | None = None,
 ) -> None:
-    """Load the model and run; what is asked wrongly is refused before the run."""
+    """Load the model and run; what is usage error is refused before the run."""
     from restore.batch import restorer
     from restore.checkpoints import resolve
 
@@ -171,26 +179,26 @@ def travel(
         torch.set_num_threads(machine.threads)
     device = choose_device(machine.device)
     dtype = choose_dtype(machine.dtype, device, exact=True)
-    settings, job = passage.settings, passage.job
+    settings, job = trip.settings, trip.job
     known = Record(
-        task=passage.task,
+        task=trip.task,
         model=checkpoint.name,
         model_sha256=checkpoint.sha256 or None,
         method="bcm",
-        nfe=passage.nfe,
+        nfe=trip.nfe,
         seed=settings.seed,
         device=str(device),
         dtype=dtype_name(dtype),
     )
-    planned = Plan((job,), passage.format, Kind(passage.task))
-    conduct = Conduct(**vars(manner))
-    display = display_of(planned, conduct, passage.existing, passage.aside)
+    planned = Plan((job,), trip.format, Kind(trip.task))
+    conduct = RunOptions(**vars(manner))
+    display = make_views(planned, conduct, trip.existing, trip.aside)
     if conduct.dry_run:
         say_rehearsal(planned, rehearse(planned, known), conduct)
         return
     model: BCM | None = None
     if not job.done:
-        inside = [os.path.join(job.output, name) for name in passage.files[:1]]
+        inside = [os.path.join(job.output, name) for name in trip.files[:1]]
         probe(planned, [*inside, *display.paths])
         model = load(
             checkpoint,
@@ -201,33 +209,33 @@ def travel(
             offline=source.offline,
         )
         known = replace(known, model_sha256=model.sha256)
-        passage.admit(model)
+        trip.admit(model)
         if not conduct.quiet:
-            size = passage.size(model)
+            size = trip.size(model)
             sizes = [size] if size else []
-            seconds = expected(model, sizes, passage.evaluations, settings.tile)
-            nfe = passage.nfe or 0
-            conduct.terminal.say(announced(model, passage.task, nfe, passage.how, seconds))
+            seconds = estimate_seconds(model, sizes, trip.evaluations, settings.tile)
+            nfe = trip.nfe or 0
+            conduct.terminal.say(describe_run(model, trip.task, nfe, trip.how, seconds))
 
     def make(job: Job, given: Any, progress: Progress | None) -> tuple[Output, Record]:
         assert model is not None
         show = partial(display.keep, job)
-        output, report = passage.make(given, model, replace(settings, progress=progress), show)
+        output, report = trip.make(given, model, replace(settings, progress=progress), show)
         return output, Record().updated(**{k: v for k, v in report.items() if k != "schema"})
 
     chosen = encoding or Encoding()
-    encode = restorer.Encoding(passage.format, chosen.quality, chosen.bits, chosen.strip).encode
-    run_here(planned, Work(known, passage.read, make, encode), conduct, display)
+    encode = restorer.Encoding(trip.format, chosen.quality, chosen.bits, chosen.strip).encode
+    run_here(planned, Work(known, trip.read, make, encode), conduct, display)
 
 
-def settings_of(way: Way) -> Settings:
+def make_settings(way: JourneyOptions) -> Settings:
     """The settings of a journey there and back."""
     from restore.tasks import Settings
 
     return Settings(nfe=way.nfe, seed=way.seed, label=way.label, tile=way.side)
 
 
-def picture_of(path: str, data: bytes | None, max_pixels: int) -> Picture:
+def read_picture(path: str, data: bytes | None, max_pixels: int) -> Picture:
     """ImageError, with the path, where it cannot be read."""
     from restore.images import decode, read_image
 
@@ -239,7 +247,7 @@ def picture_of(path: str, data: bytes | None, max_pixels: int) -> Picture:
         raise ImageError(f"{path!r}: {error}") from error
 
 
-def outline_of(path: str, data: bytes | None) -> ImageHeader | None:
+def find_header(path: str, data: bytes | None) -> ImageHeader | None:
     """What the header says; None where it cannot be read, which is found out in due course."""
     from restore.images import read_header
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from restore.cli.terminal import lasting
+from restore.cli.terminal import format_seconds
 
 if TYPE_CHECKING:
     from restore.bcm import BCM
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PROBE_SIDE = 128  # pixels: a call that takes a fraction of a second
 
 
-def announced(model: BCM, what: str, nfe: int, how: str, seconds: float | None) -> str:
+def describe_run(model: BCM, what: str, nfe: int, how: str, seconds: float | None) -> str:
     """One line on what will run, on what, and for how many seconds where that is known."""
     import torch
 
@@ -32,10 +32,12 @@ def announced(model: BCM, what: str, nfe: int, how: str, seconds: float | None) 
         f"NFE {nfe}",
         how,
     ]
-    return ", ".join(parts) + (f"; about {lasting(seconds)}" if seconds else "")
+    return ", ".join(parts) + (f"; about {format_seconds(seconds)}" if seconds else "")
 
 
-def expected(model: BCM, sizes: Sequence[tuple[int, int]], nfe: int, tile: Tile) -> float | None:
+def estimate_seconds(
+    model: BCM, sizes: Sequence[tuple[int, int]], nfe: int, tile: Tile
+) -> float | None:
     """Seconds that the network needs for images of these (width, height), by a timed call.
 
     None where that call would take too long: a network that takes its own windows alone is too
