@@ -80,7 +80,7 @@ def test_what_is_no_picture_is_refused(task, model):
         with pytest.raises(RequestError, match=r"expected|floats"):
             tasks[task].restore(thing, model)
     with pytest.raises(ImageError, match="not an image"):
-        tasks[task].restore(b"GIF89a nothing", model)
+        tasks[task].restore(b"%PDF-1.7 nothing", model)
 
 
 def test_what_was_noticed_about_the_picture_is_in_the_record(model, clean, tmp_path):
@@ -112,5 +112,5 @@ def test_what_a_file_carries_is_carried_on(model, clean, tmp_path):
     result.save(tmp_path / "c.png", strip=True)
     assert not Image.open(tmp_path / "c.png").getexif()
     assert result.report["input"] == str(tmp_path / "a.png")
-    with pytest.raises(RequestError, match="ends in none of"):
+    with pytest.raises(RequestError, match="BMP cannot be written"):
         result.save(tmp_path / "b.bmp")
