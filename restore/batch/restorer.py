@@ -15,7 +15,7 @@ from restore import checkpoints
 from restore.batch.inputs import Sidecar
 from restore.batch.plan import Job
 from restore.batch.run import Progress, Work
-from restore.bcm import BCM
+from restore.bcm import BCM, check_label
 from restore.checkpoints import Checkpoint
 from restore.devices import choose_device, choose_dtype, dtype_name
 from restore.errors import CheckpointError, ImageError, RequestError
@@ -88,8 +88,12 @@ class ModelSource:
     allow_unverified: bool = False
     offline: bool = False
 
-    def load(self) -> BCM:
-        """The model. CheckpointError where it cannot be had, or is another than `sha256` says."""
+    def load(self, label: int | None = None) -> BCM:
+        """The model for a class, None for a model without classes.
+
+        RequestError, before the model's tensors are read, where it has no such class;
+        CheckpointError where it cannot be had, or is another than `sha256` says.
+        """
         if self.threads:
             torch.set_num_threads(self.threads)
         model = checkpoints.load(
@@ -98,6 +102,7 @@ class ModelSource:
             self.dtype,
             allow_unverified=self.allow_unverified,
             offline=self.offline,
+            admit=lambda row: check_label(label, row.classes or row.config.get("num_classes")),
         )
         if self.sha256 not in (None, model.sha256):
             raise CheckpointError(
@@ -162,7 +167,7 @@ class Restorer:
 
     def load(self) -> BCM:
         """The model; errors as of `ModelSource.load`."""
-        return self.source.load()
+        return self.source.load(self.settings.label)
 
     def fix_model(self, model: BCM) -> Restorer:
         """The recipe that takes this very model and no other."""

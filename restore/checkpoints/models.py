@@ -6,6 +6,7 @@ taken only when they fit the network. No code in a file ever runs.
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from restore.bcm import BCM
 
+Admit = Callable[[Checkpoint], object]
+"""Raises where a checkpoint does not suit what is asked."""
+
 log = logging.getLogger(__name__)
 
 
@@ -34,14 +38,16 @@ def load(
     allow_unverified: bool = False,
     offline: bool = False,
     catalogue: str | Path | None = None,
+    admit: Admit | None = None,
 ) -> "BCM":
     """The model that NAME, FILE.safetensors or hf:OWNER/REPO[/FILE]@REVISION stands for.
 
     `device` is "auto" (CUDA, else MPS, else CPU) or one of them, used or refused. `dtype` is "auto"
     (bf16 where the GPU or the CPU computes in it, else fp32), "fp32", "bf16" or "fp16"; `exact`
     makes fp32 of auto, for ways to the noise and back, which bf16 changes most. The model
-    carries `checkpoint` and `sha256`. RequestError (asked wrongly), CheckpointError (not to be had,
-    not verified, not fitting) or ResourceError (no space, memory or permission).
+    carries `checkpoint` and `sha256`. `admit` is called as in `read`. RequestError (usage error),
+    CheckpointError (not to be had, not verified, not fitting) or ResourceError (no space, memory or
+    permission).
     """
     import torch
 
@@ -51,7 +57,11 @@ def load(
     place = choose_device(device)
     kind = choose_dtype(dtype, place, exact=exact)
     checkpoint, weights = read(
-        spec, allow_unverified=allow_unverified, offline=offline, catalogue=catalogue
+        spec,
+        allow_unverified=allow_unverified,
+        offline=offline,
+        catalogue=catalogue,
+        admit=admit,
     )
     with torch.device("meta"):
         network = build(checkpoint.architecture, checkpoint.config)
@@ -94,10 +104,13 @@ def read(
     allow_unverified: bool = False,
     offline: bool = False,
     catalogue: str | Path | None = None,
+    admit: Admit | None = None,
 ) -> tuple[Checkpoint, files.Weights]:
     """The checkpoint of a spec, with architecture and configuration known, and its tensors.
 
-    They fit the network's table; that they are finite is not checked yet.
+    They fit the network's table; that they are finite is not checked yet. `admit` is called with
+    the checkpoint before its tensors are read, and before it is downloaded where its catalogue says
+    which network it fits; what it raises ends the reading.
     """
     checkpoint = spec if isinstance(spec, Checkpoint) else catalogues.resolve(str(spec), catalogue)
     if checkpoint.parts:
@@ -106,6 +119,8 @@ def read(
             "other tasks"
         )
     _check_trust(checkpoint, allow_unverified)
+    if admit and checkpoint.architecture and checkpoint.config:
+        admit(checkpoint)
     path = sources.fetch(checkpoint, offline=offline)
     pinned = checkpoint.sha256
     if checkpoint.source == "hub" and not pinned:
@@ -117,13 +132,15 @@ def read(
             )
     described = checkpoint
 
-    def admit(header: headers.Header) -> None:
+    def admit_header(header: headers.Header) -> None:
         nonlocal described
         described = _described(checkpoint, header, path)
+        if admit:
+            admit(described)
         expected = files.table(described.architecture, described.config)
         files.check_table(header.shapes, expected, str(path))
 
-    weights = files.read(path, admit, sha256=pinned, size=checkpoint.bytes)
+    weights = files.read(path, admit_header, sha256=pinned, size=checkpoint.bytes)
     if not pinned and checkpoint.source != "file":
         log.warning("%s is unverified: the SHA-256 seen is %s", checkpoint.name, weights.sha256)
     return described, weights

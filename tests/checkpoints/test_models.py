@@ -9,12 +9,14 @@ import torch
 
 import restore
 from restore import checkpoints
+from restore.batch.restorer import ModelSource
 from restore.checkpoints import files, sources
 from restore.devices import choose_dtype
 from restore.errors import CheckpointError, RequestError
 from restore.networks import build
 from tests.support.checkpoints import CONFIG, weights
 from tests.support.hub_server import HubServer
+from tests.support.networks import ADM_SMALL
 
 
 def test_a_loaded_model_is_the_file_ready_for_inference(model: Path) -> None:
@@ -128,3 +130,23 @@ def test_the_published_rows_say_how_they_are_had(hub: HubServer) -> None:
                 checkpoints.load(name, device="cpu", allow_unverified=allowed)
             assert "figshare.com" in str(caught.value)
     assert not hub.seen
+
+
+def test_a_class_is_checked_before_the_tensors_are_read(tmp_path, monkeypatch) -> None:
+    """A class-conditional model can be a gigabyte."""
+    network = build("adm", ADM_SMALL)
+    path = tmp_path / "classes.safetensors"
+    checkpoints.write(path, network.state_dict(), checkpoints.describe("adm", ADM_SMALL))
+    source = ModelSource(checkpoints.resolve(str(path)), "cpu")
+    assert source.load(2).network.num_classes == 3
+    monkeypatch.setattr(files, "_tensors", None)  # nothing comes as far as that
+    for label, sentence in ((None, "give a label from 0 to 2"), (3, "expected 0 to 2")):
+        with pytest.raises(RequestError, match=sentence):
+            source.load(label)
+
+
+def test_a_class_is_checked_before_a_known_model_is_downloaded(monkeypatch) -> None:
+    monkeypatch.setattr(sources, "fetch", None)  # nothing comes as far as that
+    source = ModelSource(checkpoints.resolve("imagenet64"), "cpu", allow_unverified=True)
+    with pytest.raises(RequestError, match="give a label from 0 to 999"):
+        source.load()
