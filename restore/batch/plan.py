@@ -228,8 +228,8 @@ def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> 
         own = identity(output)
         if own in taken:
             raise RequestError(
-                f"{taken[own]!r} and {source!r} have one output, {output!r}: give -o DIR, or "
-                "--name '{name}' to keep their endings"
+                f"{taken[own]!r} and {source!r} have one output, {output!r}: "
+                + _advise_apart(taken[own], source)
             )
         taken[own] = source
         if own in sources or _inode(output) in sources:
@@ -246,6 +246,13 @@ def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> 
             raise RequestError(f"the output's name {output!r} is too long: give -o or --suffix")
         if target == "file" and not os.path.isdir(os.path.dirname(output) or os.curdir):
             raise RequestError(f"{output!r} lies in a folder that does not exist: create it first")
+
+
+def _advise_apart(one: str, other: str) -> str:
+    """What to do about two inputs with one output."""
+    if os.path.basename(one) != os.path.basename(other):
+        return "--name '{name}' keeps their endings in the names"
+    return "name a folder that holds both, with -r and -o DIR, or run them apart"
 
 
 def mark_existing(jobs: Sequence[Job], policy: Policy) -> list[Job]:

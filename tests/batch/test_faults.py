@@ -1,5 +1,6 @@
 """Laws of a batch whose disk, terminal or names are against it."""
 
+import errno
 import json
 import os
 import pty
@@ -130,3 +131,17 @@ def test_a_terminal_sees_which_file_how_many_and_how_long() -> None:
     assert "4/4 done, " in text
     assert "a minute, about " in text
     assert [line for line in text.splitlines() if line.strip().endswith("out/3.png")]
+
+
+def test_a_disk_that_cannot_confirm_is_named_once_and_written_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photos("in/a.jpg", "in/b.jpg")
+
+    def refuse(file: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    result = jpeg("in", "-o", "out")
+    assert result.stderr.count("cannot confirm what is written") == 1
+    assert sorted(bytes_in("out")) == ["a.png", "b.png"]

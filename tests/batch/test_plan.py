@@ -116,6 +116,13 @@ def test_a_template_keeps_endings_apart():
     assert outputs(["in/a.jpg"], where) == ["in/jpeg-a.webp"]
 
 
+def test_files_of_one_name_in_two_folders_are_told_what_helps():
+    files("in/a/x.jpg", "in/b/x.jpg")
+    with pytest.raises(RequestError, match="with -r and -o DIR"):
+        outputs(["in/a", "in/b"])
+    assert outputs(["in"], recursive=True) == ["out/a/x.png", "out/b/x.png"]
+
+
 @pytest.mark.parametrize("name", ["x", "", "{stem}{", "{stem}/x", "{0}{stem}", "{stem.__class__}"])
 def test_what_is_no_template_is_refused(name):
     files("a.jpg")
