@@ -7,6 +7,12 @@ Method = Literal[
     "cm", "cm4ir", "ddrm", "ddnm", "dps", "pgdm", "diffpir", "repaint",
     "cm-ccdf", "ddrm-ccdf", "ddnm-ccdf", "dps-ccdf", "pgdm-ccdf", "diffpir-ccdf", "repaint-ccdf",
 ]  # fmt: skip
+Fill = Literal["auto", "smooth", "patch"]
+"""The first guess of a hole: by its thickness, smooth, or from elsewhere in the picture."""
+Find = Literal["scratches", "dust", "stamps"]
+"""A kind of defect that a mask is found for; scratches are hairs and creases too."""
+FOUND: tuple[Find, ...] = ("scratches", "dust")
+SENSITIVITY = 0.5  # of finding, 0 (what is certain) to 1 (all that may be)
 METHODS: tuple[str, ...] = get_args(Method)
 
 DEFAULT_NFE = {  # network evaluations, by task

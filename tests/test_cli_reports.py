@@ -300,7 +300,6 @@ def test_an_editor_is_written_beside_the_picture_and_opened(run, opened):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("mask", "clean.png"), "give --edit"),
         (("mask", "clean.png", "--edit", "-o", "editor.png"), "ends in .html"),
         (("mask", "none.png", "--edit"), "does not exist"),
         (("mask", "photo.jpg", "--edit", "--mask", "small.png"), "the mask has 3×3 pixels"),

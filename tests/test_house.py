@@ -15,7 +15,7 @@ FLOORS = {
     "uncertainty": 1.5, "result": 1.7,
     "diagnosis": 1.5, "bcm": 2,
     "checkpoints": 3, "tiling": 3,
-    "solvers": 4, "holes": 4, "editing": 4, "journeys": 4.5,
+    "solvers": 4, "holes": 4, "defects": 4.6, "editing": 4, "journeys": 4.5,
     "tasks": 5,
     "training": 6, "batch": 6, "reports": 6, "bench": 6,
     "api": 6.5,
@@ -36,7 +36,17 @@ HOMES = {
     "diffusers": {"editing"},
     "transformers": {"editing"},
     "pyarrow": {"batch"},
-    "cv2": {"diagnosis", "holes", "images", "tasks", "training", "bench", "cli", "uncertainty"},
+    "cv2": {
+        "diagnosis",
+        "defects",
+        "holes",
+        "images",
+        "tasks",
+        "training",
+        "bench",
+        "cli",
+        "uncertainty",
+    },
 }
 
 

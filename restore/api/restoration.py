@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from restore.api.arguments import load_model, make_settings
-from restore.defaults import MAX_PIXELS, Method
+from restore.defaults import FOUND, MAX_PIXELS, SENSITIVITY, Fill, Find, Method
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,9 @@ def inpaint(
     max_pixels: int = MAX_PIXELS,
     invert_mask: bool = False,
     dilate: int = 0,
+    fill: Fill = "auto",
+    find: Sequence[Find] = FOUND,
+    sensitivity: float = SENSITIVITY,
 ) -> Result:
     """Fill the white pixels of a mask; every other pixel stays bit for bit.
 
@@ -46,7 +49,8 @@ def inpaint(
         image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
             uint8 or uint16.
         mask: an image of the same size, white where to restore; an (H, W) bool array, True where to
-            restore; or "alpha" for the image's own fully transparent pixels.
+            restore; "alpha" for the image's own fully transparent pixels; or "auto" for the
+            defects that are found in it.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
             once, and kept.
         nfe: network evaluations for every pixel, 1 or more; None is the best measured, 8.
@@ -68,6 +72,10 @@ def inpaint(
         max_pixels: refuse images of more pixels, read or made.
         invert_mask: restore the black pixels instead.
         dilate: grow the hole by so many pixels to each side, 0 or more.
+        fill: the first guess: "smooth"; "patch", from elsewhere in the picture, another one for
+            each seed; "auto", holes deeper than 8 pixels by patches and the others smoothly.
+        find: what the mask "auto" looks for, some of "scratches", "dust" and "stamps".
+        sensitivity: of the mask "auto", from 0 (what is certain) to 1 (all that may be).
 
     Raises:
         RequestError: arguments that cannot be honoured.
@@ -80,7 +88,7 @@ def inpaint(
     settings = make_settings(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
     )
-    task = Inpaint(mask, invert_mask, dilate)
+    task = Inpaint(mask, invert_mask, dilate, fill, tuple(find), sensitivity)
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
 

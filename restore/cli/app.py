@@ -121,7 +121,11 @@ app.command(
 )(deblur)
 app.command(
     rich_help_panel=RESTORE,
-    epilog=_examples("mask photo.jpg --edit", "mask photo.jpg --edit --mask found.png"),
+    epilog=_examples(
+        "mask scan.png -o found.png --overlay seen.png",
+        "mask photo.jpg --edit",
+        "mask photo.jpg --edit --mask found.png",
+    ),
 )(mask)
 app.command(
     rich_help_panel=TRAVEL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -12,9 +12,10 @@ from restore.cli.options import FLAG, Existing, MaxPixels, Quiet, Verbose, Yes, 
 from restore.cli.options.files import WhereExists
 from restore.cli.terminal import Terminal, emit
 from restore.cli.views import open_in_browser
-from restore.defaults import MAX_PIXELS
+from restore.defaults import FOUND, MAX_PIXELS, SENSITIVITY, Find
 from restore.errors import RequestError
 
+_found = partial(typer.Option, rich_help_panel="Find")
 _edited = partial(typer.Option, rich_help_panel="Editor")
 
 
@@ -25,6 +26,16 @@ def mask(
     edit: Annotated[
         bool, _edited("--edit", metavar=FLAG, help="Paint the mask by hand, in a browser")
     ] = False,
+    find: Annotated[
+        str, _found(metavar="KINDS", help="What is sought: of scratches,dust,stamps")
+    ] = ",".join(FOUND),
+    sensitivity: Annotated[
+        float, _found(min=0, max=1, metavar="0..1", help="0: what is certain, 1: all that may be")
+    ] = SENSITIVITY,
+    overlay: Annotated[
+        str | None,
+        _found(metavar="FILE", show_default=False, help="The picture with the mask in colour"),
+    ] = None,
     start: Annotated[
         str | None,
         _edited("--mask", metavar="FILE", help="A mask to begin with, white where to restore"),
@@ -34,9 +45,9 @@ def mask(
         _edited(
             "--output",
             "-o",
-            metavar="FILE.html",
-            show_default="beside the picture, NAME_mask.html",
-            help="Where the editor goes: one file that needs nothing else",
+            metavar="FILE",
+            show_default="beside the picture, NAME_mask.png, with --edit .html",
+            help="Where the mask goes; with --edit the editor, one file that needs nothing else",
         ),
     ] = None,
     open_it: Annotated[
@@ -48,13 +59,22 @@ def mask(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write an editor in which a mask for `inpaint` is painted by hand, and open it.
+    """Find scratches and dust, and write them as a mask for `inpaint`, white where to restore.
 
-    It works offline with mouse, pen, fingers or keys, and saves NAME_mask.png: as large as the
-    picture, white where to restore.
+    With --edit, write an editor in which a mask is painted by hand, and open it. It works offline
+    with mouse, pen, fingers or keys, and saves NAME_mask.png, as large as the picture.
     """
     if not edit:
-        raise RequestError("mask: give --edit to paint a mask by hand")
+        _find(
+            image,
+            output,
+            split_kinds(find),
+            sensitivity,
+            overlay,
+            choose_policy(existing, yes),
+            max_pixels,
+        )
+        return
     path = output or f"{os.path.splitext(image)[0]}_mask.html"
     if not path.lower().endswith((".html", ".htm")):
         raise RequestError(f"-o {path!r}: expected a file that ends in .html")
@@ -74,3 +94,53 @@ def mask(
     emit(path)
     if not (open_it and open_in_browser(path)):
         Terminal(quiet, verbose).say(f"open {path} in a browser to paint the mask")
+
+
+def split_kinds(text: str) -> tuple[Find, ...]:
+    """Kinds of defects in a comma-separated list; RequestError for another word."""
+    kinds: list[Find] = []
+    for word in text.split(","):
+        known = [kind for kind in get_args(Find) if kind == word.strip()]
+        if not known:
+            raise RequestError(
+                f"--find {text}: expected some of {','.join(get_args(Find))}, found {word!r}"
+            )
+        kinds.extend(known)
+    return tuple(kinds)
+
+
+def _find(
+    image: str,
+    output: str | None,
+    kinds: tuple[Find, ...],
+    sensitivity: float,
+    overlay: str | None,
+    policy: Existing,
+    max_pixels: int,
+) -> None:
+    """Find defects; write their mask and, where a path is given, the picture with them."""
+    path = output or f"{os.path.splitext(image)[0]}_mask.png"
+    if policy == "skip" and os.path.exists(path):
+        return
+    for one in (path, overlay):
+        if one and os.path.lexists(one) and policy == "error":
+            raise RequestError(f"{one!r} exists: --existing skip or overwrite (-y)")
+
+    from restore.checkpoints import load
+    from restore.defects import find_defects
+    from restore.files import write_atomically
+    from restore.images import as_picture, encode, format_of
+    from restore.tiling import TiledBCM
+
+    form = format_of(path)
+    picture = as_picture(image, max_pixels=max_pixels).upright()
+    found = find_defects(picture, TiledBCM(load("default")), kinds, sensitivity)
+    write_atomically(path, encode(found.as_picture(), form))
+    if overlay:
+        write_atomically(overlay, encode(found.overlay(picture), format_of(overlay)))
+    counts = ", ".join(f"{count} {kind}" for kind, count in found.counts.items())
+    emit(
+        f"{path}: {counts}; {found.share:.2%} of the pixels"
+        if found.share
+        else f"{path}: nothing found"
+    )

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from restore.batch import Size
+from restore.cli.mask import split_kinds
 from restore.cli.options import (
     FLAG,
     Encoding,
@@ -22,6 +23,7 @@ from restore.cli.options import (
     flatten,
 )
 from restore.cli.tasks import restore
+from restore.defaults import FOUND, SENSITIVITY, Fill
 from restore.errors import RequestError
 
 _task = partial(typer.Option, rich_help_panel="Task")
@@ -33,10 +35,11 @@ def inpaint(
     mask: Annotated[
         str,
         _task(
-            metavar="FILE|DIR|alpha",
+            metavar="FILE|DIR|alpha|auto",
             show_default=False,
             help="White is restored: a file for all, a folder with one of each input's name, or "
-            "alpha for the pixels that are fully transparent",
+            "alpha for the pixels that are fully transparent, or auto for the scratches and "
+            "dust that are found",
         ),
     ],
     invert_mask: Annotated[
@@ -45,6 +48,20 @@ def inpaint(
     dilate: Annotated[
         int, _task(min=0, metavar="N", help="Grow the hole by so many pixels to each side")
     ] = 0,
+    fill: Annotated[
+        Fill,
+        _task(
+            help="Begin a hole smoothly, or by patches from elsewhere in the picture; auto: by its "
+            "thickness"
+        ),
+    ] = "auto",
+    find: Annotated[
+        str, _task(metavar="KINDS", help="What --mask auto looks for: of scratches,dust,stamps")
+    ] = ",".join(FOUND),
+    sensitivity: Annotated[
+        float,
+        _task(min=0, max=1, metavar="0..1", help="Of --mask auto: 0 what is certain, 1 all"),
+    ] = SENSITIVITY,
     *,
     files: Files,
     encoding: Encoding,
@@ -59,7 +76,7 @@ def inpaint(
     """
     from restore.tasks import Inpaint
 
-    task = Inpaint(mask, invert_mask, dilate)
+    task = Inpaint(mask, invert_mask, dilate, fill, split_kinds(find), sensitivity)
     restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 

@@ -10,17 +10,16 @@ elsewhere in the picture (`patches`).
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restore.defaults import Fill
 from restore.holes.patches import fill_by_patches, patches_available
 
-How = Literal["auto", "smooth", "patch"]
+How = Fill
 
 DEEP = 8.0  # pixels: a hole that is deeper somewhere is thick
 STRIP = 256  # rows

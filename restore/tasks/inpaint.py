@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from restore import metrics
-from restore.defaults import DEFAULT_NFE
+from restore.checkpoints import load
+from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Find
+from restore.defects import find_defects
 from restore.degradations import Mask
 from restore.diagnosis import measure_hole
 from restore.errors import RequestError
@@ -23,8 +25,9 @@ from restore.networks import Network
 from restore.record import JSON, Metrics, name_of, round_decibels
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.task import ImageLike, Problem, Task
+from restore.tiling import TiledBCM
 
-ALPHA = "alpha"
+ALPHA, AUTO = "alpha", "auto"  # masks that are no file
 NO_PATCHES = (
     "a thick hole was filled smoothly: the library pypatchmatch does not load here; "
     "pip install --force-reinstall pypatchmatch"
@@ -37,10 +40,11 @@ class Inpaint(Task):
     """Fill the white pixels of a mask.
 
     mask: a picture (path, bytes, PIL image, array) of the image's size, white where to restore; an
-    (H, W) bool array; or "alpha", the image's fully transparent pixels. In a batch it may be a
-    folder of masks by name. invert_mask: restore the black pixels instead. dilate: grow the hole by
-    so many pixels to each side, 0 or more. fill: the first guess: "smooth"; "patch", from elsewhere
-    in the picture; "auto", holes deeper than 8 pixels by patches and the others smoothly.
+    (H, W) bool array; "alpha", the image's fully transparent pixels; or "auto", the defects that
+    are found in it. In a batch it may be a folder of masks by name. invert_mask: restore the black
+    pixels instead. dilate: grow the hole by so many pixels to each side, 0 or more. fill: the first
+    guess: "smooth"; "patch", from elsewhere in the picture; "auto", holes deeper than 8 pixels by
+    patches and the others smoothly. find, sensitivity: of the mask "auto", as for `find_defects`.
     """
 
     name: ClassVar[str] = "inpaint"
@@ -52,16 +56,28 @@ class Inpaint(Task):
     invert_mask: bool = False
     dilate: int = 0
     fill: How = "auto"
+    find: tuple[Find, ...] = FOUND
+    sensitivity: float = SENSITIVITY
 
     def __post_init__(self) -> None:
         if self.fill not in get_args(How):
             raise RequestError(f"fill is {self.fill!r}, expected one of {', '.join(get_args(How))}")
+        for kind in self.find:
+            if kind not in get_args(Find):
+                raise RequestError(
+                    f"find is {kind!r}, expected some of {', '.join(get_args(Find))}"
+                )
+        if not 0 <= self.sensitivity <= 1:
+            raise RequestError(f"sensitivity is {self.sensitivity}, expected 0 to 1")
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Problem:
         if self.mask is None:
             raise RequestError("inpaint needs a mask: white is restored")
         source = as_picture(image, max_pixels=max_pixels)
-        hole, warnings = hole_of(self.mask, source, invert=self.invert_mask, dilate=self.dilate)
+        if isinstance(self.mask, str) and self.mask == AUTO:
+            hole, warnings = self._find(source)
+        else:
+            hole, warnings = hole_of(self.mask, source, invert=self.invert_mask, dilate=self.dilate)
         if self.fill == "auto" and not patches_available() and thick_holes(hole).any():
             warnings = (*warnings, NO_PATCHES)
         measured = measure_hole(hole)
@@ -71,16 +87,31 @@ class Inpaint(Task):
             task=self,
             source=source,
             size=source.size,
-            severity=thickness(hole),
+            severity=thickness(hole) if hole.any() else 1.0,
             degradation=Mask(torch.from_numpy(~hole)[None, None]),
             name=name_of(image),
             warnings=warnings,
             hole=hole,
         )
 
+    def _find(self, source: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The hole that the embedded model finds, and what is to be said of it."""
+        if self.invert_mask:
+            raise RequestError("the mask is found: there is nothing to invert")
+        found = find_defects(source, TiledBCM(load("default")), self.find, self.sensitivity)
+        if not found.mask.any():
+            return found.mask, ("nothing found: the picture stays as it is",)
+        counts = ", ".join(f"{count} {kind}" for kind, count in found.counts.items())
+        said = (f"the mask was found: {counts}; {found.share:.2%} of the pixels",)
+        if not self.dilate:
+            return found.mask, said
+        return hole_of(found.mask, source, dilate=self.dilate)[0], said
+
     def split(self, problem: Problem, network: Network) -> Sequence[Problem]:
         """Thin and thick holes apart, each in crops of the picture that hold all it depends on."""
         assert problem.hole is not None
+        if not problem.hole.any():
+            return (replace(problem, region=problem.hole),)
         found = []
         for part in split_hole(problem.hole, self.fill, network.receptive_field, network.stride):
             (top, bottom), (left, right) = part.place
@@ -128,8 +159,10 @@ class Inpaint(Task):
         assert problem.hole is not None
         a, b, hole = result.pixels, problem.source.pixels, problem.hole
         if np.array_equal(a[~hole], b[~hole]):  # then the hole's error is all there is
-            inside = metrics.psnr(a[hole][None], b[hole][None])
-            psnr = inside + 10 * math.log10(hole.size / hole.sum())
+            psnr = math.inf
+            if hole.any():
+                inside = metrics.psnr(a[hole][None], b[hole][None])
+                psnr = inside + 10 * math.log10(hole.size / hole.sum())
             known_psnr, worst = math.inf, 0
         else:
             psnr, known_psnr = metrics.psnr(a, b), metrics.psnr(a, b, ~hole)
@@ -142,7 +175,7 @@ class Inpaint(Task):
         }
 
     def sidecars(self) -> dict[str, str]:
-        if isinstance(self.mask, str | os.PathLike) and self.mask != ALPHA:
+        if isinstance(self.mask, str | os.PathLike) and self.mask not in (ALPHA, AUTO):
             return {"mask": os.fspath(self.mask)}
         return {}
 
@@ -153,10 +186,12 @@ class Inpaint(Task):
         """The options; of the mask only whether it is the image's own, for files are compared."""
         alpha = isinstance(self.mask, str) and self.mask == ALPHA
         return {
-            "mask": alpha,
+            "mask": AUTO if isinstance(self.mask, str) and self.mask == AUTO else alpha,
             "invert_mask": self.invert_mask,
             "dilate": self.dilate,
             "fill": self.fill,
+            "find": list(self.find),
+            "sensitivity": self.sensitivity,
         }
 
     def degrade(self, clean: Picture, seed: int = 0) -> Picture:

@@ -83,7 +83,9 @@ def solve_problem(
     uncertainty = None
     if spread is not None:
         uncertainty = as_levels(spread, source.orientation)
-        where: bool | np.ndarray = True if problem.hole is None else problem.hole
+        where: bool | np.ndarray = problem.hole if problem.hole is not None else True
+        if problem.hole is not None and not problem.hole.any():
+            where = True
         found["uncertainty_mean"] = round(float(uncertainty.mean(where=where)), 4)
     if reference is not None:
         found.update(compare_to_clean(picture, reference, problem.hole))

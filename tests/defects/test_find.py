@@ -1,0 +1,133 @@
+"""Find: scratches and dust are marked, a clean picture is not, and the user sees what was found."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from restore.checkpoints import load
+from restore.defects import find_defects
+from restore.errors import RequestError
+from restore.images import Picture
+from restore.settings import Settings
+from restore.tasks import Inpaint
+from restore.tiling import TiledBCM
+
+SIZE = (200, 260)
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> TiledBCM:
+    return TiledBCM(load("default"))
+
+
+def scene() -> np.ndarray:
+    """A soft picture with an edge and some grain."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    grey = 110 + 30 * np.sin(x / 50) + 20 * np.cos(y / 40) + 40 * (y > 120)
+    grain = np.random.default_rng(0).normal(0, 1.5, SIZE)
+    return np.repeat((grey + grain)[..., None], 3, axis=2).round().astype(np.uint8)
+
+
+def damaged() -> tuple[np.ndarray, np.ndarray]:
+    """The scene with a light scratch and dark dust, and where they are."""
+    pixels, mask = scene(), np.zeros(SIZE, np.uint8)
+    cv2.line(mask, (60, 5), (75, 190), 1, 2)
+    pixels[mask > 0] = 245
+    dust = np.zeros(SIZE, np.uint8)
+    cv2.circle(dust, (180, 60), 3, 1, -1)
+    pixels[dust > 0] = 20
+    return pixels, (mask | dust) > 0
+
+
+def grow(mask: np.ndarray) -> np.ndarray:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+
+
+def test_a_scratch_and_dust_are_found(denoiser):
+    pixels, wanted = damaged()
+    found = find_defects(Picture(pixels), denoiser)
+    assert (grow(found.mask) & wanted).sum() > 0.95 * wanted.sum()
+    assert (found.mask & grow(wanted)).sum() > 0.95 * found.mask.sum()
+    assert found.counts["scratches"] >= 1
+    assert found.counts["dust"] >= 1
+    assert found.share == pytest.approx(found.mask.mean())
+
+
+def test_sixteen_bits_and_grey_give_the_same_mask(denoiser):
+    pixels, _ = damaged()
+    usual = find_defects(Picture(pixels), denoiser).mask
+    deep = find_defects(Picture(pixels.astype(np.uint16) * 257), denoiser).mask
+    grey = find_defects(Picture(pixels[..., :1].copy()), denoiser).mask
+    assert (usual != deep).mean() < 1e-3  # where a threshold rounds apart
+    assert (usual != grey).mean() < 1e-3
+
+
+@pytest.mark.parametrize("pixels", [scene(), np.full((*SIZE, 3), 128, np.uint8)])
+def test_a_clean_picture_gives_an_empty_mask(denoiser, pixels):
+    found = find_defects(Picture(pixels), denoiser)
+    assert not found.mask.any()
+    assert found.share == 0
+
+
+def test_bricks_are_no_scratches(denoiser):
+    pixels = scene()
+    pixels[::14] = 190
+    pixels[:, ::28] = 190
+    assert find_defects(Picture(pixels), denoiser).share < 0.001
+
+
+def test_kinds_are_sought_alone_and_more_sensitivity_finds_no_less(denoiser):
+    pixels, _ = damaged()
+    dust = find_defects(Picture(pixels), denoiser, ("dust",))
+    assert set(dust.counts) == {"dust"}
+    assert dust.mask[:, 50:90].mean() < 0.02  # the scratch is left, but for its crumbs
+    shares = [find_defects(Picture(pixels), denoiser, sensitivity=s).share for s in (0.2, 0.5)]
+    assert shares[0] <= shares[1]
+
+
+def test_a_date_stamp_is_found_when_asked_for(denoiser):
+    pixels = scene()
+    cv2.putText(pixels, "98 7 4", (180, 190), cv2.FONT_HERSHEY_PLAIN, 1, (255, 120, 10), 1)
+    assert find_defects(Picture(pixels), denoiser, ("stamps",)).mask[180:192, 180:240].any()
+
+
+def test_what_was_found_is_shown_in_colour(denoiser):
+    pixels, _ = damaged()
+    found = find_defects(Picture(pixels), denoiser)
+    shown = found.overlay(Picture(pixels)).pixels
+    assert (shown[found.mask] == (255, 0, 255)).all()
+    assert np.array_equal(shown[~found.mask], pixels[~found.mask])
+    assert np.array_equal(found.as_picture().pixels[..., 0] == 255, found.mask)
+
+
+def test_other_kinds_and_sensitivities_are_refused(denoiser):
+    with pytest.raises(RequestError, match="find is 'cats'"):
+        find_defects(Picture(scene()), denoiser, ("cats",))
+    with pytest.raises(RequestError, match="sensitivity is 2"):
+        find_defects(Picture(scene()), denoiser, sensitivity=2)
+
+
+def test_a_found_mask_is_restored_and_a_clean_picture_stays():
+    pixels, wanted = damaged()
+    result = Inpaint(mask="auto").restore(pixels, None, Settings(nfe=1))
+    clean = scene().astype(int)
+    before = np.abs(pixels.astype(int) - clean)[wanted].mean()
+    assert np.abs(result.image.astype(int) - clean)[wanted].mean() < before / 5
+    assert any("the mask was found" in warning for warning in result.record.warnings)
+    same = Inpaint(mask="auto").restore(scene(), None, Settings(nfe=1, samples=2))
+    assert np.array_equal(same.image, scene())
+    assert any("nothing found" in warning for warning in same.record.warnings)
+
+
+def test_the_command_writes_a_mask_and_an_overlay(tmp_path):
+    from typer.testing import CliRunner
+
+    from restore.cli.app import app
+
+    scan, mask, seen = (tmp_path / name for name in ("scan.png", "found.png", "seen.png"))
+    Image.fromarray(damaged()[0]).save(scan)
+    run = CliRunner().invoke(app, ["mask", str(scan), "-o", str(mask), "--overlay", str(seen)])
+    assert run.exit_code == 0, run.output
+    assert np.asarray(Image.open(mask)).any()
+    assert Image.open(seen).size == SIZE[::-1]
