@@ -16,7 +16,7 @@ from PIL.ExifTags import Base
 from restore.errors import ImageError
 from restore.images import tiff
 from restore.images.directory import Bytes
-from restore.images.exif import load_exif
+from restore.images.exif import load_exif, read_exif
 from restore.images.formats import sniff
 from restore.images.png import read_start
 from restore.jpegfile.segments import read_layout
@@ -59,8 +59,7 @@ def _read(data: Bytes) -> ImageHeader:
     elif format == "TIFF":
         parts = tiff.take_apart(data, pixels=False)
         size, depth, alpha = parts.size, 16 if parts.deep else 8, any(parts.extra)
-        turned = parts.directory.numbers(Base.Orientation, (1,))[0] in (5, 6, 7, 8)
-        return ImageHeader(format, size[::-1] if turned else size, alpha, depth)
+        exif = tiff.exif_of(data, parts.directory)
     else:
         with Image.open(BytesIO(data[:]), formats=(format,)) as image:
             turned = image.getexif().get(Base.Orientation) in (5, 6, 7, 8)
@@ -72,7 +71,7 @@ def _read(data: Bytes) -> ImageHeader:
 
 def _orientation(exif: bytes) -> object:
     try:
-        return load_exif(exif).get(Base.Orientation)
+        return read_exif(load_exif(exif), exif)[1]
     except Exception:  # garbage, which reading drops
         return None
 

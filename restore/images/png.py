@@ -217,8 +217,9 @@ def read_start(data: Bytes) -> tuple[tuple[int, int], int, bool, bytes]:
     while len(head := data[place : place + 8]) == 8:
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         keyed |= kind == b"tRNS"
-        if kind == b"eXIf":
-            exif = data[place + 8 : place + 8 + length]
+        body = data[place + 4 : place + 8 + length] if kind == b"eXIf" else b""
+        if body and _chunk(kind, body[4:])[-4:] == data[place + 8 + length : place + 12 + length]:
+            exif = exif or body[4:]
         elif kind in (b"zTXt", b"tEXt") and data[place + 8 : place + 32].startswith(RAW_EXIF):
             parts = PngParts()
             _take_text(parts, kind, data[place + 8 : place + 8 + length])

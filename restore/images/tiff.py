@@ -249,7 +249,7 @@ def metadata_of(parts: TiffParts) -> tuple[Metadata, bytes | None, list[str]]:
     return metadata, own.bytes(ICCPROFILE) or None, warnings
 
 
-def exif_of(data: bytes, directory: Directory) -> bytes:
+def exif_of(data: Bytes, directory: Directory) -> bytes:
     """The EXIF block of a directory, without what speaks of its pixels' layout; b"" for none."""
     big = data[2:4] in (b"+\0", b"\0+")
     tags = _nested(data, directory, EXIF_DIRECTORIES, big)
@@ -261,7 +261,7 @@ def exif_of(data: bytes, directory: Directory) -> bytes:
     return b"Exif\0\0" + start + write_directory(kept, order, 8)
 
 
-def _nested(data: bytes, directory: Directory, within: Nest, big: bool) -> dict[int, Nested]:
+def _nested(data: Bytes, directory: Directory, within: Nest, big: bool) -> dict[int, Nested]:
     """The tags of a directory, with directories in place of their offsets."""
     tags: dict[int, Nested] = dict(directory.tags)
     for number, deeper in within.items():
