@@ -69,8 +69,10 @@ class Diagnosis:
         """The noise, in levels of 8 bits, of the picture as a reduction of a larger one.
 
         0 where it may be an exact one: no noise, no lost compression and no sharpening is seen. A
-        JPEG file's own compression needs none: its box says how far it is off.
+        JPEG file of quality 85 or less needs none: its box says how far it is off.
         """
+        if self.file is not None and self.file.quality <= COMPRESSED:
+            return 0.0
         sigma = self.noise.sigma if self.noise is not None else 0.0
         lost = self.history is not None and self.history.kind == "lost"
         if lost or (self.detail is not None and self.detail.sharpened):

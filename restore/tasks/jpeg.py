@@ -17,8 +17,10 @@ from torch import Tensor
 
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import Degradation, Free
+from restore.degradations import Composed, Crop, Degradation, Free
 from restore.degradations import Jpeg as JpegBox
+from restore.diagnosis import Compression, find_lost
+from restore.diagnosis.blocks import levels
 from restore.errors import RequestError
 from restore.images import (
     MAX_PIXELS,
@@ -30,27 +32,19 @@ from restore.images import (
     sniff,
 )
 from restore.images.comparison import match_kinds
+from restore.images.transfer import send
 from restore.jpegfile import JpegFile, UnheldError, coefficients_kept, read_jpeg, write_jpeg
+from restore.jpegfile.quality import estimate_quality, luma_table
 from restore.presets import Preset
 from restore.record import JSON, Metrics, name_of, round_decibels
 from restore.tasks.task import ImageLike, Problem, Task
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 QUALITY = 10  # of a degraded input
-UNKNOWN_QUALITY = 30.0  # where the file that was compressed is not at hand
+UNKNOWN_QUALITY = 30.0  # of a picture that is too small to tell
+SMALLEST = 64  # pixels a side that show whether there was a JPEG
+NEVER = "No JPEG compression shows in the pixels, so the picture is left as it is."
 SHRINK = 0.5  # of the boxes, where a preset says nothing
-LUMA = np.array(  # the standard table (ITU-T T.81, table K.1)
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ]
-)
 WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
 WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
 NOT_HELD = (
@@ -61,9 +55,12 @@ NOT_HELD = (
 
 @dataclass(frozen=True, eq=False)
 class JpegProblem(Problem):
-    """file: what the JPEG file holds beside its pixels; None of any other picture."""
+    """file: what the JPEG file holds beside its pixels; None of any other picture. lost: the JPEG
+    that such a picture was, as its pixels show.
+    """
 
     file: JpegFile | None = None
+    lost: Compression | None = None
 
 
 @final
@@ -84,27 +81,45 @@ class Jpeg(Task):
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> JpegProblem:
         source, file, notes = read_compressed(image, max_pixels)
-        box = None if file is None else JpegBox.from_file(file, shrink=SHRINK)
+        lost = find_lost(levels(source)) if file is None else None
+        severity, sound = UNKNOWN_QUALITY, None
+        degradation: Degradation[Any] = Free()
+        if file is not None:
+            severity, degradation = estimate_quality(file), JpegBox.from_file(file, shrink=SHRINK)
+        elif lost is not None:
+            severity, degradation = float(lost.quality), _hold_lost(lost, source, SHRINK)
+            notes = (f"{lost.sentence} Its luma is held to that file's coefficients.",)
+        elif min(source.size) >= SMALLEST:
+            notes, sound = (), NEVER
         return JpegProblem(
             task=self,
             source=source,
             size=source.size,
-            severity=UNKNOWN_QUALITY if file is None else estimate_quality(file),
-            degradation=Free() if box is None else box,
+            severity=severity,
+            degradation=degradation,
             name=name_of(image),
             warnings=notes,
+            sound=sound,
             file=file,
+            lost=lost,
         )
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
-        file = cast(JpegProblem, problem).file
-        if file is None or preset.shrink in (None, 0, SHRINK):
+        problem = cast(JpegProblem, problem)
+        if preset.shrink in (None, 0, SHRINK):
             return problem.degradation
-        return JpegBox.from_file(file, shrink=preset.shrink)
+        if problem.file is not None:
+            return JpegBox.from_file(problem.file, shrink=preset.shrink)
+        if problem.lost is not None:
+            return _hold_lost(problem.lost, problem.source, preset.shrink)
+        return problem.degradation
 
     def observe(self, problem: Problem, device: torch.device) -> tuple[Tensor, ...] | None:
-        file = cast(JpegProblem, problem).file
-        return None if file is None else JpegBox.observe(file, device)
+        problem = cast(JpegProblem, problem)
+        if problem.lost is not None:
+            y: tuple[Tensor, ...] = problem.degradation(send(problem.source, device))
+            return y
+        return None if problem.file is None else JpegBox.observe(problem.file, device)
 
     def start(
         self, problem: Problem, y: object, *, published: bool = False, seed: int = 0
@@ -135,6 +150,14 @@ class Jpeg(Task):
         return stream.getvalue()
 
 
+def _hold_lost(lost: Compression, source: Picture, shrink: float) -> Composed:
+    """The luma of the JPEG that a picture was, on the grid where its blocks begin."""
+    height, width = source.pixels.shape[:2]
+    inside = height - lost.offset[0], width - lost.offset[1]
+    box = JpegBox(inside, [luma_table(lost.quality)], [(1, 1)], shrink=shrink)
+    return Composed(box, Crop((height, width), lost.offset, inside))
+
+
 def read_compressed(
     image: ImageLike, max_pixels: int
 ) -> tuple[Picture, JpegFile | None, tuple[str, ...]]:
@@ -155,14 +178,6 @@ def read_compressed(
     except UnheldError as error:
         return decode(data, max_pixels=max_pixels), None, (f"{error}, so the result is not held",)
     return picture, file, file.notes
-
-
-def estimate_quality(file: JpegFile) -> float:
-    """The quality, 1 to 100, whose standard luma table has the mean step of the file's own."""
-    quality = np.arange(100, 0, -1)[:, None]
-    percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
-    tables = ((LUMA.ravel() * percent + 50) // 100).clip(1, 255)  # as the IJG's encoder has them
-    return float(np.interp(file.components[0].table.mean(), tables.mean(axis=1), quality[:, 0]))
 
 
 def prove_compressed(result: Picture, source: Picture, file: JpegFile | None) -> Metrics:
