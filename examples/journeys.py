@@ -6,10 +6,12 @@
     python examples/journeys.py --model imagenet64.safetensors --label 207 --side 64
 
 Mean PSNR in dB of the pictures that come back, by the network evaluations each way and the level
-that they went up to. What comes down is an image of the level that the way began at, 0.07: the
-first of two rows is that image itself, the second is it less the noise added at the start, which is
-known by its seed (what `reconstruct` gives). The last row is the published trip of two steps, by
-the levels 0.07, 15 and 80, with nothing taken away. Prints a table in Markdown.
+that they went up to. The first of two rows comes down to level 0.002 by its last jump, as
+published: nothing is known of the noise that was added at the start. The second comes down to the
+level of the start, 0.07, and takes that noise away, which is known by its seed (what `reconstruct`
+does). Below the table is the published trip of two steps, by the levels 0.07, 15 and 80, with
+nothing known.
+Prints a table in Markdown.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import numpy as np
 
 import restore
 from restore import metrics
+from restore.bcm import SIGMA_MIN
 from restore.bench import draw_sheet, load_public13
 from restore.bench.plots import Panel, Series
 from restore.defaults import JOURNEY_START
@@ -36,16 +39,18 @@ NFES = (1, 2, 3, 4, 6, 8, 12, 16)
 def measure_trip(
     denoiser: TiledBCM, pixels: np.ndarray, levels: Sequence[float], times: int = 0
 ) -> tuple[float, float]:
-    """The PSNR of what comes back, as it comes and less the noise of the start."""
+    """The PSNR of what comes back, with nothing known of the noise of the start, and less it."""
     picture, noise = Picture(pixels), NoiseField(0)
     x = send(picture, denoiser.device)
     latent = climb(denoiser, x, levels, noise=noise)
     if times:
         latent, _ = refine(denoiser, x, latent, levels, times, noise=noise)
     down = tuple(reversed(levels))
+    plain = travel(denoiser, latent.clone(), (*down[:-1], SIGMA_MIN), noise=noise, level=down[0])
     back = travel(denoiser, latent, down, noise=noise, level=down[0])
-    raw = metrics.psnr(fetch(picture, back.clone()).pixels, pixels)
-    return raw, metrics.psnr(fetch(picture, noise.add_(back, -down[-1])).pixels, pixels)
+    known = noise.add_(back, -down[-1])
+    first, second = (metrics.psnr(fetch(picture, image).pixels, pixels) for image in (plain, known))
+    return first, second
 
 
 def main() -> None:
@@ -67,8 +72,8 @@ def main() -> None:
 
     def mean(levels: Sequence[float]) -> tuple[float, float]:
         found = [measure_trip(denoiser, pixels, levels, options.refine) for pixels in pictures]
-        raw, less = (statistics.mean(column) for column in zip(*found, strict=True))
-        return raw, less
+        plain, less = (statistics.mean(column) for column in zip(*found, strict=True))
+        return plain, less
 
     print(f"| level | {' | '.join(f'NFE {nfe}' for nfe in options.nfe)} |")
     print(f"| --- |{' --- |' * len(options.nfe)}")
