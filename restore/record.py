@@ -6,10 +6,9 @@ The fields and their order are the ones that other programs rely on; what only s
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypedDict
 
@@ -153,11 +152,6 @@ def is_record(value: JSON) -> bool:
     )
 
 
-def format_json(value: JSON) -> str:
-    """A value as one line of JSON in ASCII, numbers that are not finite as null."""
-    return json.dumps(_finite(value), allow_nan=False)
-
-
 def describe_proof(metrics: Metrics) -> list[str]:
     """What a record's metrics prove, each in a few words."""
     parts = []
@@ -191,11 +185,3 @@ def round_share(value: float) -> float | None:
 def name_of(image: object) -> str | None:
     """The name of an image's file; None for an image in memory."""
     return os.fsdecode(image) if isinstance(image, str | os.PathLike) else None
-
-
-def _finite(value: JSON) -> JSON:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from restore.bench.cases import Case
 from restore.bench.harness import PROOFS, Facts
 from restore.bench.summary import FIELDS, Comparison, Line, compare_with_peers, group_by_case
-from restore.record import format_json as to_json
+from restore.jsonlines import to_json
 
 GAP = " / "  # between the figures at each NFE
 NAMES = {
