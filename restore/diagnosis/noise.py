@@ -36,6 +36,8 @@ PEAK = 6.0  # times its neighbours nearer to 0: a coefficient that stands out is
 SAME, SMALL_PEAK = 0.6, 2.5  # of a pattern that repeats
 LEAST = 0.8  # levels: below, rounding to 8 bits is as strong
 WHITE = (0.75, 1.4)  # high to middle frequencies
+ALONE = 0.85  # of the level, where one direction alone has noise
+COLOURFUL = 0.4  # of the grey level, from which on a colour has noise
 STEEPNESS = 0.3  # of the share of high frequencies
 UNEVEN = 1.6  # bright to dark
 
@@ -103,9 +105,11 @@ def find_noise(pixels: np.ndarray) -> Noise | None:
     else:
         return None
     white = WHITE[0] <= spectrum.level(HIGH) / max(spectrum.level(MIDDLE), 1e-6) <= WHITE[1]
+    if white and spectrum is grey:  # texture has least of the highest frequencies
+        sigma = math.sqrt(sum(one.level(HIGH) ** 2 for one in measured[0]) / 3)
     if sigma < LEAST:
         return None
-    colourful = colours[0].level(ABOVE) > 0.4 * grey.level(ABOVE)
+    colourful = colours[0].level(ABOVE) > COLOURFUL * grey.level(ABOVE)
     dark, bright = measured[1]
     said = f"Noise of {sigma:.1f} levels"
     said += ", white" if white else ", correlated (less in fine detail than in coarse)"
@@ -119,7 +123,7 @@ def find_noise(pixels: np.ndarray) -> Noise | None:
         "colour" if colourful else "grey",
         round(dark, 2),
         round(bright, 2),
-        round(_effective(measured[0], sigma, white and colourful, dark, bright), 2),
+        round(_effective(measured[0]), 2),
         said,
     )
 
@@ -181,23 +185,21 @@ def _total(spectra: list[Spectrum]) -> float:
     return math.sqrt(sum(float(one.power[ABOVE].mean()) for one in spectra) / 3)
 
 
-def _effective(
-    spectra: tuple[Spectrum, ...], sigma: float, plain: bool, dark: float, bright: float
-) -> float:
+def _effective(spectra: tuple[Spectrum, ...]) -> float:
     """The level of white noise for which a denoiser takes this noise away best.
 
-    That of the middle frequencies in the direction of colour that has most, for a denoiser of
-    white noise looks for it in all alike; where high frequencies have less, the low have more than
-    the middle, M (M / H)^0.3 as it was measured (`examples/blind_noise.py`). Noise that depends on
-    brightness counts by its mean square.
+    In the direction of colour that has noise and the least texture: the level itself where it is
+    white, a little less where the others have none, and where high frequencies have less than the
+    middle, the low have more, M (M / H)^0.3 as it was measured (`examples/blind_noise.py`).
     """
-    if plain:
-        level = sigma
-    else:
-        strongest = max(spectra, key=lambda one: one.level(MIDDLE))
-        middle, high = strongest.level(MIDDLE), max(strongest.level(HIGH), 1e-6)
-        level = middle * min(max((middle / high) ** STEEPNESS, 0.9), 1.8)
-    return level * min(max(math.hypot(dark, bright) / math.sqrt(2) / sigma, 1), 2)
+    grey = spectra[0].level(ABOVE)
+    directions = [one for one in spectra if one.level(ABOVE) > COLOURFUL * grey]
+    least = min(directions, key=lambda one: one.level(MIDDLE))
+    middle, high = least.level(MIDDLE), max(least.level(HIGH), 1e-6)
+    white = high >= WHITE[0] * middle
+    if len(directions) == 1:  # as after a JPEG, which has taken high frequencies away at random
+        return ALONE * (high if white else middle)
+    return (middle + high) / 2 if white else middle * min((middle / high) ** STEEPNESS, 1.8)
 
 
 def _is_hidden(grey: Spectrum, colour: Spectrum) -> bool:
