@@ -120,7 +120,7 @@ def test_methods_are_those_that_there_are(run):
     [
         (("--uncertainty", "u.png"), "give --samples 2 or more"),
         ((*DRAWN, "--uncertainty", "-"), "is no file to write"),
-        ((*DRAWN, "--uncertainty", "u.bmp"), "a folder ends in /"),
+        ((*DRAWN, "--uncertainty", "u.bmp"), "give a .png"),
         ((*DRAWN, "--uncertainty", "out.png"), "is where the result goes"),
         ((*DRAWN, "--uncertainty", "in/a.jpg"), "is an input"),
         ((*DRAWN, "--uncertainty", "clean.png"), "exists"),
