@@ -35,6 +35,7 @@ from restore.errors import CheckpointError, ImageError, RequestError, ResourceEr
 if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.checkpoints import load
+    from restore.diagnosis import diagnose
     from restore.images import Picture
     from restore.journeys import Inversion, Latent, Series
     from restore.result import Result
@@ -61,6 +62,7 @@ __all__ = [
     "compare",
     "deblur",
     "denoise",
+    "diagnose",
     "edit",
     "generate",
     "inpaint",
@@ -82,6 +84,7 @@ _HOMES = {
     "Result": "restore.result",
     "Series": "restore.journeys",
     "compare": "restore.tasks",
+    "diagnose": "restore.diagnosis",
     "Settings": "restore.settings",
     "load": "restore.checkpoints",
     "solve": "restore.tasks",

@@ -156,6 +156,7 @@ def superres(
     scale: float | None = None,
     *,
     size: tuple[int, int] | None = None,
+    sigma: float | None = None,
     model: Model = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
@@ -178,6 +179,8 @@ def superres(
             uint8 or uint16.
         scale: a real factor above 1. Give it or `size`.
         size: (width, height) of the result in pixels, no side less than the given one.
+        sigma: how far the image is from an exact reduction, as noise in levels of 8 bits, 0 to
+            255; 0 is for an exact one, None measures it.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
             once, and kept.
         nfe: network evaluations for every pixel, 1 or more; None is the best measured, 8.
@@ -209,7 +212,7 @@ def superres(
     settings = make_settings(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
     )
-    task = Superres(scale, size)
+    task = Superres(scale, size, sigma=sigma)
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
 

@@ -113,6 +113,15 @@ def superres(
         _task(metavar="WxH", show_default=False, help="Enlarge to this size in pixels instead"),
     ] = None,
     *,
+    sigma: Annotated[
+        float | None,
+        _task(
+            metavar="S",
+            show_default="measured",
+            help="How far the image is from an exact reduction, as noise in levels of 8 bits; "
+            "0 for an exact one",
+        ),
+    ] = None,
     files: Files,
     encoding: Encoding,
     source: Source,
@@ -122,7 +131,8 @@ def superres(
 ) -> None:
     """Enlarge by any factor.
 
-    Shrunk again, with Pillow's bicubic, the result is the given image.
+    Shrunk again, with Pillow's bicubic, the result is the given image; of a JPEG file compressed
+    again too.
     """
     if (scale is None) == (size is None):
         raise RequestError("give either --scale or --size to enlarge to")
@@ -132,7 +142,7 @@ def superres(
 
     from restore.tasks import Superres
 
-    task = Superres(scale, sides)
+    task = Superres(scale, sides, sigma)
     restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
