@@ -159,7 +159,7 @@ class Batch:
         # Where a cluster works, the model is looked at here, and held there.
         source = self.restorer.source
         here = replace(source, device="cpu", dtype="fp32") if self.cluster else source
-        model = self.model or here.load()
+        model = self.model or here.load(self.restorer.settings.label)
         return replace(self, model=model, restorer=self.restorer.fix_model(model))
 
 
