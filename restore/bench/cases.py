@@ -93,8 +93,9 @@ class Case:
         task = setup.make(self.severity, clean.size, seed)
         made = task.degrade(Picture(clean.pixels), seed)
         data = made if isinstance(made, bytes) else encode(made)
-        if isinstance(task, Superres):  # a rounded size is not the scale's own
-            task = Superres(size=clean.size)
+        if isinstance(task, Superres):
+            # A rounded size is not the scale's own, and the reduction is exact.
+            task = Superres(size=clean.size, sigma=0)
         return Degraded(data, clean.size, task)
 
 
