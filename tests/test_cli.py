@@ -21,6 +21,8 @@ import restore
 from restore.batch import MANIFEST
 from restore.checkpoints import describe, write
 from restore.cli import app
+from restore.cli.app import COMMANDS as app_rows
+from restore.cli.app import load
 from restore.errors import (
     CheckpointError,
     ImageError,
@@ -130,6 +132,24 @@ def test_quick_answers_load_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout
     assert not {"torch", "numpy", "PIL", "cv2", "skimage", "huggingface_hub"} & set(modules)
     assert float(seconds) < 1.5
+
+
+@pytest.mark.parametrize("name", app_rows)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    """The list is made without the commands, so their first lines stand in it once more."""
+    said = (load(name).help or "").split("\n\n")[0]
+    assert " ".join(said.split()) == app_rows[name].help
+
+
+def test_the_list_of_commands_imports_none() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from restore.cli import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "print([name for name in sys.modules if name in "
+        "('restore.cli.restoration', 'restore.cli.models', 'restore.batch.plan')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize(

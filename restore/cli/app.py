@@ -1,55 +1,247 @@
-"""App: all commands by name, with their examples, and the entry point."""
+"""App: all commands by name, with their examples, and the entry point.
+
+A command's module is imported when the command is called, so that the list of all of them comes
+without any: here stand only what that list shows and where each command is.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+from typer.main import get_command
 
-from restore.cli import models
-from restore.cli.bench import bench
-from restore.cli.comparison import compare
-from restore.cli.degradation import degrade
-from restore.cli.editing import edit
-from restore.cli.environment import env
 from restore.cli.exits import Commands, interruptible
-from restore.cli.latents import invert, reconstruct
-from restore.cli.manifests import merge
-from restore.cli.mask import mask
-from restore.cli.options import FLAG
-from restore.cli.restoration import deblur, denoise, inpaint, jpeg, superres
-from restore.cli.series import generate, interpolate
+from restore.cli.groups import FLAG, make_app, show_examples
 from restore.cli.terminal import emit, prepare
 
-HELP = {"help_option_names": ["-h", "--help"]}
+RESTORE, TRAVEL, TRY, MANAGE = "Restore", "There and back", "Try out", "Manage"
 
 
-def _examples(*lines: str) -> str:
-    return "\n".join(["[bold]Examples[/bold]", *(f"$ bcm-restore {line}" for line in lines)])
+@dataclass(frozen=True)
+class Row:
+    """A row of the list of commands.
+
+    target: where the command is, "module:function" below this package.
+    panel: the part of the list that it stands in.
+    examples: what to type, without the program's name.
+    help: a group's help; that of a command is its docstring, whose first line is repeated here.
+    """
+
+    target: str
+    panel: str
+    help: str
+    examples: tuple[str, ...] = ()
 
 
-app = typer.Typer(
+COMMANDS: dict[str, Row] = {
+    "inpaint": Row(
+        "restoration:inpaint",
+        RESTORE,
+        "Fill holes: the white pixels of a mask.",
+        (
+            "inpaint photo.png --mask hole.png",
+            "inpaint photos/ --mask masks/ -o restored/ --dilate 2",
+            "inpaint cutout.png --mask alpha -o filled.png --mode perceptual --seed 7",
+        ),
+    ),
+    "jpeg": Row(
+        "restoration:jpeg",
+        RESTORE,
+        "Remove JPEG artefacts.",
+        (
+            "jpeg photo.jpg",
+            "jpeg photos/ -r -o restored/ --existing skip",
+            "jpeg --from-file list.txt -o restored/ --shard 3/8",
+            "jpeg - -o - < photo.jpg > photo.png",
+            "jpeg photo.jpg --reference clean.png --json",
+        ),
+    ),
+    "superres": Row(
+        "restoration:superres",
+        RESTORE,
+        "Enlarge by any factor.",
+        (
+            "superres photo.png --scale 2.5",
+            "superres photo.png --size 3840x2160 -o wallpaper.jpg --quality 92",
+        ),
+    ),
+    "denoise": Row(
+        "restoration:denoise",
+        RESTORE,
+        "Remove noise.",
+        (
+            "denoise photo.png",
+            "denoise photos/ --sigma 15 -o clean/",
+            "denoise photo.png --sigma 25 --nfe 8 --reference clean.png --json",
+        ),
+    ),
+    "deblur": Row(
+        "restoration:deblur",
+        RESTORE,
+        "Undo a blur of known kernel.",
+        (
+            "deblur photo.png --kernel gaussian:2",
+            "deblur photo.png --kernel motion:15,30 --sigma 2 -o sharp.png",
+            "deblur photos/ --kernel psf.npy -o sharp/",
+        ),
+    ),
+    "mask": Row(
+        "mask:mask",
+        RESTORE,
+        "Find scratches and dust, and write them as a mask for `inpaint`, white where to restore.",
+        (
+            "mask scan.png -o found.png --overlay seen.png",
+            "mask photo.jpg --edit",
+            "mask photo.jpg --edit --mask found.png",
+        ),
+    ),
+    "edit": Row(
+        "editing:edit",
+        TRAVEL,
+        "Change pictures by words: what was not asked for stays.",
+        (
+            'edit cat.jpg --source "a photo of a cat" --target "a photo of a dog"',
+            'edit cat.jpg --source "a cat" --target "a lego cat" --mask cat.png --guidance 11',
+            "edit photos/ --prompts prompts.csv -o edited/ --json",
+            "models info icd-sd15",
+        ),
+    ),
+    "generate": Row(
+        "series:generate",
+        TRAVEL,
+        "Draw samples from noise alone.",
+        (
+            "generate -n 16 -o samples.png",
+            "generate -n 4 --recipe mixed --size 128x96 --seed 7 -o samples/",
+            "generate -m imagenet64.safetensors --label 207 -n 9 -o retrievers.png",
+        ),
+    ),
+    "invert": Row(
+        "latents:invert",
+        TRAVEL,
+        "Take an image up to its noise, a latent that `reconstruct` brings back.",
+        (
+            "invert photo.png --level 1",
+            "invert photo.png --level 80 --nfe 2 -o photo.safetensors",
+            "invert photo.png --level 1 --refine 2 --json",
+        ),
+    ),
+    "reconstruct": Row(
+        "latents:reconstruct",
+        TRAVEL,
+        "Bring a latent back to the image it came from.",
+        (
+            "reconstruct photo_invert.safetensors",
+            "reconstruct photo_invert.safetensors -o back.png --reference photo.png --json",
+        ),
+    ),
+    "interpolate": Row(
+        "series:interpolate",
+        TRAVEL,
+        "Frames between two images of one size, through the noise of both.",
+        (
+            "interpolate a.png b.png -o morph.gif --frames 24",
+            "interpolate a.png b.png --level 15 --nfe 8 -o strip.png",
+            "interpolate a.png b.png -o frames/",
+        ),
+    ),
+    "degrade": Row(
+        "degradation:degrade",
+        TRY,
+        "Make the degraded input of a task from a clean image, to try things out.",
+        (
+            "degrade jpeg photo.png --quality 10 -o bad.jpg",
+            "degrade inpaint photo.png --missing scratches --mask-out mask.png -o bad.png",
+            "degrade superres photo.png --scale 4 -o small.png",
+            "degrade deblur photo.png --kernel motion:15,30 --sigma 2 -o blurred.png",
+        ),
+    ),
+    "compare": Row(
+        "comparison:compare",
+        TRY,
+        "Measure an image against the clean one: PSNR, SSIM, largest error.",
+        (
+            "compare restored.png clean.png",
+            "compare restored.png clean.png --degraded bad.jpg --json",
+        ),
+    ),
+    "bench": Row(
+        "bench:bench",
+        TRY,
+        "Measure methods side by side on one network, at equal network evaluations.",
+        (
+            "bench",
+            "bench --tasks jpeg,superres-4 --nfe 4,8 --html bench.html --plot bench.svg",
+            "bench --images photos/ --methods ours,ddrm,classical --seeds 3 --csv bench.csv",
+            "bench --size 256 --tasks all --json - | jq .verdicts",
+        ),
+    ),
+    "models": Row(
+        "models:app",
+        MANAGE,
+        "The models: what there is, what is here, and how to get it.",
+    ),
+    "report": Row(
+        "manifests:app",
+        MANAGE,
+        "What batches have done, by their manifests.",
+    ),
+    "env": Row(
+        "environment:env",
+        MANAGE,
+        "Print versions, devices, caches: what to paste in a bug report.",
+        ("env", "env --json"),
+    ),
+}
+
+
+class LazyCommands(Commands):
+    """The group of `COMMANDS`, each of which is imported when it is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, row in COMMANDS.items():  # what help lists, without what a command does
+            self.add_command(TyperCommand(name, help=row.help, rich_help_panel=row.panel))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, name and load(name), rest
+
+
+def load(name: str) -> Any:
+    """The command, or group of commands, of a row of `COMMANDS`, as Typer makes it."""
+    row = COMMANDS[name]
+    module, function = row.target.split(":")
+    found = getattr(import_module(f"restore.cli.{module}"), function)
+    if isinstance(found, typer.Typer):
+        return get_command(found)
+    single = make_app()
+    single.command(name, epilog=show_examples(row.examples))(found)
+    return get_command(single)
+
+
+app = make_app(
     name="bcm-restore",
-    cls=Commands,
-    context_settings=HELP,
+    cls=LazyCommands,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    epilog=_examples(
-        "jpeg photo.jpg",
-        "inpaint photo.png --mask scratches.png -o clean.png",
-        "superres small.png --scale 4 --mode perceptual",
+    epilog=show_examples(
+        (
+            "jpeg photo.jpg",
+            "inpaint photo.png --mask scratches.png -o clean.png",
+            "superres small.png --scale 4 --mode perceptual",
+        )
     )
     + "\n\n[bold]Exit codes[/bold]\n"
     "0 all done, 1 internal error, 2 usage error, 3 some inputs failed, 4 model,\n"
     "5 environment (space, permissions, memory), 130 and 143 interrupted",
 )
-catalogue = typer.Typer(context_settings=HELP, no_args_is_help=True, rich_markup_mode="rich")
-report = typer.Typer(context_settings=HELP, no_args_is_help=True, rich_markup_mode="rich")
 
 
-def _shown(value: bool) -> None:
+def _show(value: bool) -> None:
     from restore import __version__
 
     if value:
@@ -62,7 +254,7 @@ def about(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", metavar=FLAG, is_eager=True, callback=_shown, help="Print the version"
+            "--version", metavar=FLAG, is_eager=True, callback=_show, help="Print the version"
         ),
     ] = False,
 ) -> None:
@@ -74,153 +266,3 @@ def main() -> None:
     prepare()
     with interruptible():
         app(prog_name="bcm-restore")
-
-
-RESTORE, TRAVEL, TRY, MANAGE = "Restore", "There and back", "Try out", "Manage"
-
-app.command(
-    rich_help_panel=RESTORE,
-    epilog=_examples(
-        "inpaint photo.png --mask hole.png",
-        "inpaint photos/ --mask masks/ -o restored/ --dilate 2",
-        "inpaint cutout.png --mask alpha -o filled.png --mode perceptual --seed 7",
-    ),
-)(inpaint)
-app.command(
-    rich_help_panel=RESTORE,
-    epilog=_examples(
-        "jpeg photo.jpg",
-        "jpeg photos/ -r -o restored/ --existing skip",
-        "jpeg --from-file list.txt -o restored/ --shard 3/8",
-        "jpeg - -o - < photo.jpg > photo.png",
-        "jpeg photo.jpg --reference clean.png --json",
-    ),
-)(jpeg)
-app.command(
-    rich_help_panel=RESTORE,
-    epilog=_examples(
-        "superres photo.png --scale 2.5",
-        "superres photo.png --size 3840x2160 -o wallpaper.jpg --quality 92",
-    ),
-)(superres)
-app.command(
-    rich_help_panel=RESTORE,
-    epilog=_examples(
-        "denoise photo.png",
-        "denoise photos/ --sigma 15 -o clean/",
-        "denoise photo.png --sigma 25 --nfe 8 --reference clean.png --json",
-    ),
-)(denoise)
-app.command(
-    rich_help_panel=RESTORE,
-    epilog=_examples(
-        "deblur photo.png --kernel gaussian:2",
-        "deblur photo.png --kernel motion:15,30 --sigma 2 -o sharp.png",
-        "deblur photos/ --kernel psf.npy -o sharp/",
-    ),
-)(deblur)
-app.command(
-    rich_help_panel=RESTORE,
-    epilog=_examples(
-        "mask scan.png -o found.png --overlay seen.png",
-        "mask photo.jpg --edit",
-        "mask photo.jpg --edit --mask found.png",
-    ),
-)(mask)
-app.command(
-    rich_help_panel=TRAVEL,
-    epilog=_examples(
-        'edit cat.jpg --source "a photo of a cat" --target "a photo of a dog"',
-        'edit cat.jpg --source "a cat" --target "a lego cat" --mask cat.png --guidance 11',
-        "edit photos/ --prompts prompts.csv -o edited/ --json",
-        "models info icd-sd15",
-    ),
-)(edit)
-app.command(
-    rich_help_panel=TRAVEL,
-    epilog=_examples(
-        "generate -n 16 -o samples.png",
-        "generate -n 4 --recipe mixed --size 128x96 --seed 7 -o samples/",
-        "generate -m imagenet64.safetensors --label 207 -n 9 -o retrievers.png",
-    ),
-)(generate)
-app.command(
-    rich_help_panel=TRAVEL,
-    epilog=_examples(
-        "invert photo.png --level 1",
-        "invert photo.png --level 80 --nfe 2 -o photo.safetensors",
-        "invert photo.png --level 1 --refine 2 --json",
-    ),
-)(invert)
-app.command(
-    rich_help_panel=TRAVEL,
-    epilog=_examples(
-        "reconstruct photo_invert.safetensors",
-        "reconstruct photo_invert.safetensors -o back.png --reference photo.png --json",
-    ),
-)(reconstruct)
-app.command(
-    rich_help_panel=TRAVEL,
-    epilog=_examples(
-        "interpolate a.png b.png -o morph.gif --frames 24",
-        "interpolate a.png b.png --level 15 --nfe 8 -o strip.png",
-        "interpolate a.png b.png -o frames/",
-    ),
-)(interpolate)
-app.command(
-    rich_help_panel=TRY,
-    epilog=_examples(
-        "degrade jpeg photo.png --quality 10 -o bad.jpg",
-        "degrade inpaint photo.png --missing scratches --mask-out mask.png -o bad.png",
-        "degrade superres photo.png --scale 4 -o small.png",
-        "degrade deblur photo.png --kernel motion:15,30 --sigma 2 -o blurred.png",
-    ),
-)(degrade)
-app.command(
-    rich_help_panel=TRY,
-    epilog=_examples(
-        "compare restored.png clean.png", "compare restored.png clean.png --degraded bad.jpg --json"
-    ),
-)(compare)
-app.command(
-    rich_help_panel=TRY,
-    epilog=_examples(
-        "bench",
-        "bench --tasks jpeg,superres-4 --nfe 4,8 --html bench.html --plot bench.svg",
-        "bench --images photos/ --methods ours,ddrm,classical --seeds 3 --csv bench.csv",
-        "bench --size 256 --tasks all --json - | jq .verdicts",
-    ),
-)(bench)
-app.add_typer(
-    catalogue,
-    name="models",
-    rich_help_panel=MANAGE,
-    help="The models: what there is, what is here, and how to get it.",
-)
-app.add_typer(
-    report,
-    name="report",
-    rich_help_panel=MANAGE,
-    help="What batches have done, by their manifests.",
-)
-report.callback()(lambda: None)
-report.command(
-    epilog=_examples("report merge out/.bcm-restore*.jsonl", "report merge shards/*.jsonl --json")
-)(merge)
-app.command(rich_help_panel=MANAGE, epilog=_examples("env", "env --json"))(env)
-
-for name, command, examples in (
-    ("list", models.list_, ["models list", "models list --json"]),
-    ("info", models.info, ["models info default"]),
-    ("download", models.download, ["models download hf:OWNER/REPO@COMMIT"]),
-    ("verify", models.verify, ["models verify default", "models verify mine.safetensors"]),
-    ("path", models.path, ["models path default"]),
-    ("rm", models.rm, ["models rm hf:OWNER/REPO@COMMIT"]),
-    (
-        "convert",
-        models.convert,
-        ["models convert ema.pt -o imagenet64.safetensors --license MIT"],
-    ),
-    ("card", models.card, ["models card default", "models card mine.safetensors -o to-publish/"]),
-):
-    catalogue.command(name, epilog=_examples(*examples))(command)

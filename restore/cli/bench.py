@@ -13,10 +13,10 @@ import typer
 
 from restore.batch import STDOUT
 from restore.batch.inputs import identity, within
-from restore.cli.estimate import estimate_seconds
-from restore.cli.machine import Machine
 from restore.cli.options import FLAG, Existing, Quiet, Source, Verbose, Yes, choose_policy, flatten
 from restore.cli.options.files import WhereExists
+from restore.cli.options.restoration import Machine
+from restore.cli.progress import estimate_seconds
 from restore.cli.terminal import Terminal, complain, emit, format_seconds
 from restore.errors import RequestError, RestoreError
 

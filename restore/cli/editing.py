@@ -11,17 +11,17 @@ import typer
 from restore.batch import Job, Plan, Progress, Sidecar, Work, probe, resume
 from restore.batch.run import rehearse
 from restore.cli.jobs import plan
-from restore.cli.machine import Processor
 from restore.cli.options import (
     AllowUnverified,
     Catalog,
-    Encoding,
+    EncodingOptions,
     Files,
     Images,
     Offline,
     RunOptions,
     flatten,
 )
+from restore.cli.options.restoration import Processor
 from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
 from restore.cli.views import Views, make_views
 from restore.errors import ImageError, RequestError
@@ -219,7 +219,7 @@ def edit(
     words: Words,
     ways: Ways,
     files: Files,
-    encoding: Encoding,
+    encoding: EncodingOptions,
     source: Source,
     processor: Processor,
     conduct: RunOptions,

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from restore.cli.options.groups import BESIDE
+from restore.cli.groups import BESIDE
 from restore.cli.terminal import VERBOSE, complain, escape, traced
 from restore.devices import is_out_of_memory
 from restore.errors import ResourceError, RestoreError

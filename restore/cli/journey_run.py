@@ -28,11 +28,9 @@ from restore.batch import (
     probe,
 )
 from restore.batch.run import rehearse
-from restore.cli.estimate import describe_run, estimate_seconds
 from restore.cli.jobs import check_stdout
-from restore.cli.machine import Machine
 from restore.cli.options import (
-    Encoding,
+    EncodingOptions,
     OutputOptions,
     RunOptions,
     Source,
@@ -40,6 +38,8 @@ from restore.cli.options import (
     Yes,
     choose_policy,
 )
+from restore.cli.options.restoration import Machine
+from restore.cli.progress import describe_run, estimate_seconds
 from restore.cli.run import run_here, say_rehearsal
 from restore.cli.terminal import read_stdin
 from restore.cli.views import make_views
@@ -162,7 +162,7 @@ def run_journey(
     source: Source,
     machine: Machine,
     manner: OutputOptions,
-    encoding: Encoding | None = None,
+    encoding: EncodingOptions | None = None,
 ) -> None:
     """Load the model and run; what is usage error is refused before the run."""
     from restore.batch import restorer
@@ -223,7 +223,7 @@ def run_journey(
         output, report = trip.make(given, model, replace(settings, progress=progress), show)
         return output, Record().updated(**{k: v for k, v in report.items() if k != "schema"})
 
-    chosen = encoding or Encoding()
+    chosen = encoding or EncodingOptions()
     encode = restorer.Encoding(trip.format, chosen.quality, chosen.bits, chosen.strip).encode
     run_here(planned, Work(known, trip.read, make, encode), conduct, display)
 

@@ -22,8 +22,8 @@ from restore.cli.journey_run import (
     read_picture,
     run_journey,
 )
-from restore.cli.machine import Machine
-from restore.cli.options import Encoding, MaxPixels, OutputOptions, Source, flatten
+from restore.cli.options import EncodingOptions, MaxPixels, OutputOptions, Source, flatten
+from restore.cli.options.restoration import Machine
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError
 
@@ -122,7 +122,7 @@ def reconstruct(
     max_pixels: MaxPixels = MAX_PIXELS,
     *,
     target: Target,
-    encoding: Encoding,
+    encoding: EncodingOptions,
     source: Source,
     machine: Machine,
     manner: OutputOptions,

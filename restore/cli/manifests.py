@@ -7,12 +7,21 @@ from typing import Annotated
 import typer
 
 from restore.batch import Tally, keep_latest, read_entries
+from restore.cli.groups import make_app, show_examples
 from restore.cli.options import Json
 from restore.cli.run import summarise
 from restore.cli.terminal import emit, escape, format_json
 from restore.errors import RequestError
 
+app = make_app(no_args_is_help=True, help="What batches have done, by their manifests.")
+app.callback()(lambda: None)
 
+
+@app.command(
+    epilog=show_examples(
+        ["report merge out/.bcm-restore*.jsonl", "report merge shards/*.jsonl --json"]
+    )
+)
 def merge(
     manifest: Annotated[
         list[str], typer.Argument(show_default=False, help="Manifests, as the shards wrote them")

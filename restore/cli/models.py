@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from restore.cli.groups import make_app, show_examples
 from restore.cli.options import (
     AllowUnverified,
     Catalog,
@@ -43,7 +44,12 @@ Specs = Annotated[
     typer.Argument(show_default=False, help="Names, files or hf: addresses"),
 ]
 
+app = make_app(
+    no_args_is_help=True, help="The models: what there is, what is here, and how to get it."
+)
 
+
+@app.command("list", epilog=show_examples(["models list", "models list --json"]))
 def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False) -> None:
     """List the models of the catalogue."""
     from restore.checkpoints import read_catalogue
@@ -64,6 +70,7 @@ def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False)
         emit("  ".join(cells).rstrip())
 
 
+@app.command(epilog=show_examples(["models info default"]))
 def info(
     model: Spec, catalog: Catalog = None, json: Json = False, verbose: Verbose = False
 ) -> None:
@@ -92,6 +99,7 @@ def info(
         emit(escape(f"{part.role}: {where}, {_size(part.size)}, {known}, {part.license}, {here}"))
 
 
+@app.command(epilog=show_examples(["models download hf:OWNER/REPO@COMMIT"]))
 def download(
     model: Specs,
     catalog: Catalog = None,
@@ -118,6 +126,7 @@ def download(
             emit(escape(str(path)))
 
 
+@app.command(epilog=show_examples(["models verify default", "models verify mine.safetensors"]))
 def verify(
     model: Specs,
     catalog: Catalog = None,
@@ -133,6 +142,7 @@ def verify(
         emit(f"{sha256}  {escape(f'{row.name} {row.file}' if row.role else row.name)}")
 
 
+@app.command(epilog=show_examples(["models path default"]))
 def path(model: Spec, catalog: Catalog = None, verbose: Verbose = False) -> None:
     """Print where a model's file lies on this machine."""
     from restore.checkpoints import locate, resolve
@@ -147,6 +157,7 @@ def path(model: Spec, catalog: Catalog = None, verbose: Verbose = False) -> None
         emit(escape(str(found)))
 
 
+@app.command(epilog=show_examples(["models rm hf:OWNER/REPO@COMMIT"]))
 def rm(
     model: Specs, catalog: Catalog = None, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
@@ -161,6 +172,9 @@ def rm(
             emit(escape(str(found)))
 
 
+@app.command(
+    epilog=show_examples(["models convert ema.pt -o imagenet64.safetensors --license MIT"])
+)
 def convert(
     source: Annotated[
         str, typer.Argument(metavar="FILE.pt", show_default=False, help="As it was published")
@@ -228,6 +242,9 @@ def convert(
     emit(escape(output))
 
 
+@app.command(
+    epilog=show_examples(["models card default", "models card mine.safetensors -o to-publish/"])
+)
 def card(
     model: Spec,
     output: Annotated[

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from restore.batch.ray import Cluster
-from restore.cli.estimate import describe_run, estimate_seconds
 from restore.cli.jobs import choose_output, list_names
-from restore.cli.options import Encoding, Engine, Files, Restoration, RunOptions, Source
+from restore.cli.options import EncodingOptions, Engine, Files, Restoration, RunOptions, Source
+from restore.cli.progress import describe_run, estimate_seconds
 from restore.cli.run import run, say_again, say_rehearsal
 from restore.cli.terminal import complain
 from restore.cli.views import Views, make_views
@@ -23,7 +23,7 @@ def restore(
     task: Task,
     images: Sequence[str],
     files: Files,
-    encoding: Encoding,
+    encoding: EncodingOptions,
     source: Source,
     restoration: Restoration,
     engine: Engine,

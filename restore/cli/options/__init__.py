@@ -4,9 +4,9 @@ Options that go together are the fields of a frozen dataclass; `flatten` gives a
 parameter is such a group the group's options.
 """
 
-from restore.cli.options.encoding import Encoding
-from restore.cli.options.engine import Engine
+from restore.cli.groups import FLAG, flatten
 from restore.cli.options.files import (
+    EncodingOptions,
     Existing,
     Files,
     Format,
@@ -16,16 +16,14 @@ from restore.cli.options.files import (
     Yes,
     choose_policy,
 )
-from restore.cli.options.groups import FLAG, flatten
-from restore.cli.options.restoration import Restoration
-from restore.cli.options.run_options import Json, OutputOptions, Quiet, RunOptions, Verbose
-from restore.cli.options.source import AllowUnverified, Catalog, Offline, Source
+from restore.cli.options.restoration import AllowUnverified, Catalog, Offline, Restoration, Source
+from restore.cli.options.run_options import Engine, Json, OutputOptions, Quiet, RunOptions, Verbose
 
 __all__ = [
     "FLAG",
     "AllowUnverified",
     "Catalog",
-    "Encoding",
+    "EncodingOptions",
     "Engine",
     "Existing",
     "Files",

@@ -1,4 +1,4 @@
-"""Restoration: the options on how an image is restored, and on what."""
+"""Restoration: the options on the model, what it runs on, and how an image is restored."""
 
 from __future__ import annotations
 
@@ -8,8 +8,102 @@ from typing import Annotated, Literal
 
 import typer
 
-from restore.cli.machine import Machine
+from restore.cli.groups import FLAG
 from restore.defaults import DEFAULT_NFE, Method
+from restore.errors import RequestError
+
+_model = partial(typer.Option, rich_help_panel="Model")
+
+Catalog = Annotated[
+    str | None,
+    _model(
+        envvar="BCM_RESTORE_CATALOG",
+        metavar="FILE",
+        help="A catalogue of your own, TOML, that adds models to the built-in ones",
+    ),
+]
+Offline = Annotated[
+    bool, _model("--offline", metavar=FLAG, help="Download nothing; a model must be here")
+]
+AllowUnverified = Annotated[
+    bool,
+    _model(
+        "--allow-unverified",
+        metavar=FLAG,
+        help="Take a model whose hash nobody could check, and print it",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which model, and what is taken for one."""
+
+    model: Annotated[
+        str,
+        _model(
+            "--model",
+            "-m",
+            envvar="BCM_RESTORE_MODEL",
+            metavar="NAME|FILE|hf:...",
+            help="NAME of the catalogue, FILE.safetensors, or hf:OWNER/REPO\\[/FILE]@REVISION",
+        ),
+    ] = "default"
+    catalog: Catalog = None
+    offline: Offline = False
+    allow_unverified: AllowUnverified = False
+
+
+_machine = partial(typer.Option, rich_help_panel="Machine")
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The device, the precision there, and the threads of the CPU."""
+
+    device: Annotated[
+        str,
+        _machine(
+            envvar="BCM_RESTORE_DEVICE",
+            metavar="auto|cpu|cuda[:N]|mps",
+            help="Used or refused, never replaced; auto is a GPU where there is one",
+        ),
+    ] = "auto"
+    dtype: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"],
+        _machine(
+            envvar="BCM_RESTORE_DTYPE",
+            help="auto is bf16 where the GPU or CPU computes in it, fp32 elsewhere and on the way "
+            "to the noise and back",
+        ),
+    ] = "auto"
+    threads: Annotated[
+        int | None,
+        _machine(min=1, metavar="N", show_default="torch's choice", help="Of the CPU"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Machine(Processor):
+    """What a network runs on, and how an image is cut."""
+
+    tile: Annotated[
+        str,
+        _machine(
+            metavar="auto|0|N",
+            help="Side of a window in pixels; auto is by memory, 0 the whole image at once",
+        ),
+    ] = "auto"
+
+    @property
+    def side(self) -> int | Literal["auto"]:
+        """The tile as a number. RequestError for what is none."""
+        if self.tile == "auto":
+            return "auto"
+        if not self.tile.isdecimal():
+            raise RequestError(f"--tile {self.tile!r}: expected auto, 0 or a number of pixels")
+        return int(self.tile)
+
 
 _restoration = partial(typer.Option, rich_help_panel="Restoration")
 

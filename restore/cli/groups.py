@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, get_type_hints
 
+import typer
+
 BESIDE = ":beside:"  # the name of a page that is to lie beside the output
 FLAG = ""  # where others name their value, a flag has none
+
+
+def make_app(**settings: Any) -> typer.Typer:
+    """A Typer app in the manner of all commands; `settings` are Typer's."""
+    return typer.Typer(
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        **settings,
+    )
+
+
+def show_examples(lines: Sequence[str]) -> str:
+    """The end of a command's help: what to type, the program's name left out of `lines`."""
+    return "\n".join(["[bold]Examples[/bold]", *(f"$ bcm-restore {line}" for line in lines)])
 
 
 def flatten(command: Callable[..., None]) -> Callable[..., None]:
