@@ -25,11 +25,13 @@ class Settings:
     """How a task is run; one field an option of the command line.
 
     nfe: network evaluations that every pixel goes through, in each draw; None is the task's best
-    measured. method: the solver, one of METHODS. seed: of the noise, any integer. tile: side of a
-    window in pixels, "auto" or 0 (one window). label: class of a class-conditional network.
-    reference: the clean picture, for metrics alone. samples: how many draws, of seed, seed + 1, …,
-    the result is the mean of. blend: from 0, the fidelity result, to 1, the perceptual one; None
-    where `mode` says which.
+    measured; 0 asks no network, and only holds the start to what is given. method: the solver, one
+    of METHODS. seed: of the noise, any integer. tile: side of a window in pixels, "auto" or 0 (one
+    window). label: class of a class-conditional network. reference: the clean picture, for metrics
+    alone. samples: how many draws, of seed, seed + 1, …, the result is the mean of. blend: from 0,
+    the fidelity result, to 1, the perceptual one; None where `mode` says which. start: another
+    result to begin from, an image of the result's size; in a batch the path of one, or of a folder
+    of them by the inputs' names. strength: from 0, the start, to 1, the result: the two mixed.
     Raises RequestError for values that cannot be.
     """
 
@@ -43,6 +45,8 @@ class Settings:
     progress: Progress | None = None
     samples: int = 1
     blend: float | None = None
+    start: Any = None
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("nfe", "seed", "tile", "label", "samples"):
@@ -53,8 +57,8 @@ class Settings:
                 object.__setattr__(self, name, operator.index(value))
             except TypeError as error:
                 raise RequestError(f"{name} is {value!r}, expected a whole number") from error
-        if self.nfe is not None and self.nfe < 1:
-            raise RequestError(f"nfe is {self.nfe}, expected 1 or more network evaluations")
+        if self.nfe is not None and self.nfe < 0:
+            raise RequestError(f"nfe is {self.nfe}, expected 0 or more network evaluations")
         if self.mode not in ("fidelity", "perceptual"):
             raise RequestError(f"mode is {self.mode!r}, expected 'fidelity' or 'perceptual'")
         if self.method not in METHODS:
@@ -63,18 +67,23 @@ class Settings:
             raise RequestError(f"tile is {self.tile}, expected 'auto', 0 or a side in pixels")
         if not 1 <= self.samples <= MOST_SAMPLES:
             raise RequestError(f"samples is {self.samples}, expected 1 to {MOST_SAMPLES} draws")
+        self._check_share("strength", "0 (what is given) to 1 (the result)")
         if self.blend is not None:
-            self._check_blend(self.blend)
+            self._check_share("blend", "0 (fidelity) to 1 (perceptual)")
+            if self.mode == "perceptual":
+                raise RequestError(
+                    "blend goes from fidelity to perceptual by itself: leave mode out"
+                )
 
-    def _check_blend(self, blend: float) -> None:
+    def _check_share(self, name: str, expected: str) -> None:
+        value = getattr(self, name)
         try:
-            object.__setattr__(self, "blend", float(blend))
+            share = float(value)
         except (TypeError, ValueError) as error:
-            raise RequestError(f"blend is {blend!r}, expected a number from 0 to 1") from error
-        if not (math.isfinite(blend) and 0 <= blend <= 1):
-            raise RequestError(f"blend is {blend:g}, expected 0 (fidelity) to 1 (perceptual)")
-        if self.mode == "perceptual":
-            raise RequestError("blend goes from fidelity to perceptual by itself: leave mode out")
+            raise RequestError(f"{name} is {value!r}, expected a number from 0 to 1") from error
+        if not (math.isfinite(share) and 0 <= share <= 1):
+            raise RequestError(f"{name} is {share:g}, expected {expected}")
+        object.__setattr__(self, name, share)
 
 
 DEFAULTS = Settings()

@@ -30,6 +30,8 @@ def make_settings(
     samples: int = 1,
     blend: float | None = None,
     progress: Progress | None = None,
+    start: ImageLike | None = None,
+    strength: float = 1.0,
 ) -> Settings:
     """The settings of a run; `generator` draws the seed where it is given."""
     from restore.settings import Settings
@@ -50,6 +52,8 @@ def make_settings(
         samples=samples,
         blend=blend,
         progress=progress,
+        start=start,
+        strength=strength,
     )
 
 

@@ -27,6 +27,8 @@ def inpaint(
     nfe: int | None = None,
     mode: Mode = "fidelity",
     blend: float | None = None,
+    start: ImageLike | None = None,
+    strength: float = 1.0,
     samples: int = 1,
     method: Method = "bcm",
     seed: int = 0,
@@ -53,10 +55,13 @@ def inpaint(
             defects that are found in it.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
             once, and kept.
-        nfe: network evaluations for every pixel, 1 or more; None is the best measured, 8.
+        nfe: network evaluations for every pixel; 0 only holds the start to the image; None is the
+            best measured, 8.
         mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
         blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
             much, each of `nfe` evaluations.
+        start: another result to begin from, of the result's size, such as another program's.
+        strength: from 0, what is given (or the start), to 1, the result: the two mixed.
         samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
             its `uncertainty` their spread.
         method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
@@ -86,8 +91,9 @@ def inpaint(
     from restore.tasks import Inpaint
 
     settings = make_settings(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
-    )
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress,
+        start, strength,
+    )  # fmt: skip
     task = Inpaint(mask, invert_mask, dilate, fill, tuple(find), sensitivity)
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
@@ -99,6 +105,8 @@ def jpeg(
     nfe: int | None = None,
     mode: Mode = "fidelity",
     blend: float | None = None,
+    start: ImageLike | None = None,
+    strength: float = 1.0,
     samples: int = 1,
     method: Method = "bcm",
     seed: int = 0,
@@ -118,10 +126,13 @@ def jpeg(
             holds the result, and the record says so.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
             once, and kept.
-        nfe: network evaluations for every pixel, 1 or more; None is the best measured, 4.
+        nfe: network evaluations for every pixel; 0 only holds the start to the image; None is the
+            best measured, 4.
         mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
         blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
             much, each of `nfe` evaluations.
+        start: another result to begin from, of the result's size, such as another program's.
+        strength: from 0, what is given (or the start), to 1, the result: the two mixed.
         samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
             its `uncertainty` their spread.
         method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
@@ -145,8 +156,9 @@ def jpeg(
     from restore.tasks import Jpeg
 
     settings = make_settings(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
-    )
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress,
+        start, strength,
+    )  # fmt: skip
     task = Jpeg()
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
@@ -161,6 +173,8 @@ def superres(
     nfe: int | None = None,
     mode: Mode = "fidelity",
     blend: float | None = None,
+    start: ImageLike | None = None,
+    strength: float = 1.0,
     samples: int = 1,
     method: Method = "bcm",
     seed: int = 0,
@@ -183,10 +197,13 @@ def superres(
             255; 0 is for an exact one, None measures it.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
             once, and kept.
-        nfe: network evaluations for every pixel, 1 or more; None is the best measured, 8.
+        nfe: network evaluations for every pixel; 0 only holds the start to the image; None is the
+            best measured, 8.
         mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
         blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
             much, each of `nfe` evaluations.
+        start: another result to begin from, of the result's size, such as another program's.
+        strength: from 0, what is given (or the start), to 1, the result: the two mixed.
         samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
             its `uncertainty` their spread.
         method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
@@ -210,8 +227,9 @@ def superres(
     from restore.tasks import Superres
 
     settings = make_settings(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
-    )
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress,
+        start, strength,
+    )  # fmt: skip
     task = Superres(scale, size, sigma=sigma)
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
@@ -224,6 +242,8 @@ def denoise(
     nfe: int | None = None,
     mode: Mode = "fidelity",
     blend: float | None = None,
+    start: ImageLike | None = None,
+    strength: float = 1.0,
     samples: int = 1,
     method: Method = "bcm",
     seed: int = 0,
@@ -248,6 +268,8 @@ def denoise(
         mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
         blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
             much, each of `nfe` evaluations.
+        start: another result to begin from, of the result's size, such as another program's.
+        strength: from 0, what is given (or the start), to 1, the result: the two mixed.
         samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
             its `uncertainty` their spread.
         method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
@@ -271,8 +293,9 @@ def denoise(
     from restore.tasks import Denoise
 
     settings = make_settings(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
-    )
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress,
+        start, strength,
+    )  # fmt: skip
     task = Denoise(sigma)
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
@@ -286,6 +309,8 @@ def deblur(
     nfe: int | None = None,
     mode: Mode = "fidelity",
     blend: float | None = None,
+    start: ImageLike | None = None,
+    strength: float = 1.0,
     samples: int = 1,
     method: Method = "bcm",
     seed: int = 0,
@@ -312,6 +337,8 @@ def deblur(
         mode: "fidelity" (nearest on average) or "perceptual" (a sample, sharp).
         blend: instead of a mode, from 0 (fidelity) to 1 (perceptual): both results, mixed by so
             much, each of `nfe` evaluations.
+        start: another result to begin from, of the result's size, such as another program's.
+        strength: from 0, what is given (or the start), to 1, the result: the two mixed.
         samples: how many draws, 1 to 1024, of `nfe` evaluations each; the result is their mean, and
             its `uncertainty` their spread.
         method: the solver. "bcm" is our own, "inversion" amplifies noise instead of adding it; the
@@ -335,7 +362,8 @@ def deblur(
     from restore.tasks import Deblur
 
     settings = make_settings(
-        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress
-    )
+        seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress,
+        start, strength,
+    )  # fmt: skip
     task = Deblur(kernel, sigma)
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)

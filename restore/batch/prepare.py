@@ -32,7 +32,7 @@ from restore.images import MAX_PIXELS
 from restore.record import Record
 from restore.settings import DEFAULTS, Settings
 from restore.tasks import Task
-from restore.tasks.schedule import schedule
+from restore.tasks.schedule import choose_nfe, schedule
 
 AUTO = "auto"
 UNCONFIRMED = "the disk of {!r} cannot confirm what is written: a power cut may take it"
@@ -71,7 +71,7 @@ class Batch:
     @property
     def aside(self) -> list[str]:
         """Files and folders that belong to the inputs: sidecars and references."""
-        found = (*self.restorer.sidecars, self.restorer.reference)
+        found = (*self.restorer.sidecars, self.restorer.reference, self.restorer.start)
         return [sidecar.path for sidecar in found if sidecar]
 
     @contextmanager
@@ -185,7 +185,8 @@ def prepare(
     names: the inputs; the task's sidecars and the references are left out of them.
     where: the outputs.
     source: the model.
-    settings: how it is restored; `nfe` None is the task's best measured.
+    settings: how it is restored; `nfe` None is the task's best measured; `start` is a path, of
+        another result or of a folder of them by name.
     encoding: how results are put into files; its format is that of `where`.
     max_pixels: of an image, read or made.
     reference: the clean image, or a folder of them by name, for metrics alone.
@@ -198,7 +199,8 @@ def prepare(
     """
     sidecars = tuple(Sidecar(kind, path) for kind, path in task.sidecars().items())
     clean = None if reference is None else Sidecar("reference", reference)
-    aside = [one.path for one in (*sidecars, clean) if one]
+    start = None if settings.start is None else Sidecar("start", _path_of(settings.start))
+    aside = [one.path for one in (*sidecars, clean, start) if one]
     size_out = partial(task.size_out, max_pixels=max_pixels)
     kind = Kind(task.name, size_out, encoding.depth, max_pixels=max_pixels)
     planned = plan(replace(names, aside=aside), where, kind, shard)
@@ -211,11 +213,11 @@ def prepare(
     if cluster:
         check_for_cluster(planned)
         source = replace(source, threads=source.threads or cluster.cpus)
-    settings = replace(settings, nfe=settings.nfe or task.default_nfe)
+    settings = replace(settings, nfe=choose_nfe(task, settings))
     schedule(source.checkpoint, task, settings)
     source = replace(source, sha256=source.sha256 or source.checkpoint.sha256 or None)
     restorer = Restorer(
-        task, settings, source, encoding, max_pixels, sidecars, clean, maps
+        task, settings, source, encoding, max_pixels, sidecars, clean, start, maps
     )  # fmt: skip
     return Batch(planned, restorer, open_manifest(planned, manifest, shard), cluster, model)
 
@@ -231,6 +233,13 @@ def open_manifest(plan: Plan, manifest: str | None, shard: Shard | None) -> Mani
         assert plan.folder is not None
         manifest = os.path.join(plan.folder, MANIFEST)
     return Manifest(manifest, shard)
+
+
+def _path_of(start: object) -> str:
+    """The path of the starts. RequestError where it is none."""
+    if not isinstance(start, str | os.PathLike):
+        raise RequestError("in a batch the start is the path of an image, or of a folder of them")
+    return os.fsdecode(start)
 
 
 def _ask_cluster(cluster: Cluster, device: str, dtype: str) -> tuple[str, str]:

@@ -23,10 +23,11 @@ from restore.images import MAX_PIXELS, Encoded, Picture, decode, encode_file, re
 from restore.record import JSON, Record
 from restore.settings import Settings
 from restore.tasks import Problem, Task, solve_problem
-from restore.tasks.restoration import check_reference
+from restore.tasks.restoration import check_size
 from restore.tasks.schedule import choose_mode, count_evaluations
 
-IMMATERIAL = ("tile", "reference", "progress")  # settings that no pixel depends on
+IMMATERIAL = ("tile", "reference", "progress", "start")  # for the pixels, or a file of the inputs'
+OPTIONAL = {("strength", 1.0)}  # left out of a manifest
 
 Show = Callable[[Job, Picture, Picture, Picture | None], None]
 """Called as show(job, after, before, reference) when a picture is made, before it is written."""
@@ -124,6 +125,7 @@ class Opened:
 
     problem: Problem
     reference: Picture | None = None
+    start: Picture | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -132,12 +134,13 @@ class Restorer:
     """The recipe of a restoration.
 
     task: what is restored, with its options.
-    settings: how; its `reference` and `progress` are set for each image.
+    settings: how; its `reference`, `start` and `progress` are set for each image.
     source: the model, with the device and the precision that records name.
     encoding: how results are put into files.
     max_pixels: of an image, read or made.
     sidecars: files that the task takes beside the input, as masks.
     reference: the clean images, for metrics alone.
+    start: other results to begin from.
     maps: where the map of a result's uncertainty goes, by output.
     """
 
@@ -148,6 +151,7 @@ class Restorer:
     max_pixels: int = MAX_PIXELS
     sidecars: tuple[Sidecar, ...] = ()
     reference: Sidecar | None = None
+    start: Sidecar | None = None
     maps: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -196,15 +200,19 @@ class Restorer:
         paths = {sidecar.kind: sidecar.find(job.input) for sidecar in self.sidecars}
         found = {kind: self._read_picture(path, kind) for kind, path in paths.items()}
         problem = self.task.with_sidecars(found).open(data, max_pixels=self.max_pixels)
+        start = None
+        if self.start is not None:
+            start = self._read_picture(path := self.start.find(job.input), "start")
+            check_size(start, problem, f"the start {path!r}")
         if self.reference is None:
-            return Opened(problem)
+            return Opened(problem, start=start)
         try:
             path = self.reference.find(job.input)
         except ImageError as error:  # it is for metrics alone
-            return Opened(problem, warnings=(str(error),))
+            return Opened(problem, start=start, warnings=(str(error),))
         reference = self._read_picture(path, "reference")
-        check_reference(reference, problem, f"the reference {path!r}")
-        return Opened(problem, reference)
+        check_size(reference, problem, f"the reference {path!r}")
+        return Opened(problem, reference, start)
 
     def make(
         self,
@@ -215,9 +223,13 @@ class Restorer:
         progress: Progress | None,
     ) -> tuple[Picture, Record]:
         """The restored picture and its record; the map of its uncertainty, if any, is written."""
-        settings = replace(self.settings, reference=opened.reference, progress=progress)
+        settings = replace(
+            self.settings, reference=opened.reference, start=opened.start, progress=progress
+        )
         result = solve_problem(opened.problem, model, settings)
         record = replace(result.record, warnings=(*result.record.warnings, *opened.warnings))
+        if self.start is not None:
+            record = record.updated(start=self.start.find(job.input))
         if path := self.maps.get(job.output):
             result.save_uncertainty(path)
             record = record.updated(uncertainty=path)
@@ -236,7 +248,8 @@ class Restorer:
 
     def find_sidecars(self, job: Job) -> list[str]:
         """The files that go with an input, on which its result depends."""
-        return [sidecar.find(job.input) for sidecar in self.sidecars]
+        found = (*self.sidecars, *([self.start] if self.start else []))
+        return [sidecar.find(job.input) for sidecar in found]
 
     def _read_picture(self, path: str, kind: str) -> Picture:
         try:
@@ -260,5 +273,6 @@ def collect_settings(
     }  # fmt: skip
     if settings:
         names = [one.name for one in fields(settings) if one.name not in IMMATERIAL]
-        found |= {name: getattr(settings, name) for name in names}
+        values = {name: getattr(settings, name) for name in names}
+        found |= {key: one for key, one in values.items() if (key, one) not in OPTIONAL}
     return {**found, **encoding.settings(), **own}

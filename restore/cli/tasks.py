@@ -52,6 +52,8 @@ def restore(
         label=restoration.label,
         samples=restoration.samples,
         blend=restoration.blend,
+        start=restoration.start,
+        strength=restoration.strength,
     )
     batch = prepare(
         task,

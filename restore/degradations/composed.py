@@ -52,6 +52,12 @@ class Composed(Degradation[Any]):
         observed = self.outer.project(self.inner(x), y)
         return self.inner.with_noise(self.sigma).posterior_mean(x, observed, t, out)
 
+    def hold(self, x: Tensor, y: Any, out: Tensor | None = None) -> Tensor:
+        if self.sigma == 0:
+            return super().hold(x, y, out)
+        observed = self.outer.project(self.inner(x), y)
+        return self.inner.with_noise(self.sigma).hold(x, observed, out)
+
     def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
         if self.sigma:
             raise RequestError(

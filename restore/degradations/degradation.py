@@ -18,7 +18,7 @@ from typing import Generic, Self, TypeVar, final
 import torch
 from torch import Tensor
 
-from restore.errors import RequestError
+from restore.errors import ImageError, RequestError
 
 Y = TypeVar("Y")
 
@@ -107,6 +107,18 @@ class Degradation(ABC, Generic[Y]):
             x = out = self.posterior_mean(x, y, self.closing, out)
         return torch.clamp(x, -1, 1, out=out)
 
+    def hold(self, x: Tensor, y: Y, out: Tensor | None = None) -> Tensor:
+        """An image near x, within [-1, 1], that y can have come from. `out` as for `project`.
+
+        RequestError where y has noise of which any image explains some.
+        """
+        if self.sigma:
+            raise RequestError(
+                "the noise of what is given leaves every image possible: there is nothing to hold "
+                "a result to"
+            )
+        return self.project_into_range(x, y, out=out)
+
 
 @final
 class Free(Degradation[None]):
@@ -122,6 +134,11 @@ class Free(Degradation[None]):
 
     def project(self, x: Tensor, y: None, out: Tensor | None = None) -> Tensor:
         return destination(x, out)
+
+    def hold(self, x: Tensor, y: None, out: Tensor | None = None) -> Tensor:
+        raise ImageError(
+            "nothing is known of what this picture was before: there is nothing to hold a result to"
+        )
 
 
 def destination(x: Tensor, out: Tensor | None) -> Tensor:

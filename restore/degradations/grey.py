@@ -41,5 +41,12 @@ class Grey(Degradation[Any]):
         out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
         return self.inner.posterior_mean(out, y, t, out)
 
+    def hold(self, x: Tensor, y: Any, out: Tensor | None = None) -> Tensor:
+        if self.sigma == 0:
+            return super().hold(x, y, out)
+        out = destination(x, out)
+        out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
+        return self.inner.hold(out, y, out)
+
     def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
         return self.inner.spectral_filter(x, gain)

@@ -108,6 +108,25 @@ class Resize(Degradation[Tensor]):
             self._add(out[:, c], residual, lambda powers: 1 / (powers + rho))
         return out
 
+    def hold(self, x: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
+        """Where y has noise, x is as far off as its residual tells, beyond that noise:
+
+            t² = (|y - A x|² / n - σ²) / (tr A Aᵀ / n),    n samples in y,
+
+        and what comes out is the posterior mean about x of that level.
+        """
+        if self.sigma == 0:
+            return super().hold(x, y, out)
+        excess = float((y - self(x)).square().mean()) - self.sigma**2
+        if excess > 0:
+            x = out = self.posterior_mean(x, y, math.sqrt(excess / self._mean_power), out)
+        return torch.clamp(x, -1, 1, out=out)
+
+    @property
+    def _mean_power(self) -> float:
+        """The mean of A Aᵀ's eigenvalues."""
+        return self._h.mean_power * self._w.mean_power
+
     def spectral_filter(self, x: Tensor, gain: Callable[[Tensor], Tensor]) -> Tensor:
         if self.sigma == 0:
             return super().spectral_filter(x, gain)
@@ -154,6 +173,14 @@ class _Side:
     pinv: Band
     gram: Band
     powers: tuple[float, float]
+
+    @property
+    def mean_power(self) -> float:
+        """The mean of the eigenvalues."""
+        found = [
+            block.diagonal(rows.start - columns.start) for rows, columns, block in self.gram.blocks
+        ]
+        return float(torch.cat(found).mean())
 
 
 def _matrices(n: int, m: int) -> _Side:

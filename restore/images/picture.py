@@ -34,6 +34,7 @@ TURNS = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
+BACK = {6: 8, 8: 6}  # turns that do not undo themselves
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +164,14 @@ class Picture:
             metadata=self.metadata.turned(self.orientation),
             turned=self.orientation,
         )
+
+    def turned_back(self, orientation: int) -> Picture:
+        """This picture, upright, as it lies in a file of an EXIF orientation: the pixels alone."""
+        if orientation == 1:
+            return self
+        turn = TURNS[BACK.get(orientation, orientation)]
+        alpha = None if self.alpha is None else np.ascontiguousarray(turn(self.alpha))
+        return replace(self, pixels=np.ascontiguousarray(turn(self.pixels)), alpha=alpha)
 
     def at_depth(self, depth: int) -> Picture:
         """This picture with 8 or 16 bits a sample, rounded to nearest."""

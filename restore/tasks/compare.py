@@ -14,8 +14,6 @@ from restore.record import Metrics, round_decibels
 from restore.tasks.jpeg import prove_compressed, read_compressed
 from restore.tasks.superres import enlarge_bicubic
 
-BACK = {6: 8, 8: 6}  # orientations that do not undo themselves
-
 
 def compare(
     output: Any, reference: Any, degraded: Any = None, *, max_pixels: int = MAX_PIXELS
@@ -48,8 +46,7 @@ def _to_degraded(picture: Picture, degraded: Any, max_pixels: int) -> Metrics:
         found: Metrics = {
             "psnr_input_db": round_decibels(metrics.psnr(*match_kinds(picture, given)))
         }
-        turn = BACK.get(stored.orientation, stored.orientation)
-        held = prove_compressed(replace(picture, orientation=turn).upright(), stored, file)
+        held = prove_compressed(picture.turned_back(stored.orientation), stored, file)
         if "coefficients_kept" in held:
             found["consistency_psnr_db"] = held["consistency_psnr_db"]
             found["coefficients_kept"] = held["coefficients_kept"]

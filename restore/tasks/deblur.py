@@ -60,6 +60,7 @@ class Deblur(Task):
     name: ClassVar[str] = "deblur"
     default_nfe: ClassVar[int] = DEFAULT_NFE["deblur"]
     noisy: ClassVar[bool] = True
+    holds: ClassVar[bool] = False
     input_title: ClassVar[str] = "Given, blurred"
     result_title: ClassVar[str] = "Deblurred"
     check: ClassVar[str] = "blurred again, with the kernel,"
@@ -105,6 +106,10 @@ class Deblur(Task):
         self, problem: Problem, y: Tensor, *, published: bool = False, seed: int = 0
     ) -> Tensor:
         return problem.degradation.posterior_mean(y, y, HIGHEST) if published else y.clone()
+
+    def take_up(self, problem: Problem, start: Picture) -> Tensor:
+        assert isinstance(problem, BlurredProblem)
+        return pad_periodic(start.tensor(), problem.kernel)
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         assert isinstance(problem, BlurredProblem)

@@ -51,13 +51,15 @@ class Denoise(Task):
     from the picture, and 25 where a degraded input is made.
 
     Our own method takes the picture for an image at its noise's level; the result is held to
-    nothing else. The noise of a grey picture is the same in all three channels, √3 times as strong
-    along grey as the network expects of it, and is told so.
+    nothing else. Begun from another's result, it takes the mean of both for it. The noise of a grey
+    picture is the same in all three channels, √3 times as strong along grey as the network expects
+    of it, and is told so.
     """
 
     name: ClassVar[str] = "denoise"
     default_nfe: ClassVar[int] = DEFAULT_NFE["denoise"]
     noisy: ClassVar[bool] = True
+    holds: ClassVar[bool] = False
     input_title: ClassVar[str] = "Given, noisy"
     result_title: ClassVar[str] = "Denoised"
     sigma: float | None = None
@@ -94,7 +96,7 @@ class Denoise(Task):
         return ROUNDING, ROUNDING, NO_NOISE if kind.photographic else f"{kind.sentence} {NO_NOISE}"
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
-        return problem.degradation if published else Free()
+        return problem.degradation if published or problem.start is not None else Free()
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         assert isinstance(problem, NoisyProblem)

@@ -115,18 +115,20 @@ class Inpaint(Task):
         found = []
         for part in split_hole(problem.hole, self.fill, network.receptive_field, network.stride):
             (top, bottom), (left, right) = part.place
-            hole = np.ascontiguousarray(problem.hole[top:bottom, left:right])
+            place = slice(top, bottom), slice(left, right)
+            hole = np.ascontiguousarray(problem.hole[place])
             found.append(
                 replace(
                     problem,
-                    source=_crop(problem.source, slice(top, bottom), slice(left, right)),
+                    source=_crop(problem.source, *place),
                     size=(right - left, bottom - top),
                     severity=part.depth,
                     degradation=Mask(torch.from_numpy(~hole)[None, None]),
                     hole=hole,
                     origin=(top, left),
                     region=part.region,
-                    kind="patch" if part.patch else "",
+                    kind="patch" if part.patch or problem.start is not None else "",
+                    start=problem.start and _crop(problem.start, *place),
                 )
             )
         return found

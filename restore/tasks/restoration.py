@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,12 @@ from restore.images import Picture, as_picture
 from restore.images.comparison import compare_to_clean
 from restore.images.transfer import fetch, send
 from restore.presets import Preset
-from restore.record import Record
+from restore.record import JSON, Record, name_of
 from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.solvers import PEERS, SOLVERS, Guided, Solver
 from restore.tasks.draws import batch_of, mean_and_spread
-from restore.tasks.schedule import choose_mode, choose_tile, schedule
+from restore.tasks.schedule import choose_mode, choose_tile, schedule, shorten
 from restore.tasks.task import Problem
 from restore.tiling import NoiseField, TiledBCM, pixels_at_once, window_shape
 from restore.uncertainty import as_levels
@@ -61,27 +61,19 @@ def solve_problem(
         ResourceError: memory runs out even in the smallest windows.
     """
     began = time.perf_counter()
-    model = model or load("default")
+    problem = _take_up_start(problem, settings)
     task, source = problem.task, problem.source
-    parts: Sequence[Problem] = (problem,)
-    if not presets and solver is None and settings.method not in PEERS:
-        parts = task.split(problem, model.network)  # others may see more of the picture
-    scheduled = [
-        presets or schedule(model.checkpoint, task, settings, part.severity, part.kind)
-        for part in parts
-    ]
-    presets = scheduled[0]
     reference = _read_reference(problem, settings)
-    if problem.sound is None:
-        restored, spread = _restore_parts(problem, parts, scheduled, model, settings, solver)
-        stored = task.finish(problem, restored)
-    else:  # draws of what is left alone are all the same
-        stored, presets = source, ()
-        spread = torch.zeros(source.pixels.shape[:2]) if settings.samples > 1 else None
-    found = task.prove(problem, stored)
-    picture = stored.upright()
+    made = (
+        _hold(problem, settings)
+        if settings.nfe == 0
+        else _run(problem, model or load("default"), settings, solver, presets)
+    )
+    found = task.prove(problem, made.stored)
+    picture = made.stored.upright()
     uncertainty = None
-    if spread is not None:
+    if settings.samples > 1:
+        spread = torch.zeros(made.stored.pixels.shape[:2]) if made.spread is None else made.spread
         uncertainty = as_levels(spread, source.orientation)
         where: bool | np.ndarray = problem.hole if problem.hole is not None else True
         if problem.hole is not None and not problem.hole.any():
@@ -89,42 +81,136 @@ def solve_problem(
         found["uncertainty_mean"] = round(float(uncertainty.mean(where=where)), 4)
     if reference is not None:
         found.update(compare_to_clean(picture, reference, problem.hole))
-    width, height = problem.working_size
-    checkpoint = model.checkpoint
     doubt = None if problem.sound else task.doubt(problem, found)
     notes = [note for note in (problem.sound, doubt) if note is not None]
-    record = Record(
+    record = replace(
+        made.record,
         status="ok" if doubt is None else "doubtful",
         task=task.name,
         input=problem.name,
-        model=checkpoint.name if checkpoint else None,
-        model_sha256=model.sha256,
-        method=getattr(solver, "__name__", "own") if solver else settings.method,
-        mode=choose_mode(settings),
-        nfe=settings.samples * sum(preset.evaluations for _, preset in presets),
         seed=settings.seed,
-        device=str(model.device),
-        dtype=dtype_name(model.dtype),
-        tile=max(window_shape(model, height, width, choose_tile(settings))),
         size_in=_turn_size(source.size, source),
         size_out=picture.size,
         seconds=round(time.perf_counter() - began, 3),
         metrics=found,
         warnings=(*source.warnings, *problem.warnings, *notes),
-        more=_record_more(settings, presets),
     )
     return Result(picture, record, uncertainty)
 
 
-def _record_more(settings: Settings, presets: Weighted) -> dict[str, float]:
-    """What only some runs record: draws, gradients, a blend."""
-    more: dict[str, float] = {}
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """stored: the finished picture, as stored. record: how it was made, and no more. spread: of
+    several draws, (H, W), as stored; None of one, and where all are the same.
+    """
+
+    stored: Picture
+    record: Record
+    spread: Tensor | None = None
+
+
+def _take_up_start(problem: Problem, settings: Settings) -> Problem:
+    """The problem with the other result to begin from, if there is one.
+
+    ImageError where that has not the size of the result.
+    """
+    if settings.start is None:
+        return problem
+    start = as_picture(settings.start)
+    check_size(start, problem, "the start")
+    return replace(problem, start=start.turned_back(problem.source.orientation))
+
+
+def _hold(problem: Problem, settings: Settings) -> _Made:
+    """The start, another's result or the task's own, held to what is given; no network is asked."""
+    schedule(None, problem.task, settings)  # refuses tasks that hold nothing
+    device = torch.device("cpu")
+    y = problem.task.observe(problem, device)
+    degradation = problem.degradation
+    columns, rows = map(slice, problem.size)
+    start = send(_begin(problem, y, settings.seed), device)
+    given = start[..., rows, columns].clamp(-1, 1) if settings.strength < 1 else None
+    x = (Grey(degradation) if problem.source.grey else degradation).hold(start, y, out=start)
+    x = _weaken(x[..., rows, columns], given, settings)
+    stored = problem.task.finish(problem, problem.source.with_tensor(x))
+    more = _record_more(settings, ())
+    return _Made(stored, Record(method="hold", nfe=0, device="cpu", dtype="fp32", more=more))
+
+
+def _run(
+    problem: Problem,
+    model: BCM,
+    settings: Settings,
+    solver: Solver | None,
+    presets: Weighted | None,
+) -> _Made:
+    """What the solver makes of a problem; the source itself where there is nothing to restore."""
+    task = problem.task
+    parts: Sequence[Problem] = (problem,)
+    if not presets and solver is None and settings.method not in PEERS:
+        parts = task.split(problem, model.network)  # others may see more of the picture
+    scheduled = [presets or _schedule(model, settings, part) for part in parts]
+    presets = scheduled[0]
+    spread = None
+    if problem.sound is None:
+        restored, spread = _restore_parts(problem, parts, scheduled, model, settings, solver)
+        stored = task.finish(problem, restored)
+    else:  # draws of what is left alone are all the same
+        stored = problem.source
+    if problem.sound is not None or settings.strength == 0:
+        presets = ()
+    width, height = problem.working_size
+    checkpoint = model.checkpoint
+    record = Record(
+        model=checkpoint.name if checkpoint else None,
+        model_sha256=model.sha256,
+        method=getattr(solver, "__name__", "own") if solver else settings.method,
+        mode=choose_mode(settings),
+        nfe=settings.samples * sum(preset.evaluations for _, preset in presets),
+        device=str(model.device),
+        dtype=dtype_name(model.dtype),
+        tile=max(window_shape(model, height, width, choose_tile(settings))),
+        more=_record_more(settings, presets),
+    )
+    return _Made(stored, record, spread)
+
+
+def _schedule(model: BCM, settings: Settings, part: Problem) -> Weighted:
+    """The presets of a part; begun nearer where another's result is the start.
+
+    Those of the kind "patch" are for a start that is near already.
+    """
+    found = schedule(model.checkpoint, part.task, settings, part.severity, part.kind)
+    if part.start is None or part.kind or settings.method in PEERS:
+        return found
+    return [(share, shorten(preset)) for share, preset in found]
+
+
+def _begin(problem: Problem, y: Any, seed: int, *, published: bool = False) -> Tensor | Picture:
+    """The first guess: another's result where there is one, else the task's own."""
+    if problem.start is not None:
+        return problem.task.take_up(problem, problem.start)
+    return problem.task.start(problem, y, published=published, seed=seed)
+
+
+def _weaken(x: Tensor, given: Tensor | None, settings: Settings) -> Tensor:
+    """x mixed with what was given; both are consistent or neither is, and so is what is between."""
+    return x if given is None else given.lerp_(x.to(given), settings.strength)
+
+
+def _record_more(settings: Settings, presets: Weighted) -> dict[str, JSON]:
+    """What only some runs record: draws, gradients, a blend, a start, a strength."""
+    more: dict[str, JSON] = {}
     if settings.samples > 1:
         more["samples"] = settings.samples
     if gradients := sum(preset.gradients for _, preset in presets if isinstance(preset, Guided)):
         more["gradients"] = settings.samples * gradients
     if settings.blend is not None:
         more["blend"] = settings.blend
+    if settings.strength < 1:
+        more["strength"] = settings.strength
+    if settings.start is not None:
+        more["start"] = name_of(settings.start)
     return more
 
 
@@ -144,13 +230,13 @@ def _restore_parts(
     runs = [_Run(*one, model, settings, chosen) for one in zip(parts, scheduled, strict=True)]
     progress = count_calls(settings.progress, sum(run.calls for run in runs))
     if parts[0].region is None:
-        x, spread = runs[0].draw_all(progress)
+        x, spread = runs[0].make(progress)
         return fetch(problem.source, x), spread
     pixels = problem.source.pixels.copy()
     whole = torch.zeros(pixels.shape[:2]) if settings.samples > 1 else None
     for part, run in zip(parts, runs, strict=True):
         assert part.region is not None
-        x, spread = run.draw_all(progress)
+        x, spread = run.make(progress)
         (top, left), (height, width) = part.origin, part.region.shape
         at = slice(top, top + height), slice(left, left + width)
         np.copyto(pixels[at], fetch(part.source, x).pixels, where=part.region[..., None])
@@ -170,6 +256,20 @@ class _Run:
     settings: Settings
     solver: Solver
 
+    def make(self, progress: Callable[[], None] | None) -> tuple[Tensor, Tensor | None]:
+        """As `draw_all`, at the strength of the settings."""
+        strength = self.settings.strength
+        if strength == 1:
+            return self.draw_all(progress)
+        y = self.problem.task.observe(self.problem, self.model.device)
+        first = send(_begin(self.problem, y, self.settings.seed), self.model.device)
+        columns, rows = map(slice, self.problem.size)
+        given = first[..., rows, columns].clamp(-1, 1)
+        if strength == 0:
+            return given, None
+        x, spread = self.draw_all(progress)
+        return _weaken(x, given, self.settings), None if spread is None else spread.mul_(strength)
+
     @property
     def calls(self) -> int:
         """Network calls of all draws, a call being one window at one level."""
@@ -184,7 +284,7 @@ class _Run:
             else preset.evaluations * windows
             for _, preset in self.presets
         )
-        return calls * -(-self.settings.samples // self.batch)
+        return calls * -(-self.settings.samples // self.batch) * (self.settings.strength > 0)
 
     @property
     def batch(self) -> int:
@@ -230,8 +330,7 @@ class _Run:
         degradation = problem.task.operator(problem, preset, published=published)
         drawn = seeds if problem.kind else seeds[:1]  # else one start is every seed's
         starts = [
-            send(problem.task.start(problem, y, published=published, seed=seed), self.model.device)
-            for seed in drawn
+            send(_begin(problem, y, seed, published=published), self.model.device) for seed in drawn
         ]
         start = torch.cat(starts) if len(starts) > 1 else starts[0]
         if len(start) < len(seeds):
@@ -252,16 +351,16 @@ def _read_reference(problem: Problem, settings: Settings) -> Picture | None:
     if settings.reference is None:
         return None
     reference = as_picture(settings.reference)
-    check_reference(reference, problem)
+    check_size(reference, problem, "the reference")
     return reference
 
 
-def check_reference(reference: Picture, problem: Problem, title: str = "the reference") -> None:
-    """ImageError where the clean picture has not the size of the problem's result."""
+def check_size(picture: Picture, problem: Problem, title: str) -> None:
+    """ImageError where a picture has not the size of the problem's result."""
     size = _turn_size(problem.size, problem.source)
-    if reference.size != size:
+    if picture.size != size:
         raise ImageError(
-            f"{title} has {reference.size[0]}×{reference.size[1]} pixels, "
+            f"{title} has {picture.size[0]}×{picture.size[1]} pixels, "
             f"the result {size[0]}×{size[1]}"
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from restore.checkpoints import Checkpoint, read_catalogue
 from restore.errors import RequestError
-from restore.presets import Preset, spread
+from restore.presets import Preset, resample, spread
 from restore.settings import Mode, Settings, Tile
 from restore.solvers import PEERS, check_method
 from restore.tasks.task import LEVELS, Task
@@ -40,7 +41,14 @@ def schedule(
     Raises:
         RequestError: the method can do neither the task nor with so many evaluations.
     """
-    nfe = settings.nfe or task.default_nfe
+    nfe = choose_nfe(task, settings)
+    if nfe == 0:
+        if not task.holds:
+            raise RequestError(
+                f"nfe is 0, and {task.name} holds no result: the noise of what is given leaves "
+                "every image possible; give 1 or more evaluations"
+            )
+        return []
     check_method(settings.method, task.name, nfe)
     if settings.method in PEERS:
         sigma = (severity or 0.0) / LEVELS if task.noisy else 0.0
@@ -53,8 +61,22 @@ def schedule(
 
 def count_evaluations(task: AnyTask, settings: Settings) -> int:
     """Network evaluations of every pixel, in all draws and both ends of a blend together."""
-    nfe = settings.nfe or task.default_nfe
-    return settings.samples * nfe * len(_weigh_modes(settings))
+    return settings.samples * choose_nfe(task, settings) * len(_weigh_modes(settings))
+
+
+def choose_nfe(task: AnyTask, settings: Settings) -> int:
+    """Network evaluations of one draw."""
+    return task.default_nfe if settings.nfe is None else settings.nfe
+
+
+def shorten(preset: Preset) -> Preset:
+    """A preset begun nearer, for a start that is a result already: the last half of its levels.
+
+    By their logarithm, as in CCDF (Chung et al. 2022, arXiv 2112.05146). One level stays.
+    """
+    first, last = preset.levels[0], preset.levels[-1]
+    ends = (math.sqrt(first * last), last)
+    return replace(preset, levels=resample(ends, len(preset.levels)))
 
 
 def choose_mode(settings: Settings) -> Mode | None:

@@ -44,7 +44,7 @@ class Problem:
     name: of the input's file. warnings: for the record. hole: (H, W) bool, True where nothing is
     known, as stored. canvas: (width, height) of what is worked on, where that is larger than the
     result, its top left part. sound: why there is nothing to restore, in a sentence; then the
-    result is the source, and no network is asked.
+    result is the source, and no network is asked. start: another result to begin from, as stored.
 
     Of a part of a larger problem: origin, its first row and column there. region: (H, W) bool, the
     pixels that it is solved for, None for all. kind: which of the task's presets it takes, "" for
@@ -61,6 +61,7 @@ class Problem:
     hole: np.ndarray | None = None
     canvas: tuple[int, int] | None = None
     sound: str | None = None
+    start: Picture | None = None
     origin: tuple[int, int] = (0, 0)
     region: np.ndarray | None = None
     kind: str = ""
@@ -77,7 +78,8 @@ class Task(ABC):
 
     name: the command's, and the presets'. default_nfe: the best measured number of network
     evaluations. noisy: the severity is the observation's noise, in levels of 8 bits. drawn: the
-    perceptual mode draws what it fills anew. input_title, result_title: what a report calls the
+    perceptual mode draws what it fills anew. holds: a result can be held to the input, whose noise
+    does not leave every image possible. input_title, result_title: what a report calls the
     pictures. check: what was done with the result to prove it, "The result was …", in which {size}
     is the input's.
     """
@@ -86,6 +88,7 @@ class Task(ABC):
     default_nfe: ClassVar[int]
     noisy: ClassVar[bool] = False
     drawn: ClassVar[bool] = False
+    holds: ClassVar[bool] = True
     input_title: ClassVar[str] = "Given"
     result_title: ClassVar[str] = "Restored"
     check: ClassVar[str] = "degraded again in the same way"
@@ -139,6 +142,10 @@ class Task(ABC):
         """
         assert isinstance(y, Tensor)
         return y.clone()
+
+    def take_up(self, problem: Problem, start: Picture) -> Tensor:
+        """Another's result as the first guess, (1, 3, H, W) of the working size."""
+        return start.tensor()
 
     def observe(self, problem: Problem, device: torch.device) -> Any:
         """The observation y on a device."""

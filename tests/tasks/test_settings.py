@@ -25,7 +25,7 @@ from tests.support.tasks import ONE, TASKS, scratched
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"nfe": 0}, "nfe is 0, expected 1 or more"),
+        ({"nfe": -1}, "nfe is -1, expected 0 or more"),
         ({"nfe": 2.5}, "nfe is 2.5, expected a whole number"),
         ({"method": "magic"}, "method is 'magic', expected one of bcm"),
         ({"mode": "best"}, "mode is 'best', expected 'fidelity' or 'perceptual'"),
@@ -43,8 +43,8 @@ def test_settings_that_cannot_be_are_refused(settings, sentence):
 
 
 def test_arguments_that_nobody_knows_are_errors(model, clean):
-    with pytest.raises(TypeError, match="strength"):
-        restore.jpeg(clean, model=model, strength=2)
+    with pytest.raises(TypeError, match="power"):
+        restore.jpeg(clean, model=model, power=2)
 
 
 def test_a_model_without_classes_refuses_a_label(run, clean):

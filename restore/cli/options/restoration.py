@@ -115,11 +115,11 @@ class Restoration(Machine):
     nfe: Annotated[
         int | None,
         _restoration(
-            min=1,
+            min=0,
             metavar="N",
             show_default=", ".join(f"{task} {nfe}" for task, nfe in DEFAULT_NFE.items()),
             help="Network evaluations for every pixel, in each draw and at each end of a blend; "
-            "the default is the best measured",
+            "the default is the best measured; 0 only holds the start to the input",
         ),
     ] = None
     mode: Annotated[
@@ -148,6 +148,18 @@ class Restoration(Machine):
             min=1, metavar="K", help="Draws, of seed, seed + 1, …; the result is their mean"
         ),
     ] = 1
+    start: Annotated[
+        str | None,
+        _restoration(
+            metavar="FILE|DIR",
+            help="Begin from another program's result, or your own retouching, of the result's "
+            "size; in DIR the one of the input's name",
+        ),
+    ] = None
+    strength: Annotated[
+        float,
+        _restoration(min=0, max=1, metavar="A", help="Between what is given, 0, and the result, 1"),
+    ] = 1.0
     uncertainty: Annotated[
         str | None,
         _restoration(
