@@ -16,8 +16,8 @@ from restore.tasks import (
     compare,
 )
 from restore.tasks.jpeg import estimate_quality
+from tests.jpegfile.test_jpegfile import flat
 from tests.support.tasks import ALWAYS, MODES, ONE, again, jpeg_bytes
-from tests.test_jpegfile import flat
 
 FILES = {
     "4:2:0": {"subsampling": "4:2:0"},

@@ -18,7 +18,7 @@ def photo(tmp_path, photograph):
 def test_a_current_folder_that_was_deleted_is_one_sentence(tmp_path, photo):
     gone = tmp_path / "gone"
     script = f"mkdir {gone} && cd {gone} && rmdir {gone} && exec {sys.executable} -m restore jpeg"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     for name in ("photo.png", str(photo)):
         done = subprocess.run(
             ["bash", "-c", f"{script} {name}"], capture_output=True, text=True, env=environment
@@ -43,7 +43,7 @@ os.write(file, str(file).encode())
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "<&- 2>&-"])
 def test_no_file_gets_a_standard_descriptor(tmp_path, closed):
     (tmp_path / "script.py").write_text(DESCRIPTORS)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run(
         ["bash", "-c", f"{sys.executable} script.py {closed}"],
         cwd=tmp_path,
