@@ -32,6 +32,7 @@ class Settings:
     the fidelity result, to 1, the perceptual one; None where `mode` says which. start: another
     result to begin from, an image of the result's size; in a batch the path of one, or of a folder
     of them by the inputs' names. strength: from 0, the start, to 1, the result: the two mixed.
+    varied: the result is one of several variants, which noise must tell apart.
     Raises RequestError for values that cannot be.
     """
 
@@ -47,6 +48,7 @@ class Settings:
     blend: float | None = None
     start: Any = None
     strength: float = 1.0
+    varied: bool = False
 
     def __post_init__(self) -> None:
         for name in ("nfe", "seed", "tile", "label", "samples"):

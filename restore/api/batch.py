@@ -45,6 +45,7 @@ def batch(
     strip: bool = False,
     reference: Path | None = None,
     uncertainty: Path | None = None,
+    variants: int = 1,
     manifest: Path | None = "auto",
     shard: str | Shard | None = None,
     workers: int = 1,
@@ -82,6 +83,8 @@ def batch(
         strip: leave EXIF out; the colour profile always stays.
         reference: the clean image, or a folder of them by name, for metrics alone.
         uncertainty: a file or a folder for maps of the uncertainty; needs 2 samples or more.
+        variants: results of each input, of seed, seed + 1, …; of several the names end in _1, _2, …
+            The mean of different fills, `samples`, is blurred; of variants one can be chosen.
         manifest: the file that keeps what was made of what; "auto" is `.bcm-restore.jsonl` in the
             one folder of several outputs, None keeps nothing.
         shard: the share of the images to do, as "3/8", or "auto" to ask Slurm, torchrun or
@@ -112,7 +115,7 @@ def batch(
     given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
     names = [os.fspath(path) for path in given]
     where = Where(
-        None if output is None else os.fspath(output), suffix, format, existing, name
+        None if output is None else os.fspath(output), suffix, format, existing, name, variants
     )  # fmt: skip
     if where.output == STDOUT or STDIN in names:
         raise RequestError("batch reads and writes files: - is for the command line")

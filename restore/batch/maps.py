@@ -33,8 +33,10 @@ def plan_maps(
         )
     if where == STDOUT or not where or "\0" in where:
         raise RequestError(f"--uncertainty {where!r} is no file to write")
-    folder = os.path.isdir(where) or where.endswith(("/", os.sep)) or len(plan.jobs) > 1
-    paths = [_name(job, where) if folder else where for job in plan.jobs]
+    stem, ending = os.path.splitext(where)
+    several = len({job.input for job in plan.jobs}) > 1
+    folder = os.path.isdir(where) or where.endswith(("/", os.sep)) or several
+    paths = [_name(job, where) if folder else stem + job.tail + ending for job in plan.jobs]
     _check(plan, paths, folder, where, aside)
     if plan.existing == "error":
         for job, path in zip(plan.jobs, paths, strict=True):
@@ -52,7 +54,9 @@ def plan_maps(
 
 
 def _name(job: Job, folder: str) -> str:
-    return os.path.normpath(os.path.join(folder, job.input.place, f"{job.input.stem}.png"))
+    return os.path.normpath(
+        os.path.join(folder, job.input.place, f"{job.input.stem}{job.tail}.png")
+    )
 
 
 def _check(
@@ -60,7 +64,8 @@ def _check(
 ) -> None:
     from restore.images import ENDINGS, format_of
 
-    if len(plan.jobs) > 1 and os.path.splitext(where)[1].lower() in ENDINGS:
+    several = len({job.input for job in plan.jobs}) > 1
+    if several and os.path.splitext(where)[1].lower() in ENDINGS:
         raise RequestError(f"--uncertainty {where!r} is one file for several: name a folder")
     if not folder:
         try:

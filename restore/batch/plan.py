@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from restore.batch.inputs import EVERYTHING, STDIN, Choice, Input, find, identity, within
@@ -44,6 +45,7 @@ class Job:
     refusal: why it cannot be done, where other files can: reading it fails with that.
     warning: what to say of an output that is left alone.
     top: the folder that was named for the outputs; no part of a path below it may be a link.
+    variant: which of several results of the input, from 1; 0 where there is one alone.
     """
 
     input: Input
@@ -55,6 +57,12 @@ class Job:
     refusal: str = ""
     warning: str = ""
     top: str | None = None
+    variant: int = 0
+
+    @property
+    def tail(self) -> str:
+        """What tells the names of variants apart, "" where there is one result."""
+        return f"_{self.variant}" if self.variant else ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class Where:
         "overwrite" makes all again.
     name: template of the outputs' names without their ending, in place of `suffix`: {stem} and
         {name} are the input's without and with its ending, {task} is the task's.
+    variants: results of each input, of seed, seed + 1, …; of several the names end in _1, _2, ….
     """
 
     output: str | None = None
@@ -92,6 +101,7 @@ class Where:
     format: Format = "auto"
     existing: Policy = "error"
     name: str | None = None
+    variants: int = 1
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,9 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
 
     top = where.output if target == "folder" else None
     jobs = [
-        Job(input, _output_of(input, where, target, kind.task, ending), top=top) for input in inputs
+        _name_output(Job(input, "", top=top, variant=number), where, target, kind.task, ending)
+        for input in inputs
+        for number in (range(1, where.variants + 1) if where.variants > 1 else (0,))
     ]
     made = find_earlier(jobs) if target == "beside" else set()
     jobs = [job for job in jobs if job not in made]
@@ -159,7 +171,8 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
     own = [job for job in jobs if shard is None or job.input in shard]
     if target != "stdout":
         own = mark_existing(own, where.existing)
-    own = [job if job.done else read_job(job, format, kind, names.stdin) for job in own]
+    stdin = cache(names.stdin)  # it is read once, of whatever variants
+    own = [job if job.done else read_job(job, format, kind, stdin) for job in own]
     if own and all(job.refusal for job in own):  # it is the command that asks what cannot be
         raise RequestError(f"{own[0].input.path!r}: {own[0].refusal}")
     others = len(jobs) - len(own)
@@ -305,6 +318,10 @@ def _target(output: str | None, inputs: Sequence[Input]) -> Target:
 
 def _check_options(where: Where, target: Target) -> None:
     """RequestError for options that would do nothing, and parts of names that are none."""
+    if where.variants < 1:
+        raise RequestError(f"variants is {where.variants}, expected 1 or more")
+    if where.variants > 1 and target == "stdout":
+        raise RequestError("standard output takes one image, not several variants: -o FILE")
     if where.suffix is not None and where.name is not None:
         raise RequestError("--suffix and --name both say what outputs are called: give one")
     for option, text in (("--suffix", where.suffix), ("--name", where.name)):
@@ -340,21 +357,26 @@ def _format(where: Where, target: Target, default: str) -> str:
     return named
 
 
-def _output_of(input: Input, where: Where, target: Target, task: str, ending: str) -> str:
+def _name_output(job: Job, where: Where, target: Target, task: str, ending: str) -> Job:
+    """The job with the path of its output."""
+    input = job.input
     if target == "stdout":
-        return STDOUT
+        return replace(job, output=STDOUT)
     if target == "file":
         assert where.output is not None
-        return where.output
+        stem, ending = os.path.splitext(where.output)
+        return replace(job, output=stem + job.tail + ending)
     if where.name is not None:
-        name = _fill_name(where.name, input, task) + ending
+        name = _fill_name(where.name, input, task)
     else:
         default = f"_{task}" if target == "beside" else ""
-        name = input.stem + (default if where.suffix is None else where.suffix) + ending
+        name = input.stem + (default if where.suffix is None else where.suffix)
+    name += job.tail + ending
     if target == "beside":
-        return os.path.join(os.path.dirname(input.path), name)
+        return replace(job, output=os.path.join(os.path.dirname(input.path), name))
     assert where.output is not None
-    return os.path.normpath(os.path.join(where.output, input.place, name))
+    path = os.path.normpath(os.path.join(where.output, input.place, name))
+    return replace(job, output=path)
 
 
 def _fill_name(template: str, input: Input, task: str) -> str:
@@ -374,7 +396,7 @@ def _folder(jobs: Sequence[Job], where: Where, target: Target) -> str | None:
     if target == "folder":
         return where.output
     tops = {job.input.folder or os.path.dirname(job.output) or os.curdir for job in jobs}
-    several = len(jobs) > 1 or any(job.input.folder for job in jobs)
+    several = len({job.input for job in jobs}) > 1 or any(job.input.folder for job in jobs)
     return tops.pop() if target == "beside" and several and len(tops) == 1 else None
 
 

@@ -14,7 +14,7 @@ import torch
 from restore import checkpoints
 from restore.batch.inputs import Sidecar
 from restore.batch.plan import Job
-from restore.batch.run import Progress, Work
+from restore.batch.run import Progress, Work, seed_of
 from restore.bcm import BCM, check_label
 from restore.checkpoints import Checkpoint
 from restore.devices import choose_device, choose_dtype, dtype_name
@@ -26,7 +26,7 @@ from restore.tasks import Problem, Task, solve_problem
 from restore.tasks.restoration import check_size
 from restore.tasks.schedule import choose_mode, count_evaluations
 
-IMMATERIAL = ("tile", "reference", "progress", "start")  # for the pixels, or a file of the inputs'
+IMMATERIAL = ("tile", "reference", "progress", "start", "varied")  # or told apart otherwise
 OPTIONAL = {("strength", 1.0)}  # left out of a manifest
 
 Show = Callable[[Job, Picture, Picture, Picture | None], None]
@@ -224,7 +224,12 @@ class Restorer:
     ) -> tuple[Picture, Record]:
         """The restored picture and its record; the map of its uncertainty, if any, is written."""
         settings = replace(
-            self.settings, reference=opened.reference, start=opened.start, progress=progress
+            self.settings,
+            seed=seed_of(job, self.settings.seed, self.settings.samples),
+            varied=job.variant > 0,
+            reference=opened.reference,
+            start=opened.start,
+            progress=progress,
         )
         result = solve_problem(opened.problem, model, settings)
         record = replace(result.record, warnings=(*result.record.warnings, *opened.warnings))

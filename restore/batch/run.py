@@ -258,7 +258,7 @@ def finish(
     fatal = None
     try:
         if manifest:
-            manifest.add_entry(Entry(manifest.relate(job.output), record, work.settings))
+            manifest.add_entry(Entry(manifest.relate(job.output), record, _settings_of(job, work)))
         if isinstance(cause, ResourceError) and result.stage == "writing" and job.output != STDOUT:
             files.probe(os.path.dirname(os.path.abspath(job.output)))
     except ResourceError as full:
@@ -275,6 +275,19 @@ def skip(job: Job, work: Work) -> Outcome:
 def entitle(record: Record, job: Job) -> Record:
     """The record with the names of a job's files."""
     return replace(record, input=job.input.path or None, output=job.output)
+
+
+def seed_of(job: Job, seed: int, samples: int) -> int:
+    """The seed of a job, from that of its first variant; each variant has so many draws."""
+    return seed + max(job.variant - 1, 0) * samples
+
+
+def _settings_of(job: Job, work: Work) -> Mapping[str, Any]:
+    """All that decides the bytes of a job's output beside its inputs."""
+    if not job.variant:
+        return work.settings
+    seed = seed_of(job, work.settings["seed"], work.settings["samples"])
+    return {**work.settings, "seed": seed}
 
 
 def rehearse(plan: Plan, known: Record) -> list[Record]:
@@ -330,7 +343,7 @@ def resume(plan: Plan, manifest: Manifest, work: Work) -> Plan:
         else:
             try:
                 inputs = [job.input.path, *work.sidecars(job)]
-                why = entry.difference(work.settings, inputs)
+                why = entry.difference(_settings_of(job, work), inputs)
             except ImageError as error:
                 why = str(error)
         if not why:
@@ -382,8 +395,8 @@ def _write(
     def record_it(stat: os.stat_result) -> None:
         if manifest:
             name = manifest.relate(job.output)
-            made = fingerprint(data, stat)
-            manifest.add_entry(Entry(name, record, work.settings, result.fingerprints, made))
+            made, settings = fingerprint(data, stat), _settings_of(job, work)
+            manifest.add_entry(Entry(name, record, settings, result.fingerprints, made))
 
     write_atomically(job.output, data, below=job.top, ready=record_it, tidy=False)
     return record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def restore(
     batch = prepare(
         task,
         list_names(images, files, conduct),
-        choose_output(files),
+        replace(choose_output(files), variants=restoration.variants),
         model,
         settings=settings,
         encoding=restorer.Encoding(None, encoding.quality, encoding.bits, encoding.strip),

@@ -27,9 +27,9 @@ def schedule(
 ) -> list[tuple[float, Preset]]:
     """The presets of one draw, by the checkpoint's rows; shares of 0 are left out.
 
-    Draws need noise, so that a preset without any, as in fidelity mode, gets some. A published
-    method brings its own levels and knows no modes. A task that nobody tuned may derive its presets
-    from the severity.
+    Draws and variants need noise, so that a preset without any, as in fidelity mode, gets some. A
+    published method brings its own levels and knows no modes. A task that nobody tuned may derive
+    its presets from the severity.
 
     Args:
         checkpoint: whose presets they are; where it has none for the task, the default's are taken.
@@ -125,7 +125,7 @@ def _choose_preset(
 
     def find(nfe: int) -> Preset:
         if name not in checkpoint.presets:
-            draws = settings.samples > 1
+            draws = settings.samples > 1 or settings.varied
             derived = task.derive_preset(mode, nfe, 1.0 if severity is None else severity, draws)
             if derived is not None:
                 return derived
@@ -136,6 +136,6 @@ def _choose_preset(
         fresh = 1.0 if task.drawn and mode == "perceptual" else tuned.fresh
         return spread(replace(tuned, flips=1, start=tuned.start or START, fresh=fresh), nfe)
     preset = spread(find(nfe), nfe)
-    if settings.samples > 1 and not (preset.noise or preset.start):
+    if (settings.samples > 1 or settings.varied) and not (preset.noise or preset.start):
         return replace(preset, noise=DRAW_NOISE)
     return preset

@@ -145,7 +145,18 @@ class Restoration(Machine):
     samples: Annotated[
         int,
         _restoration(
-            min=1, metavar="K", help="Draws, of seed, seed + 1, …; the result is their mean"
+            min=1,
+            metavar="K",
+            help="Draws, of seed, seed + 1, …; the result is their mean, which of different fills "
+            "of a thick hole is blurred: to choose among them, --variants",
+        ),
+    ] = 1
+    variants: Annotated[
+        int,
+        _restoration(
+            min=1,
+            metavar="N",
+            help="Results to choose from, NAME_1, NAME_2, …, each of a seed of its own",
         ),
     ] = 1
     start: Annotated[
