@@ -20,7 +20,8 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 from restore.diagnosis import diagnose
-from restore.diagnosis.diagnosis import NOISY, Diagnosis
+from restore.diagnosis.diagnosis import Diagnosis
+from restore.diagnosis.noise import NOISY
 from restore.errors import ImageError
 from restore.images import as_picture
 

@@ -21,6 +21,7 @@ from restore.api import (
     batch,
     deblur,
     denoise,
+    diagnose,
     edit,
     generate,
     hold,
@@ -36,7 +37,6 @@ from restore.errors import CheckpointError, ImageError, RequestError, ResourceEr
 if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.checkpoints import load
-    from restore.diagnosis import diagnose
     from restore.images import Picture
     from restore.journeys import Inversion, Latent, Series
     from restore.result import Result
@@ -86,7 +86,6 @@ _HOMES = {
     "Result": "restore.result",
     "Series": "restore.journeys",
     "compare": "restore.tasks",
-    "diagnose": "restore.diagnosis",
     "Settings": "restore.settings",
     "load": "restore.checkpoints",
     "solve": "restore.tasks",

@@ -4,12 +4,13 @@ Importing is cheap: torch loads on the first call.
 """
 
 from restore.api.batch import batch
+from restore.api.diagnosis import diagnose
 from restore.api.editing import edit
 from restore.api.holding import hold
 from restore.api.restoration import deblur, denoise, inpaint, jpeg, superres
 from restore.api.travel import generate, interpolate, invert, reconstruct
 
 __all__ = [
-    "batch", "deblur", "denoise", "edit", "generate", "hold", "inpaint", "interpolate", "invert",
-    "jpeg", "reconstruct", "superres",
+    "batch", "deblur", "denoise", "diagnose", "edit", "generate", "hold", "inpaint", "interpolate",
+    "invert", "jpeg", "reconstruct", "superres",
 ]  # fmt: skip

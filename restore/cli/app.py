@@ -38,6 +38,16 @@ class Row:
 
 
 COMMANDS: dict[str, Row] = {
+    "diagnose": Row(
+        "diagnosis:diagnose",
+        RESTORE,
+        "Say what is wrong with pictures, and what to do about it; nothing is written.",
+        (
+            "diagnose photo.jpg",
+            "diagnose scan.png --mask scratches.png",
+            "diagnose photos/ -r --json | jq 'select(.sound | not) | .input'",
+        ),
+    ),
     "inpaint": Row(
         "restoration:inpaint",
         RESTORE,

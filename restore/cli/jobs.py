@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
 from restore.batch.plan import plan as planned
-from restore.cli.options import Files, Format, RunOptions
+from restore.cli.options import Files, Format, Inputs, RunOptions
 from restore.cli.terminal import read_stdin
 from restore.errors import RequestError
 
@@ -36,9 +36,7 @@ def plan(
 
 def list_names(names: Sequence[str], files: Files, conduct: RunOptions) -> Names:
     """What is named as an input. RequestError where nothing is, or standard output is taken."""
-    listed = _listed(files, names)
-    if not names and files.from_file is None:
-        raise RequestError("nothing to do: name images, folders of them, or --from-file LIST")
+    listed = read_list(files, names)
     if files.output == STDOUT or (files.output is None and [*names, *listed] == [STDIN]):
         check_stdout(conduct.json, "image")
     choice = Choice(files.include, files.exclude)
@@ -58,9 +56,14 @@ def check_stdout(json: bool, what: str) -> None:
         raise RequestError(f"the {what} would go to the terminal: -o FILE, or pipe it on")
 
 
-def _listed(files: Files, names: Sequence[str]) -> list[str]:
-    """The names in the list that --from-file names. RequestError where that cannot be read."""
+def read_list(files: Files | Inputs, names: Sequence[str]) -> list[str]:
+    """The names in the list that --from-file names.
+
+    RequestError where that cannot be read, and where neither it nor `names` has any.
+    """
     path = files.from_file
+    if not names and path is None:
+        raise RequestError("nothing to do: name images, folders of them, or --from-file LIST")
     if path is None:
         if files.null:
             raise RequestError("--null says how the names in --from-file end: give that too")

@@ -3,6 +3,7 @@
 from restore.diagnosis.compression import Compression, find_earlier, find_lost
 from restore.diagnosis.detail import Detail, find_detail
 from restore.diagnosis.diagnosis import Diagnosis, diagnose, measure_tolerance
+from restore.diagnosis.findings import Finding
 from restore.diagnosis.holes import Hole, measure_hole
 from restore.diagnosis.kind import Kind, find_kind
 from restore.diagnosis.noise import Noise, find_noise
@@ -11,6 +12,7 @@ __all__ = [
     "Compression",
     "Detail",
     "Diagnosis",
+    "Finding",
     "Hole",
     "Kind",
     "Noise",

@@ -23,6 +23,7 @@ from restore.diagnosis.blocks import FREQUENCY, busiest, cut, luma, transform
 from restore.jpegfile import JpegFile
 from restore.jpegfile.quality import estimate_quality, luma_table
 
+COMPRESSED = 85  # quality: above, there is nothing to see
 WINDOW = 512  # pixels a side that are looked at
 COARSE = 320  # where all grids are
 QUALITIES = range(3, 99)  # above, steps are 1, and nothing is lost

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from restore.diagnosis.blocks import levels
-from restore.diagnosis.compression import Compression, describe_file, find_earlier, find_lost
+from restore.diagnosis.compression import (
+    COMPRESSED,
+    Compression,
+    describe_file,
+    find_earlier,
+    find_lost,
+)
 from restore.diagnosis.detail import Detail, find_detail
+from restore.diagnosis.findings import Finding, list_findings
 from restore.diagnosis.holes import Hole, measure_hole
 from restore.diagnosis.kind import Kind, find_kind
-from restore.diagnosis.noise import Noise, find_noise
+from restore.diagnosis.noise import NOISY, Noise, find_noise
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_image, sniff
 from restore.jpegfile import JpegFile, UnheldError, read_jpeg
 from restore.record import JSON
 
-NOISY = 1.5  # levels: below, denoising takes more than it gives
-COMPRESSED = 85  # quality: above, there is nothing to see
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 PROCESSED = 2.0  # levels: the tolerance of what was sharpened, or lost the tables of its codec
 
 
@@ -42,11 +51,12 @@ class Diagnosis:
     @property
     def sentences(self) -> tuple[str, ...]:
         """Every finding in words, one that there is nothing to mend among them."""
-        found = (self.kind, self.file, self.history, self.noise, self.detail, self.hole)
-        said = [one.sentence for one in found if one is not None and one.sentence]
-        if self.sound and self.hole is None:
-            said.append("Nothing to mend was found: left alone, its pixels stay as they are.")
-        return tuple(said)
+        return tuple(one.sentence for one in self.findings)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every finding with its figures and what to do about it."""
+        return list_findings(self)
 
     @property
     def noisy(self) -> bool:
@@ -80,12 +90,12 @@ class Diagnosis:
         return sigma
 
     def as_dict(self) -> dict[str, JSON]:
-        """The findings as JSON has them, with `sentences` last."""
-        return asdict(self) | {"sentences": list(self.sentences)}
+        """All that was found as JSON has it, with `findings` last."""
+        return asdict(self) | {"findings": [one.as_dict() for one in self.findings]}
 
 
 def diagnose(
-    image: str | os.PathLike[str] | bytes | np.ndarray | Picture,
+    image: str | os.PathLike[str] | bytes | Image | np.ndarray | Picture,
     mask: np.ndarray | None = None,
     *,
     max_pixels: int = MAX_PIXELS,

@@ -23,6 +23,7 @@ LOW = (FREQUENCY >= 1) & (FREQUENCY <= 2)
 MIDDLE = (FREQUENCY >= 3) & (FREQUENCY <= 6)
 HIGH = FREQUENCY >= 7
 ABOVE = FREQUENCY >= 3
+NOISY = 1.5  # levels: below, denoising takes more than it gives
 MEDIAN = 0.4549  # of the square of a standard normal number
 QUARTILES = 1.349  # between the quartiles of one
 FLATTEST = 0.1  # of the blocks

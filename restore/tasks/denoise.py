@@ -20,8 +20,7 @@ from restore.degradations import Degradation, Free, Noise, estimate_sigma
 from restore.degradations.noise import ROUNDING, check_sigma, noisy
 from restore.diagnosis import find_kind, find_noise
 from restore.diagnosis.blocks import levels
-from restore.diagnosis.diagnosis import NOISY
-from restore.diagnosis.noise import FEWEST
+from restore.diagnosis.noise import FEWEST, NOISY
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.presets import Preset

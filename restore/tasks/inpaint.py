@@ -71,13 +71,8 @@ class Inpaint(Task):
             raise RequestError(f"sensitivity is {self.sensitivity}, expected 0 to 1")
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Problem:
-        if self.mask is None:
-            raise RequestError("inpaint needs a mask: white is restored")
         source = as_picture(image, max_pixels=max_pixels)
-        if isinstance(self.mask, str) and self.mask == AUTO:
-            hole, warnings = self._find(source)
-        else:
-            hole, warnings = hole_of(self.mask, source, invert=self.invert_mask, dilate=self.dilate)
+        hole, warnings = self.find_hole(source)
         if self.fill == "auto" and not patches_available() and thick_holes(hole).any():
             warnings = (*warnings, NO_PATCHES)
         measured = measure_hole(hole)
@@ -94,8 +89,12 @@ class Inpaint(Task):
             hole=hole,
         )
 
-    def _find(self, source: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
-        """The hole that the embedded model finds, and what is to be said of it."""
+    def find_hole(self, source: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The hole of a picture by the mask, and what is to be said of it; errors as of `open`."""
+        if self.mask is None:
+            raise RequestError("inpaint needs a mask: white is restored")
+        if not (isinstance(self.mask, str) and self.mask == AUTO):
+            return hole_of(self.mask, source, invert=self.invert_mask, dilate=self.dilate)
         if self.invert_mask:
             raise RequestError("the mask is found: there is nothing to invert")
         found = find_defects(source, TiledBCM(load("default")), self.find, self.sensitivity)
