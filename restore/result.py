@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from restore.errors import RequestError
-from restore.images import Picture, encode, format_of, write_atomically
-from restore.record import JSON, Record
+from restore.images import (
+    Encoded,
+    Picture,
+    decode,
+    encode,
+    encode_file,
+    format_of,
+    loses,
+    sniff,
+    write_atomically,
+)
+from restore.record import JSON, Metrics, Record
 from restore.uncertainty import charted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+COPIED = "The file is the given one, byte for byte."
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """picture: the restored picture with all that the input's file carried.
 
-    record: what was done and what it proves.
-    uncertainty: (H, W) float32, each pixel's standard deviation over several draws in 8-bit levels,
-    the root of its mean square over the channels; None of one draw.
+    record: what was done and what it proves. uncertainty: (H, W) float32, each pixel's standard
+    deviation over several draws in 8-bit levels, the root of its mean square over the channels;
+    None of one draw. prove: gives the figures of another picture in its place, as a lossy file
+    shows. unchanged: the given file's bytes, where the picture was left alone.
     """
 
     picture: Picture
     record: Record
     uncertainty: np.ndarray | None = None
+    prove: Callable[[Picture], Metrics] | None = None
+    unchanged: bytes | None = None
 
     @property
     def report(self) -> dict[str, JSON]:
@@ -56,8 +73,11 @@ class Result:
         quality: int | None = None,
         depth: int | None = None,
         strip: bool = False,
-    ) -> None:
-        """Write the picture, whole or not at all.
+    ) -> Record:
+        """Write the picture, whole or not at all, and give the record of what the file shows.
+
+        A picture that was left alone is written as the very file that it came in, where the format
+        is the same and no option asks for another.
 
         Args:
             path: of the file, or a file opened for writing bytes, such as `io.BytesIO()`.
@@ -74,7 +94,8 @@ class Result:
         if format is None and not named:
             raise RequestError("a file without a name says no format: give format='PNG'")
         kind = format.upper() if format else format_of(path)  # type: ignore[arg-type]
-        data = encode(self.picture, kind, quality=quality, depth=depth, strip=strip)
+        encoded, record = self.encode(kind, quality=quality, depth=depth, strip=strip)
+        data = encoded.data
         if isinstance(path, str | os.PathLike):
             write_atomically(path, data)
         elif callable(getattr(path, "write", None)):
@@ -83,6 +104,38 @@ class Result:
             raise RequestError(
                 f"a path or a file opened for bytes was expected, found {type(path).__name__}"
             )
+        return record
+
+    def encode(
+        self,
+        format: str = "PNG",
+        *,
+        quality: int | None = None,
+        depth: int | None = None,
+        strip: bool = False,
+    ) -> tuple[Encoded, Record]:
+        """The file of the picture, and the record with the figures of what that file shows.
+
+        Arguments and errors as of `save`, with a format in capitals.
+        """
+        if self.copies(format, quality, depth, strip):
+            assert self.unchanged is not None
+            record = replace(self.record, warnings=(*self.record.warnings, COPIED))
+            return Encoded(self.unchanged), record
+        encoded = encode_file(self.picture, format, quality=quality, depth=depth, strip=strip)
+        if self.prove is None or not loses(self.picture, format, quality, depth):
+            return encoded, self.record
+        shown = decode(encoded.data, max_pixels=math.prod(self.picture.size))
+        found: Metrics = {**self.record.metrics, **self.prove(shown)}
+        return encoded, replace(self.record, metrics=found)
+
+    def copies(
+        self, format: str, quality: int | None = None, depth: int | None = None, strip: bool = False
+    ) -> bool:
+        """Whether `encode` gives the very file that the picture came in."""
+        if self.unchanged is None or quality is not None or strip:
+            return False
+        return depth in (None, self.picture.depth) and sniff(self.unchanged) == format
 
     def uncertainty_picture(self) -> Picture:
         """The uncertainty in colour, with a scale; RequestError where there was one draw alone."""

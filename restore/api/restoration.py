@@ -102,6 +102,7 @@ def inpaint(
 def jpeg(
     image: ImageLike,
     *,
+    assume_quality: int | None = None,
     model: Model = None,
     nfe: int | None = None,
     mode: Mode = "fidelity",
@@ -123,8 +124,10 @@ def jpeg(
 
     Args:
         image: a path or the bytes of a JPEG file. Any other image (bytes of another format, a PIL
-            image, an array) is restored too, but nothing is known of its tables, so that nothing
-            holds the result, and the record says so.
+            image, an array) is held to the JPEG that it was, as its pixels show, or left alone
+            where they show none.
+        assume_quality: 1 to 100, of what is no JPEG file: the quality of the JPEG that it was; None
+            finds it out.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
             once, and kept.
         nfe: network evaluations for every pixel; 0 only holds the start to the image; None is the
@@ -160,7 +163,7 @@ def jpeg(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress,
         start, strength,
     )  # fmt: skip
-    task = Jpeg()
+    task = Jpeg(assume_quality=assume_quality)
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
 

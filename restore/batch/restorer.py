@@ -19,8 +19,17 @@ from restore.bcm import BCM, check_label
 from restore.checkpoints import Checkpoint
 from restore.devices import choose_device, choose_dtype, dtype_name
 from restore.errors import CheckpointError, ImageError, RequestError
-from restore.images import MAX_PIXELS, Encoded, Picture, decode, encode_file, read_image
+from restore.images import (
+    MAX_PIXELS,
+    Encoded,
+    Picture,
+    decode,
+    encode_file,
+    loses,
+    read_image,
+)
 from restore.record import JSON, Record
+from restore.result import Result
 from restore.settings import Settings
 from restore.tasks import Problem, Task, solve_problem
 from restore.tasks.restoration import check_size
@@ -59,6 +68,17 @@ class Encoding:
         return encode_file(
             picture, self.format, quality=self.quality, depth=self.depth, strip=self.strip
         )
+
+    def encode_result(self, result: Result) -> tuple[Encoded, Record]:
+        """The file of a result and the record of what it shows."""
+        assert self.format is not None
+        return result.encode(self.format, quality=self.quality, depth=self.depth, strip=self.strip)
+
+    def decides(self, result: Result) -> bool:
+        """Whether the file shows other pixels than the result, or is the input's own."""
+        assert self.format is not None
+        copies = result.copies(self.format, self.quality, self.depth, self.strip)
+        return copies or loses(result.picture, self.format, self.quality, self.depth)
 
     def settings(self) -> dict[str, JSON]:
         """As a manifest keeps it."""
@@ -221,8 +241,11 @@ class Restorer:
         job: Job,
         opened: Opened,
         progress: Progress | None,
-    ) -> tuple[Picture, Record]:
-        """The restored picture and its record; the map of its uncertainty, if any, is written."""
+    ) -> tuple[Picture | bytes, Record]:
+        """The restored picture and its record; the map of its uncertainty, if any, is written.
+
+        Of a lossy file, and of a picture that was left alone, the bytes and what these show.
+        """
         settings = replace(
             self.settings,
             seed=seed_of(job, self.settings.seed, self.settings.samples),
@@ -240,7 +263,11 @@ class Restorer:
             record = record.updated(uncertainty=path)
         if show:
             show(job, result.picture, opened.problem.source.upright(), opened.reference)
-        return result.picture, record
+        if not self.encoding.decides(result):
+            return result.picture, record
+        encoded, shown = self.encoding.encode_result(replace(result, record=record))
+        warnings = (*shown.warnings, *encoded.warnings)
+        return encoded.data, replace(shown, warnings=warnings)
 
     def look(self, job: Job) -> tuple[Picture, Picture, Picture | None]:
         """What there is to see of a job that is done: what came out, what went in, the reference.

@@ -83,6 +83,16 @@ def inpaint(
 @flatten
 def jpeg(
     image: Images,
+    assume_quality: Annotated[
+        int | None,
+        _task(
+            min=1,
+            max=100,
+            metavar="Q",
+            show_default="found",
+            help="Of images that are no JPEG files: the quality of the JPEG that they were",
+        ),
+    ] = None,
     *,
     files: Files,
     encoding: EncodingOptions,
@@ -98,7 +108,8 @@ def jpeg(
     """
     from restore.tasks import Jpeg
 
-    restore(Jpeg(), image, files, encoding, source, restoration, engine, conduct)
+    task = Jpeg(assume_quality=assume_quality)
+    restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 
 @flatten

@@ -7,7 +7,7 @@ float32 in [-1, 1].
 from restore.files import read_bytes, sweep, write_atomically
 from restore.images.animation import animate, check_animation
 from restore.images.decoding import MAX_PIXELS, as_picture, decode, file_bytes, read_image
-from restore.images.encoding import Encoded, encode, encode_file
+from restore.images.encoding import Encoded, encode, encode_file, loses
 from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
 from restore.images.header import ImageHeader, read_header
 from restore.images.picture import Picture
@@ -27,6 +27,7 @@ __all__ = [
     "encode_file",
     "file_bytes",
     "format_of",
+    "loses",
     "read_bytes",
     "read_header",
     "read_image",

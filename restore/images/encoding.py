@@ -80,6 +80,14 @@ def encode_file(
     return Encoded(data, (*lost, *warnings))
 
 
+def loses(
+    picture: Picture, format: str, quality: int | None = None, depth: int | None = None
+) -> bool:
+    """Whether a file shows other pixels than the picture that `encode` makes it of."""
+    narrower = depth is not None and depth < picture.depth
+    return format == "JPEG" or (format == "WEBP" and quality is not None) or narrower
+
+
 def _is_opaque(alpha: np.ndarray) -> bool:
     return bool((alpha == np.iinfo(alpha.dtype).max).all())
 

@@ -27,7 +27,14 @@ from restore.presets import Preset
 from restore.record import Metrics, name_of, round_decibels
 from restore.settings import Mode
 from restore.solvers import ORIENTATIONS
-from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
+from restore.tasks.task import (
+    LEVELS,
+    ImageLike,
+    Problem,
+    Task,
+    choose_estimator,
+    read_once,
+)
 
 DRAW_NOISE = 0.6  # of the noise that is there, more for each draw
 NO_NOISE = "No noise was found, so the picture is left as it is; --sigma S denoises it anyway."
@@ -67,7 +74,8 @@ class Denoise(Task):
         object.__setattr__(self, "sigma", check_sigma(self.sigma))
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> NoisyProblem:
-        source = as_picture(image, max_pixels=max_pixels)
+        given, data = read_once(image, max_pixels)
+        source = as_picture(given, max_pixels=max_pixels)
         sigma, level, sound = self._measure(source)
         return NoisyProblem(
             task=self,
@@ -78,6 +86,7 @@ class Denoise(Task):
             name=name_of(image),
             sigma=sigma,
             sound=sound,
+            data=data if sound else None,
         )
 
     def _measure(self, source: Picture) -> tuple[float, float, str | None]:

@@ -7,7 +7,7 @@ that have them are a box (`degradations/jpeg.py`).
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast, final
 
 import numpy as np
@@ -37,13 +37,17 @@ from restore.jpegfile import JpegFile, UnheldError, coefficients_kept, read_jpeg
 from restore.jpegfile.quality import estimate_quality, luma_table
 from restore.presets import Preset
 from restore.record import JSON, Metrics, name_of, round_decibels
-from restore.tasks.task import ImageLike, Problem, Task
+from restore.tasks.task import ImageLike, Problem, Task, read_once
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 QUALITY = 10  # of a degraded input
 UNKNOWN_QUALITY = 30.0  # of a picture that is too small to tell
 SMALLEST = 64  # pixels a side that show whether there was a JPEG
-NEVER = "No JPEG compression shows in the pixels, so the picture is left as it is."
+NEVER = (
+    "No JPEG compression shows in the pixels, so the picture is left as it is; --assume-quality Q "
+    "restores it anyway."
+)
+ASSUMED = "It is taken to have been a JPEG of quality {}."
 SHRINK = 0.5  # of the boxes, where a preset says nothing
 WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
 WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
@@ -69,7 +73,8 @@ class Jpeg(Task):
     """Remove JPEG artefacts, held to the file's own coefficients.
 
     quality: of `degrade`, 1 to 100 on the IJG's scale; None is 10. sampling: of its chroma. A file
-    to restore has both in itself.
+    to restore has both in itself. assume_quality: 1 to 100, of a picture that has no tables: a PNG,
+    a WebP or a TIFF that was a JPEG; None finds it out, and leaves alone what shows none.
     """
 
     name: ClassVar[str] = "jpeg"
@@ -78,17 +83,29 @@ class Jpeg(Task):
     check: ClassVar[str] = "compressed again, with the tables of the given file,"
     quality: int | None = None
     sampling: str = "4:2:0"
+    assume_quality: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.assume_quality is not None:
+            _check_quality("assume_quality", self.assume_quality)
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> JpegProblem:
-        source, file, notes = read_compressed(image, max_pixels)
+        given, data = read_once(image, max_pixels)
+        source, file, notes = read_compressed(given, max_pixels)
         lost = find_lost(levels(source)) if file is None else None
+        assumed = self.assume_quality
         severity, sound = UNKNOWN_QUALITY, None
         degradation: Degradation[Any] = Free()
         if file is not None:
             severity, degradation = estimate_quality(file), JpegBox.from_file(file, shrink=SHRINK)
         elif lost is not None:
+            if assumed is not None:
+                lost = replace(lost, quality=assumed, sentence=ASSUMED.format(assumed))
             severity, degradation = float(lost.quality), _hold_lost(lost, source, SHRINK)
             notes = (f"{lost.sentence} Its luma is held to that file's coefficients.",)
+        elif assumed is not None:
+            severity = float(assumed)
+            notes = (f"{ASSUMED.format(assumed)} No grid shows, so nothing holds the result.",)
         elif min(source.size) >= SMALLEST:
             notes, sound = (), NEVER
         return JpegProblem(
@@ -100,6 +117,7 @@ class Jpeg(Task):
             name=name_of(image),
             warnings=notes,
             sound=sound,
+            data=data if sound else None,
             file=file,
             lost=lost,
         )
@@ -132,12 +150,11 @@ class Jpeg(Task):
         return {"psnr_input_db": round_decibels(psnr), **held}
 
     def settings(self) -> dict[str, JSON]:
-        return {}  # a file has its quality and sampling in itself
+        return {"assume_quality": self.assume_quality}  # a file has the others in itself
 
     def degrade(self, clean: Picture, seed: int = 0) -> bytes:
         quality = QUALITY if self.quality is None else self.quality
-        if not 1 <= quality <= 100:
-            raise RequestError(f"quality is {quality}, expected 1 to 100")
+        _check_quality("quality", quality)
         if self.sampling not in SAMPLINGS:
             raise RequestError(
                 f"sampling is {self.sampling!r}, expected one of {', '.join(SAMPLINGS)}"
@@ -148,6 +165,11 @@ class Jpeg(Task):
         stream = io.BytesIO()
         plain.save(stream, "JPEG", quality=quality, subsampling=self.sampling)
         return stream.getvalue()
+
+
+def _check_quality(name: str, quality: int) -> None:
+    if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise RequestError(f"{name} is {quality!r}, expected a whole number from 1 to 100")
 
 
 def _hold_lost(lost: Compression, source: Picture, shrink: float) -> Composed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from restore.images import Picture, as_picture
 from restore.images.comparison import compare_to_clean
 from restore.images.transfer import fetch, send
 from restore.presets import Preset
-from restore.record import JSON, Record, name_of
+from restore.record import JSON, Metrics, Record, name_of
 from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.solvers import PEERS, SOLVERS, Guided, Solver
@@ -95,7 +96,27 @@ def solve_problem(
         metrics=found,
         warnings=(*source.warnings, *problem.warnings, *notes),
     )
-    return Result(picture, record, uncertainty)
+    return Result(
+        picture,
+        record,
+        uncertainty,
+        prove=partial(_prove_shown, problem, made.stored, reference),
+        unchanged=problem.data if problem.sound else None,
+    )
+
+
+def _prove_shown(
+    problem: Problem, stored: Picture, reference: Picture | None, shown: Picture
+) -> Metrics:
+    """The figures of another picture in place of the result: what a lossy file of it shows.
+
+    stored: the result, as stored. shown: upright, of its size, of any depth and channels.
+    """
+    x = shown.turned_back(problem.source.orientation).tensor()
+    found = problem.task.prove(problem, stored.with_tensor(x))
+    if reference is not None:
+        found.update(compare_to_clean(shown, reference, problem.hole))
+    return found
 
 
 @dataclass(frozen=True, eq=False)

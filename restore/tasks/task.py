@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
-from restore.images import MAX_PIXELS, Picture
+from restore.images import MAX_PIXELS, Picture, file_bytes
 from restore.images.transfer import send
 from restore.networks import Network
 from restore.presets import Estimator, Preset
@@ -44,7 +44,8 @@ class Problem:
     name: of the input's file. warnings: for the record. hole: (H, W) bool, True where nothing is
     known, as stored. canvas: (width, height) of what is worked on, where that is larger than the
     result, its top left part. sound: why there is nothing to restore, in a sentence; then the
-    result is the source, and no network is asked. start: another result to begin from, as stored.
+    result is the source, and no network is asked. data: then, the file that the source came in, if
+    any. start: another result to begin from, as stored.
 
     Of a part of a larger problem: origin, its first row and column there. region: (H, W) bool, the
     pixels that it is solved for, None for all. kind: which of the task's presets it takes, "" for
@@ -61,6 +62,7 @@ class Problem:
     hole: np.ndarray | None = None
     canvas: tuple[int, int] | None = None
     sound: str | None = None
+    data: bytes | None = None
     start: Picture | None = None
     origin: tuple[int, int] = (0, 0)
     region: np.ndarray | None = None
@@ -202,6 +204,13 @@ class Task(ABC):
         from restore.tasks.restoration import solve_problem
 
         return solve_problem(self.open(image, max_pixels=max_pixels), model, settings)
+
+
+def read_once(image: ImageLike, max_pixels: int) -> tuple[ImageLike, bytes | None]:
+    """The image, of a path the bytes of its file, and these bytes; None of what is no file."""
+    if isinstance(image, str | os.PathLike):
+        image = file_bytes(image, max_pixels=max_pixels)
+    return image, image if isinstance(image, bytes) else None
 
 
 def choose_estimator(mode: Mode) -> Estimator:
