@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from restore.errors import RequestError
+from restore.files import write_atomically
 from restore.images import (
     Encoded,
     Picture,
@@ -20,7 +21,6 @@ from restore.images import (
     format_of,
     loses,
     sniff,
-    write_atomically,
 )
 from restore.record import JSON, Metrics, Record
 from restore.uncertainty import charted

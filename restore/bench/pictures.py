@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 
 from restore.errors import ImageError, RequestError, ResourceError
-from restore.images import ENDINGS, MAX_PIXELS, Picture, as_picture, decode, read_bytes
+from restore.files import read_bytes
+from restore.images import ENDINGS, MAX_PIXELS, Picture, as_picture, decode
 from restore.tasks import Problem, Task
 
 PUBLIC13 = (

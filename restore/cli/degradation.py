@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import math
 import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from restore.batch import Job, Plan, Progress, Sidecar, Size, Work, probe, resume
+from restore.batch import Job, Plan, Sidecar, Size, probe, resume
 from restore.batch.inputs import identity
 from restore.batch.run import rehearse
 from restore.cli.jobs import plan
 from restore.cli.options import Files, Images, RunOptions, flatten
 from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
-from restore.cli.views import Views, make_views
+from restore.cli.views import make_views
 from restore.errors import RequestError
-from restore.record import Record
-
-if TYPE_CHECKING:
-    from restore.images import Picture
 
 Kind = Literal["inpaint", "jpeg", "superres", "denoise", "deblur"]
 
@@ -39,46 +33,6 @@ OWN = {
     "denoise": ("sigma", "seed"),
     "deblur": ("kernel", "sigma", "seed"),
 }
-
-
-@dataclass(frozen=True)
-class Degrader:
-    """`change` makes the degraded picture, or the bytes of its file, of a clean one.
-
-    `known` is what a record says without any result.
-    """
-
-    known: Record
-    change: Callable[[Job, Picture], Picture | bytes]
-    max_pixels: int
-    display: Views
-
-    def read(self, job: Job) -> Picture:
-        from restore.images import decode, read_image
-
-        data = job.data
-        if data is None:
-            data = read_image(job.input.path, max_pixels=self.max_pixels)
-        return decode(data, max_pixels=self.max_pixels)
-
-    def make(
-        self, job: Job, picture: Picture, progress: Progress | None
-    ) -> tuple[Picture | bytes, Record]:
-        """The degraded picture and its record."""
-        from restore.images import read_header
-
-        began = time.perf_counter()
-        made = self.change(job, picture)
-        size = read_header(made).size if isinstance(made, bytes) else made.size
-        record = replace(
-            self.known,
-            size_in=picture.size,
-            size_out=size,
-            seconds=round(time.perf_counter() - began, 3),
-            warnings=tuple(picture.warnings),
-        )
-        self.display.keep(job, made, picture)
-        return made, record
 
 
 @flatten
@@ -179,47 +133,19 @@ def degrade(
     if task == "jpeg" and planned.format != "JPEG":
         raise RequestError(f"degrade jpeg writes JPEG files, not {planned.format}: -o FILE.jpg")
 
-    from restore.batch.restorer import Encoding, collect_settings
-    from restore.tasks import TASKS, Inpaint, draw_mask
+    from restore.batch.degrader import Degrader
 
-    kind = TASKS[task]
-    chosen = {f.name: given[f.name] for f in fields(kind) if given.get(f.name) is not None}
-    maker = Inpaint() if task == "inpaint" else kind(**chosen)
-
-    def change(job: Job, picture: Picture) -> Picture | bytes:
-        from restore.images import encode, format_of, write_atomically
-
-        if task != "inpaint":
-            return maker.degrade(picture, seed or 0)
-        if missing is None:
-            assert sidecar is not None
-            return Inpaint(sidecar.find(job.input)).degrade(picture)
-        hole = draw_mask(picture.size, missing, seed or 0)
-        if job in masks:
-            write_atomically(masks[job], encode(hole, format_of(masks[job])))
-        return Inpaint(hole).degrade(picture)
-
-    random = missing or task == "denoise" or sigma is not None
-    known = Record(task=f"degrade {task}", seed=seed or 0 if random else None)
-    aside = [sidecar.path] if sidecar else []
-    display = make_views(planned, conduct, files.policy, aside)
-    degrader = Degrader(known, change, files.max_pixels, display)
-    made_by = given | {"mask": None, "mask-out": None}
-    work = Work(
-        known,
-        degrader.read,
-        degrader.make,
-        Encoding(planned.format).encode,
-        collect_settings(known, Encoding(planned.format), None, made_by),
-        lambda job: [sidecar.find(job.input)] if sidecar else [],
-    )
+    options = given | {"mask": None, "mask-out": None}
+    degrader = Degrader(task, options, sidecar, {}, seed or 0, files.max_pixels)
+    display = make_views(planned, conduct, files.policy, [sidecar.path] if sidecar else [])
     manifest = choose_manifest(planned, conduct)
     if manifest:
-        planned = resume(planned, manifest, work)
-        say_again(planned, work, conduct)
+        planned = resume(planned, manifest, degrader.work(planned.format))
     masks = {} if mask_out is None else _mask_outputs(mask_out, planned, files)
+    work = replace(degrader, outputs=masks).work(planned.format, display.keep)
+    say_again(planned, work, conduct)
     if conduct.dry_run:
-        say_rehearsal(planned, rehearse(planned, known), conduct)
+        say_rehearsal(planned, rehearse(planned, work.known), conduct)
         return
     probe(planned, [*masks.values(), *display.paths])
     run_here(planned, work, conduct, display, manifest)

@@ -178,7 +178,8 @@ class Changer:
 
     def read(self, job: Job) -> Given:
         """A picture with its words and its mask; ImageError where it has none."""
-        from restore.images import decode, read_bytes
+        from restore.files import read_bytes
+        from restore.images import decode
 
         options = self.options.get("") or self.options.get(job.input.stem)
         if options is None:

@@ -145,7 +145,7 @@ class JourneyRun:
     job: Job
     format: str
     read: Callable[[Job], Any]
-    make: Callable[[Any, BCM, Settings, Show], tuple[Output, dict[str, Any]]]
+    make: Callable[[Any, BCM, Settings, Show], tuple[Output, Record]]
     settings: Settings
     nfe: int | None
     how: str
@@ -220,8 +220,7 @@ def run_journey(
     def make(job: Job, given: Any, progress: Progress | None) -> tuple[Output, Record]:
         assert model is not None
         show = partial(display.keep, job)
-        output, report = trip.make(given, model, replace(settings, progress=progress), show)
-        return output, Record().updated(**{k: v for k, v in report.items() if k != "schema"})
+        return trip.make(given, model, replace(settings, progress=progress), show)
 
     chosen = encoding or EncodingOptions()
     encode = restorer.Encoding(trip.format, chosen.quality, chosen.bits, chosen.strip).encode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,7 @@ from restore.cli.options import EncodingOptions, MaxPixels, OutputOptions, Sourc
 from restore.cli.options.restoration import Machine
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError
+from restore.record import Record
 
 if TYPE_CHECKING:
     from restore.bcm import BCM
@@ -75,15 +76,13 @@ def invert(
 
     found = find_header(image, job.data)
 
-    def make(
-        given: Picture, model: BCM, settings: Settings, show: Show
-    ) -> tuple[Output, dict[str, Any]]:
+    def make(given: Picture, model: BCM, settings: Settings, show: Show) -> tuple[Output, Record]:
         made = inverted(
             given, model, settings, level=way.level, start=way.start, refine=refine,
             max_pixels=max_pixels,
         )  # fmt: skip
         show(made.picture, given)
-        return made.latent.encode(), made.report
+        return made.latent.encode(), made.record
 
     journey = JourneyRun(
         "invert",
@@ -159,11 +158,11 @@ def reconstruct(
 
     def make(
         given: tuple[Latent, Picture | None], model: BCM, settings: Settings, show: Show
-    ) -> tuple[Output, dict[str, Any]]:
+    ) -> tuple[Output, Record]:
         settings = replace(settings, reference=given[1])
         result = reconstructed(given[0], model, settings, max_pixels=max_pixels)
         show(result.picture, None, given[1])
-        return result.picture, result.report
+        return result.picture, result.record
 
     def admit(model: BCM) -> None:
         if known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ from restore.cli.journey_run import (
 from restore.cli.options import FLAG, MaxPixels, OutputOptions, Source, flatten
 from restore.cli.restoration import parse_size
 from restore.defaults import MAX_PIXELS
+from restore.record import Record
 
 if TYPE_CHECKING:
     from restore.bcm import BCM
@@ -87,14 +88,12 @@ def generate(
         check_count(count, size_of(model), max_pixels)
         check_series(_name(output), size_of(model), (columns, -(-count // columns)))
 
-    def make(
-        given: None, model: BCM, settings: Settings, show: Show
-    ) -> tuple[Output, dict[str, Any]]:
+    def make(given: None, model: BCM, settings: Settings, show: Show) -> tuple[Output, Record]:
         series = generated(
             count, model, settings, recipe=recipe, size=asked, max_pixels=max_pixels
         )  # fmt: skip
         show(overview(series))
-        return series.encode(_name(output)), series.report
+        return series.encode(_name(output)), series.record
 
     if asked:
         check_count(count, asked, max_pixels)
@@ -166,13 +165,13 @@ def interpolate(
 
     def make(
         given: tuple[Picture, Picture], model: BCM, settings: Settings, show: Show
-    ) -> tuple[Output, dict[str, Any]]:
+    ) -> tuple[Output, Record]:
         series = interpolated(
             *given, frames, model, settings, level=way.level, start=way.start,
             cross_fade=cross_fade, max_pixels=max_pixels,
         )  # fmt: skip
         show(overview(series))
-        return series.encode(_name(output)), {**series.report, "input_b": b}
+        return series.encode(_name(output)), series.record.updated(input_b=b)
 
     journey = JourneyRun(
         "interpolate",

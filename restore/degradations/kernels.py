@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from restore.errors import ImageError, RequestError
-from restore.images import as_picture, read_bytes
+from restore.files import read_bytes
+from restore.images import as_picture
 
 LARGEST = 511  # pixels a side
 NUMPY = b"\x93NUMPY"

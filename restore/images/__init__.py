@@ -4,7 +4,6 @@ The one place where ranges change: files and arrays hold integers in [0, 2^depth
 float32 in [-1, 1].
 """
 
-from restore.files import read_bytes, sweep, write_atomically
 from restore.images.animation import animate, check_animation
 from restore.images.decoding import MAX_PIXELS, as_picture, decode, file_bytes, read_image
 from restore.images.encoding import Encoded, encode, encode_file, loses
@@ -28,10 +27,7 @@ __all__ = [
     "file_bytes",
     "format_of",
     "loses",
-    "read_bytes",
     "read_header",
     "read_image",
     "sniff",
-    "sweep",
-    "write_atomically",
 ]

@@ -54,7 +54,7 @@ def generate(
         x = draw_sample(denoiser, size, legs, noise=NoiseField(settings.seed + number))
         pictures.append(fetch(blank, x))
     columns = choose_columns(count)
-    report = record_journey(
+    record = record_journey(
         "generate",
         model,
         settings,
@@ -65,9 +65,7 @@ def generate(
         size_out=size,
         metrics={},
     )
-    return Series(
-        tuple(pictures), columns, {**report.as_dict(), "recipe": recipe, "samples": count}
-    )
+    return Series(tuple(pictures), columns, record.updated(recipe=recipe, samples=count))
 
 
 def choose_sample_size(model: BCM) -> tuple[int, int]:

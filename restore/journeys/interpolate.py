@@ -90,7 +90,7 @@ def interpolate(
     if cross_fade:
         pairs = zip(pictures, shares, strict=True)
         pictures = [mosaic([picture, between(first, last, share)], 1) for picture, share in pairs]
-    report = record_journey(
+    record = record_journey(
         "interpolate",
         model,
         settings,
@@ -103,9 +103,7 @@ def interpolate(
         metrics={name: value for name, value in metrics.items() if name.endswith("_db")},
         warnings=[*first.warnings, *last.warnings, *notes],
     )
-    return Series(
-        tuple(pictures), frames, {**report.as_dict(), "input_b": name_of(b), "frames": frames}
-    )
+    return Series(tuple(pictures), frames, record.updated(input_b=name_of(b), frames=frames))
 
 
 def check_frames(frames: int) -> None:

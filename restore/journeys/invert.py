@@ -19,7 +19,7 @@ from restore.journeys.latent import Latent, keep_metadata, read_latent
 from restore.journeys.legs import build_ladder, climb, descend
 from restore.journeys.legs import refine as refine_latent
 from restore.journeys.recording import record_journey
-from restore.record import name_of, round_decibels, round_share
+from restore.record import JSON, Record, name_of, round_decibels, round_share
 from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.tiling import NoiseField, TiledBCM, window_count
@@ -27,14 +27,19 @@ from restore.tiling import NoiseField, TiledBCM, window_count
 
 @dataclass(frozen=True, eq=False)
 class Inversion:
-    """latent: the noise, with what it takes to come back. report: the record of `--json`.
+    """latent: the noise, with what it takes to come back. record: how it was made.
 
     picture: what comes back.
     """
 
     latent: Latent
-    report: dict[str, Any]
+    record: Record
     picture: Picture
+
+    @property
+    def report(self) -> dict[str, JSON]:
+        """The record as a dictionary of JSON types, as `--json` prints it."""
+        return self.record.as_dict()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the latent's file, whole or not at all."""
@@ -81,7 +86,7 @@ def invert(
         picture,
     )
     returned = fetch(source, back)
-    report = record_journey(
+    record = record_journey(
         "invert",
         model,
         settings,
@@ -94,7 +99,7 @@ def invert(
         metrics=compare_round_trip(returned, source),
         warnings=[*source.warnings, *notes],
     )
-    return Inversion(latent, report.as_dict(), returned)
+    return Inversion(latent, record, returned)
 
 
 def reconstruct(
@@ -140,7 +145,7 @@ def reconstruct(
     )
     picture = fetch(latent.picture, x)
     found = {} if reference is None else compare_round_trip(picture, reference, "")
-    report = record_journey(
+    record = record_journey(
         "reconstruct",
         model,
         replace(settings, seed=latent.seed),
@@ -152,7 +157,7 @@ def reconstruct(
         input=source,
         metrics=found,
     )
-    return Result(picture, report)
+    return Result(picture, record)
 
 
 def choose_levels(
@@ -166,7 +171,10 @@ def choose_levels(
         )
     if refine < 0:
         raise RequestError(f"refine is {refine}, expected 0 or more corrections")
-    return tuple(build_ladder(start, level, settings.nfe or JOURNEY_NFE))
+    nfe = JOURNEY_NFE if settings.nfe is None else settings.nfe
+    if nfe < 1:
+        raise RequestError(f"nfe is {nfe}, expected 1 or more jumps each way")
+    return tuple(build_ladder(start, level, nfe))
 
 
 def check_model(latent: Latent, model: BCM) -> None:

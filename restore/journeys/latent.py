@@ -79,7 +79,7 @@ class Latent:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write its file, whole or not at all; ResourceError where that cannot be."""
-        from restore.images import write_atomically
+        from restore.files import write_atomically
 
         write_atomically(path, self.encode())
 

@@ -10,11 +10,11 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from restore.errors import RequestError, ResourceError
+from restore.files import write_atomically
 from restore.images import (
     Picture,
     animate,
@@ -22,8 +22,8 @@ from restore.images import (
     check_encodable,
     encode,
     format_of,
-    write_atomically,
 )
+from restore.record import JSON, Record
 
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
 FRAME_SECONDS = 0.1
@@ -34,12 +34,17 @@ MOST_SEEN = 16  # pictures of an overview
 class Series:
     """pictures: one or more, alike in all but their pixels. columns: of the one picture of all.
 
-    report: the record of `--json`, one dictionary of JSON types.
+    record: how they were made.
     """
 
     pictures: tuple[Picture, ...]
     columns: int
-    report: dict[str, Any]
+    record: Record
+
+    @property
+    def report(self) -> dict[str, JSON]:
+        """The record as a dictionary of JSON types, as `--json` prints it."""
+        return self.record.as_dict()
 
     @property
     def images(self) -> list[np.ndarray]:
