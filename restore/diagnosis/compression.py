@@ -83,11 +83,13 @@ def find_lost(pixels: np.ndarray) -> Compression | None:
     return Compression("lost", quality, offset, round(comb, 3), said)
 
 
-def find_earlier(pixels: np.ndarray, file: JpegFile) -> Compression | None:
+def find_earlier(
+    pixels: np.ndarray, file: JpegFile, *, own_grid: bool = False
+) -> Compression | None:
     """A stronger compression before that of the file whose pixels (H, W, C) these are.
 
     On the same grid by the file's own coefficients, on another by the pixels. One that was scaled
-    in between leaves no grid.
+    in between leaves no grid. own_grid: look for one on the same grid alone, which is quick.
     """
     own = file.components[0]
     later = round(estimate_quality(file))
@@ -97,7 +99,7 @@ def find_earlier(pixels: np.ndarray, file: JpegFile) -> Compression | None:
     if found := _best(known, weaker, own.table):
         candidates.append((found[1], found[0], (0, 0)))
     window = busiest(luma(pixels), WINDOW)[:COARSE, :COARSE]
-    if min(window.shape) >= 24:
+    if min(window.shape) >= 24 and not own_grid:
         for offset in (divmod(n, 8) for n in range(1, 64)):
             frequencies = transform(cut(window, offset))
             if found := _best(frequencies, weaker[::4], own.table):

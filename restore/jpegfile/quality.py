@@ -2,10 +2,12 @@
 
     q(Q) = (K · p + 50) / 100 rounded down, 1 to 255,    p = 5000 / Q below 50, 200 - 2 Q from there
 
-with K the table of ITU-T T.81, annex K.1.
+with K a table of ITU-T T.81, annex K.1.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,13 +25,40 @@ LUMA = np.array(
         [72, 92, 95, 98, 112, 100, 103, 99],
     ]
 )
+CHROMA = np.full((8, 8), 99)
+CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 
 def luma_table(quality: int) -> np.ndarray:
     """The standard luma steps (8, 8), vertical frequency first, at a quality of 1 to 100."""
+    return _scale(LUMA, quality)
+
+
+def earlier_file(file: JpegFile, quality: int) -> JpegFile:
+    """The JPEG file of a stronger quality, 1 to 100, whose picture a file was made of.
+
+    On the same grid, by the standard tables. Where these have larger steps than the file, its
+    coefficients are those of the file, rounded to them; elsewhere, the file's own.
+    """
+    components = []
+    for base, part in zip((LUMA, CHROMA, CHROMA), file.components, strict=False):
+        steps = _scale(base, quality)
+        coarser = steps > part.table
+        k = np.rint(part.coefficients * part.table / steps).astype(np.int16)
+        components.append(
+            replace(
+                part,
+                table=np.where(coarser, steps, part.table),
+                coefficients=np.where(coarser, k, part.coefficients),
+            )
+        )
+    return replace(file, components=tuple(components))
+
+
+def _scale(base: np.ndarray, quality: int) -> np.ndarray:
     assert 1 <= quality <= 100, quality
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return ((LUMA * percent + 50) // 100).clip(1, 255)
+    return ((base * percent + 50) // 100).clip(1, 255)
 
 
 def estimate_quality(file: JpegFile) -> float:

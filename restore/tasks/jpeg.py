@@ -19,7 +19,7 @@ from restore import metrics
 from restore.defaults import DEFAULT_NFE
 from restore.degradations import Composed, Crop, Degradation, Free
 from restore.degradations import Jpeg as JpegBox
-from restore.diagnosis import Compression, find_lost
+from restore.diagnosis import Compression, find_earlier, find_lost
 from restore.diagnosis.blocks import levels
 from restore.errors import RequestError
 from restore.images import (
@@ -34,7 +34,7 @@ from restore.images import (
 from restore.images.comparison import match_kinds
 from restore.images.transfer import send
 from restore.jpegfile import JpegFile, UnheldError, coefficients_kept, read_jpeg, write_jpeg
-from restore.jpegfile.quality import estimate_quality, luma_table
+from restore.jpegfile.quality import earlier_file, estimate_quality, luma_table
 from restore.presets import Preset
 from restore.record import JSON, Metrics, name_of, round_decibels
 from restore.tasks.task import ImageLike, Problem, Task, read_once
@@ -51,6 +51,7 @@ ASSUMED = "It is taken to have been a JPEG of quality {}."
 SHRINK = 0.5  # of the boxes, where a preset says nothing
 WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
 WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
+HELD_FIRST = "The result is held to that first JPEG: compressed as both were, it is the file."
 NOT_HELD = (
     "not the path or the bytes of a JPEG file: no coefficients are known, so the result is not "
     "held to them"
@@ -60,10 +61,12 @@ NOT_HELD = (
 @dataclass(frozen=True, eq=False)
 class JpegProblem(Problem):
     """file: what the JPEG file holds beside its pixels; None of any other picture. lost: the JPEG
-    that such a picture was, as its pixels show.
+    that such a picture was, as its pixels show. first: the stronger JPEG that the picture was
+    before the file, which the result is held to.
     """
 
     file: JpegFile | None = None
+    first: JpegFile | None = None
     lost: Compression | None = None
 
 
@@ -96,8 +99,12 @@ class Jpeg(Task):
         assumed = self.assume_quality
         severity, sound = UNKNOWN_QUALITY, None
         degradation: Degradation[Any] = Free()
+        first = None
         if file is not None:
-            severity, degradation = estimate_quality(file), JpegBox.from_file(file, shrink=SHRINK)
+            first, more = find_first(source, file)
+            notes += more
+            degradation = JpegBox.from_file(first or file, shrink=SHRINK)
+            severity = estimate_quality(first or file)
         elif lost is not None:
             if assumed is not None:
                 lost = replace(lost, quality=assumed, sentence=ASSUMED.format(assumed))
@@ -120,6 +127,7 @@ class Jpeg(Task):
             data=data if sound else None,
             file=file,
             lost=lost,
+            first=first,
         )
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
@@ -127,7 +135,7 @@ class Jpeg(Task):
         if preset.shrink in (None, 0, SHRINK):
             return problem.degradation
         if problem.file is not None:
-            return JpegBox.from_file(problem.file, shrink=preset.shrink)
+            return JpegBox.from_file(problem.first or problem.file, shrink=preset.shrink)
         if problem.lost is not None:
             return _hold_lost(problem.lost, problem.source, preset.shrink)
         return problem.degradation
@@ -137,7 +145,8 @@ class Jpeg(Task):
         if problem.lost is not None:
             y: tuple[Tensor, ...] = problem.degradation(send(problem.source, device))
             return y
-        return None if problem.file is None else JpegBox.observe(problem.file, device)
+        file = problem.first or problem.file
+        return None if file is None else JpegBox.observe(file, device)
 
     def start(
         self, problem: Problem, y: object, *, published: bool = False, seed: int = 0
@@ -145,8 +154,9 @@ class Jpeg(Task):
         return problem.source
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:
+        problem = cast(JpegProblem, problem)
         psnr = metrics.psnr(result.pixels, problem.source.pixels)
-        held = prove_compressed(result, problem.source, cast(JpegProblem, problem).file)
+        held = prove_compressed(result, problem.source, problem.file, problem.first)
         return {"psnr_input_db": round_decibels(psnr), **held}
 
     def settings(self) -> dict[str, JSON]:
@@ -202,15 +212,35 @@ def read_compressed(
     return picture, file, file.notes
 
 
-def prove_compressed(result: Picture, source: Picture, file: JpegFile | None) -> Metrics:
+def find_first(source: Picture, file: JpegFile) -> tuple[JpegFile | None, tuple[str, ...]]:
+    """The stronger JPEG on the same grid that a file's picture was before, and what to say of it.
+
+    None where none shows, or where no encoder here could compress a result as both were.
+    """
+    luma, *chroma = (part.sampling for part in file.components)
+    if luma != (1, 1) or chroma not in WRITTEN:
+        return None, ()
+    found = find_earlier(levels(source), file, own_grid=True)
+    if found is None:
+        return None, ()
+    return earlier_file(file, found.quality), (f"{found.sentence} {HELD_FIRST}",)
+
+
+def prove_compressed(
+    result: Picture, source: Picture, file: JpegFile | None, first: JpegFile | None = None
+) -> Metrics:
     """How near a picture, compressed as `file` was, comes to it; `source` is what it shows.
 
+    first: as what it was compressed before that, if it was.
     All are as stored, not upright. Compressed again by an encoder, not by our own formulas, unless
     its samplings are such as the encoder does not write.
     """
     if file is None or not any(part.known.any() for part in file.components):
         return {"consistency_psnr_db": None, "consistency_exact": False}
     picture = result.at_depth(8)
+    if first is not None:
+        pixels = picture.pixels[..., 0] if picture.grey else picture.pixels
+        picture = decode(write_jpeg(pixels, first), max_pixels=pixels.size, upright=False)
     luma, *chroma = (part.sampling for part in file.components)
     if luma == (1, 1) and chroma in WRITTEN:
         pixels = picture.pixels[..., 0] if picture.grey else picture.pixels

@@ -31,7 +31,7 @@ from restore.images.transfer import send
 from restore.jpegfile import JpegFile
 from restore.presets import Preset
 from restore.record import JSON, Metrics, name_of, round_decibels
-from restore.tasks.jpeg import prove_compressed, read_compressed
+from restore.tasks.jpeg import find_first, prove_compressed, read_compressed
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task
 
 TRUST = 0.5  # of the noise: what the estimates leave of it is less (as in `tasks/deblur.py`)
@@ -41,11 +41,13 @@ SHRINK = 0.3  # of a JPEG's boxes
 @dataclass(frozen=True, eq=False)
 class ReducedProblem(Problem):
     """sigma: the noise of the small picture that is assumed, in levels of 8 bits. file: the JPEG
-    file that it is held to, None where it is held to its pixels.
+    file that it is held to, None where it is held to its pixels. first: the stronger JPEG that the
+    file's picture was before, which it is held to instead.
     """
 
     sigma: float = 0.0
     file: JpegFile | None = None
+    first: JpegFile | None = None
 
     @property
     def reduction(self) -> Resize:
@@ -84,10 +86,14 @@ class Superres(Task):
         seen = source.size[::-1] if turned else source.size
         size = self.size_out(seen, max_pixels)
         width, height = size = size[::-1] if turned else size
-        sigma = measure_tolerance(source, file) if self.sigma is None else self.sigma
+        first = None
         degradation: Degradation[Any] = Resize((height, width), source.pixels.shape[:2])
         if file is not None:
-            degradation = Composed(JpegBox.from_file(file, shrink=SHRINK), degradation)
+            first, more = find_first(source, file)
+            notes += more
+            box = JpegBox.from_file(first or file, shrink=SHRINK)
+            degradation = Composed(box, degradation)
+        sigma = measure_tolerance(source, first or file) if self.sigma is None else self.sigma
         return ReducedProblem(
             task=self,
             source=source,
@@ -98,6 +104,7 @@ class Superres(Task):
             warnings=() if file is None else notes,
             sigma=sigma,
             file=file,
+            first=first,
         )
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
@@ -107,7 +114,8 @@ class Superres(Task):
         return degradation.with_noise(TRUST * degradation.sigma, closing=preset.levels[-1])
 
     def observe(self, problem: Problem, device: torch.device) -> Any:
-        file = cast(ReducedProblem, problem).file
+        problem = cast(ReducedProblem, problem)
+        file = problem.first or problem.file
         return send(problem.source, device) if file is None else JpegBox.observe(file, device)
 
     def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
@@ -127,7 +135,7 @@ class Superres(Task):
             "psnr_input_db": round_decibels(metrics.psnr(result.pixels, large.pixels))
         }
         if problem.file is not None:
-            found.update(prove_compressed(again, source, problem.file))
+            found.update(prove_compressed(again, source, problem.file, problem.first))
         else:
             psnr = round_decibels(metrics.psnr(again.pixels, source.pixels))
             found.update({"consistency_psnr_db": psnr, "consistency_exact": psnr is None})
