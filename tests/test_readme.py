@@ -48,7 +48,7 @@ def test_every_option_it_shows_exists(line):
     words = [word for word in command if re.fullmatch(r"[a-z]+", word)][:2]
     help_ = None
     for depth in (2, 1):
-        found = CliRunner().invoke(app, [*words[:depth], "--help"], env={"COLUMNS": "200"})
+        found = CliRunner().invoke(app, [*words[:depth], "--help-all"], env={"COLUMNS": "200"})
         if found.exit_code == 0:
             help_ = found.stdout
             break

@@ -6,12 +6,14 @@ An input is named itself, by a pattern or a list, or found in a folder.
 from __future__ import annotations
 
 import codecs
+import difflib
 import fnmatch
 import glob
 import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from restore.errors import ImageError, RequestError, ResourceError
@@ -149,6 +151,7 @@ def find(
     """
     if names.count(STDIN) > 1:
         raise RequestError("- was given more than once, and there is one standard input")
+    check_inputs([] if listed else names)
     named = [(name, "") for given in names for name in _match(given)]
     named += [(name, _base_of(name)) for name in listed]
     found: dict[object, Input] = {}
@@ -208,14 +211,40 @@ def within(path: str, folders: Sequence[str]) -> bool:
     )
 
 
+def check_inputs(names: Sequence[str]) -> None:
+    """RequestError where nothing is at any of the paths that were typed, nor matches them.
+
+    Of several a file may be gone by now: it fails alone.
+    """
+    if names and all(map(_is_missing, names)):
+        check_named(*names)
+
+
+def check_named(*names: str) -> None:
+    """RequestError, with a name that is near, where nothing is at a path that was typed."""
+    for name in filter(_is_missing, names):
+        if glob.has_magic(name):
+            raise RequestError(f"no file is named {name!r}, and none matches it as a pattern")
+        folder, base = os.path.split(name)
+        near: list[str] = []
+        with suppress(OSError):
+            near = difflib.get_close_matches(base, os.listdir(folder or os.curdir), 1)
+        hint = f": did you mean {os.path.join(folder, near[0])!r}?" if near else ""
+        raise RequestError(f"no file is named {name!r}{hint}")
+
+
+def _is_missing(name: str) -> bool:
+    if not name or name == STDIN or "\0" in name or os.path.lexists(name):
+        return False
+    return not (glob.has_magic(name) and glob.glob(name, recursive=True))
+
+
 def _match(name: str) -> list[str]:
     """The name itself where that exists or is no pattern, else the files that match it."""
     if name == STDIN or "\0" in name or not glob.has_magic(name) or os.path.lexists(name):
         return [name]
-    found = sorted(glob.glob(name, recursive=True))
-    if not found:
-        raise RequestError(f"no file is named {name!r}, and none matches it as a pattern")
-    return found
+    check_named(name)
+    return sorted(glob.glob(name, recursive=True))
 
 
 def _base_of(name: str) -> str:

@@ -6,6 +6,7 @@ without any: here stand only what that list shows and where each command is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -16,8 +17,10 @@ from typer.main import get_command
 
 from restore.cli.exits import Commands, interruptible
 from restore.cli.groups import FLAG, make_app, show_examples
+from restore.cli.help import Command
 from restore.cli.terminal import emit, prepare
 
+SHOWN = 3  # examples in a command's help
 RESTORE, TRAVEL, TRY, MANAGE = "Restore", "There and back", "Try out", "Manage"
 
 
@@ -217,6 +220,9 @@ class LazyCommands(Commands):
         for name, row in COMMANDS.items():  # what help lists, without what a command does
             self.add_command(TyperCommand(name, help=row.help, rich_help_panel=row.panel))
 
+    def list_examples(self, name: str) -> Sequence[str]:
+        return COMMANDS[name].examples if name in COMMANDS else ()
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, _, rest = super().resolve_command(ctx, args)
         return name, name and load(name), rest
@@ -230,7 +236,7 @@ def load(name: str) -> Any:
     if isinstance(found, typer.Typer):
         return get_command(found)
     single = make_app()
-    single.command(name, epilog=show_examples(row.examples))(found)
+    single.command(name, cls=Command, epilog=show_examples(row.examples[:SHOWN]))(found)
     return get_command(single)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from restore.batch import STDIN
+from restore.batch.inputs import check_named
 from restore.cli.options import Json, MaxPixels, Verbose
 from restore.cli.terminal import emit, format_json, read_stdin
 from restore.defaults import MAX_PIXELS
@@ -44,6 +45,7 @@ def compare(
     verbose: Verbose = False,
 ) -> None:
     """Measure an image against the clean one: PSNR, SSIM, largest error."""
+    check_named(output, reference, *([degraded] if degraded else []))
     from restore.tasks import compare
 
     given = read_stdin() if output == STDIN else output

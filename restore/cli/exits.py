@@ -21,9 +21,11 @@ import typer
 from typer.core import TyperGroup
 
 from restore.cli.groups import BESIDE
-from restore.cli.terminal import VERBOSE, complain, escape, traced
+from restore.cli.help import take_all
+from restore.cli.suggestions import MEANT, NothingNamed, describe_usage
+from restore.cli.terminal import VERBOSE, complain, traced
 from restore.devices import is_out_of_memory
-from restore.errors import ResourceError, RestoreError
+from restore.errors import RequestError, ResourceError, RestoreError
 
 HINT = "; -v shows the traceback, `bcm-restore env` what to add to a bug report"
 
@@ -39,8 +41,31 @@ class Interrupted(KeyboardInterrupt):
 class Commands(TyperGroup):
     """The group of all commands, which turns what they raise into one line and an exit code."""
 
+    def list_examples(self, name: str) -> Sequence[str]:
+        """What to type for a command, without the program's name."""
+        return ()
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except Exception as error:
+            if text := describe_usage(error):
+                complain(f"error: {text}")
+                raise typer.Exit(2) from error
+            raise
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in MEANT and args[0] not in self.commands and not ctx.resilient_parsing:
+            meant = MEANT[args[0]]
+            example = [*self.list_examples(meant), f"{meant} --help"][0]
+            raise RequestError(
+                f"no command is called {args[0]!r}: did you mean {meant}? As in "
+                f"`bcm-restore {example}`"
+            )
         name, command, rest = super().resolve_command(ctx, args)
+        take_all(ctx, rest)
         return name, command, name_report(rest)
 
     def invoke(self, ctx: Any) -> Any:
@@ -57,13 +82,16 @@ class Commands(TyperGroup):
         except MemoryError as error:
             message, code, cause = "out of memory: close other programs", 5, error
         except Exception as error:
-            if hasattr(error, "exit_code") or isinstance(error, typer.Abort):
-                if isinstance(text := getattr(error, "message", None), str):
-                    text = "\n".join(map(escape, text.splitlines()))
-                    error.message = text  # type: ignore[attr-defined]
-                raise  # Typer's own: wrong usage, and the normal way out
-            message, code, cause = f"internal error: {describe_error(error)}{HINT}", 1, error
+            if text := describe_usage(error):
+                message, code, cause = text, 2, error
+            elif hasattr(error, "exit_code") or isinstance(error, typer.Abort):
+                raise  # Typer's own: the normal way out
+            else:
+                message, code, cause = f"internal error: {describe_error(error)}{HINT}", 1, error
         complain(f"error: {message}")
+        if isinstance(cause, NothingNamed) or type(cause).__name__ == "MissingParameter":
+            for line in self.list_examples(ctx.invoked_subcommand or ""):
+                complain(f"  $ bcm-restore {line}")
         if ctx.meta.get(VERBOSE):
             traced(cause)
         raise typer.Exit(code) from cause

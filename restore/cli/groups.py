@@ -17,7 +17,7 @@ def make_app(**settings: Any) -> typer.Typer:
     """A Typer app in the manner of all commands; `settings` are Typer's."""
     return typer.Typer(
         add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help", "--help-all"]},
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         **settings,

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
+from restore.batch.inputs import check_inputs
 from restore.batch.plan import plan as planned
 from restore.cli.options import Files, Format, Inputs, RunOptions
-from restore.cli.terminal import read_stdin
+from restore.cli.suggestions import NothingNamed
+from restore.cli.terminal import Terminal, read_stdin
 from restore.errors import RequestError
 
 
@@ -32,6 +34,13 @@ def plan(
     kind = Kind(task, size_out, bits, alpha, ending, files.max_pixels)
     named = replace(list_names(names, files, conduct), aside=aside)
     return planned(named, choose_output(files), kind, conduct.share)
+
+
+def begin(names: Sequence[str], terminal: Terminal) -> None:
+    """Refuse mistyped names at once, then say that the libraries, which take a second, load."""
+    check_inputs(names)
+    if "torch" not in sys.modules:
+        terminal.say("starting: loading torch")
 
 
 def list_names(names: Sequence[str], files: Files, conduct: RunOptions) -> Names:
@@ -63,7 +72,7 @@ def read_list(files: Files | Inputs, names: Sequence[str]) -> list[str]:
     """
     path = files.from_file
     if not names and path is None:
-        raise RequestError("nothing to do: name images, folders of them, or --from-file LIST")
+        raise NothingNamed("nothing to do: name images, folders of them, or --from-file LIST")
     if path is None:
         if files.null:
             raise RequestError("--null says how the names in --from-file end: give that too")

@@ -27,6 +27,7 @@ from restore.batch import (
     mark_existing,
     probe,
 )
+from restore.batch.inputs import check_named
 from restore.batch.run import rehearse
 from restore.cli.jobs import check_stdout
 from restore.cli.options import (
@@ -107,6 +108,7 @@ class Target:
             raise RequestError("- was given more than once, and there is one standard input")
         if not output or "\0" in output:
             raise RequestError(f"-o {output!r} is no file name")
+        check_named(*inputs)
         data = read_stdin() if STDIN in inputs else None
         job = Job(Input(inputs[0] if inputs else ""), output, data)
         if output == STDOUT:

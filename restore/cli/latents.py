@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restore.batch import STDIN, STDOUT, Job, Output
+from restore.cli.jobs import begin
 from restore.cli.journey_run import (
     JourneyOptions,
     JourneyRun,
@@ -64,6 +65,7 @@ def invert(
     The latent holds all that the image's file carried. The record says how
     well it comes back.
     """
+    begin([image], manner.terminal)
     from restore.journeys import invert as inverted
     from restore.journeys.invert import choose_levels
 
@@ -131,6 +133,7 @@ def reconstruct(
     Down the levels it went up, by the same model, seed and class, which the
     file holds.
     """
+    begin([latent, *([reference] if reference else [])], manner.terminal)
     from restore.images import check_encodable, format_of
     from restore.journeys import read_latent
     from restore.journeys import reconstruct as reconstructed

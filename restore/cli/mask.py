@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from restore.cli.jobs import begin
 from restore.cli.options import FLAG, Existing, MaxPixels, Quiet, Verbose, Yes, choose_policy
 from restore.cli.options.files import WhereExists
 from restore.cli.terminal import Terminal, emit
@@ -64,6 +65,7 @@ def mask(
     With --edit, write an editor in which a mask is painted by hand, and open it. It works offline
     with mouse, pen, fingers or keys, and saves NAME_mask.png, as large as the picture.
     """
+    begin([image, *([] if start is None else [start])], Terminal(quiet, verbose))
     if not edit:
         _find(
             image,

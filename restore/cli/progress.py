@@ -83,7 +83,7 @@ class Meter:
         seconds = time.monotonic() - self._began
         rate = self._done / seconds * 60
         left = format_seconds(seconds / self._done * (self._total - self._done))
-        return f"{self._done}/{self._total} done, {rate:.3g} a minute, about {left} left"
+        return f"{self._done}/{self._total}, {rate:.3g} a minute, about {left} left"
 
 
 PROBE_SIDE = 128  # pixels: a call that takes a fraction of a second

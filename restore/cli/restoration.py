@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from restore.batch import Size
+from restore.cli.jobs import begin
 from restore.cli.mask import split_kinds
 from restore.cli.options import (
     FLAG,
@@ -74,6 +75,7 @@ def inpaint(
 
     All other pixels stay as they are, to the last bit.
     """
+    begin(image, conduct.terminal)
     from restore.tasks import Inpaint
 
     task = Inpaint(mask, invert_mask, dilate, fill, split_kinds(find), sensitivity)
@@ -106,6 +108,7 @@ def jpeg(
     The result is held to the file's own quantised coefficients: compressed
     again with the same tables it gives the same file.
     """
+    begin(image, conduct.terminal)
     from restore.tasks import Jpeg
 
     task = Jpeg(assume_quality=assume_quality)
@@ -150,7 +153,7 @@ def superres(
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     sides = None if size is None else parse_size(size)
-
+    begin(image, conduct.terminal)
     from restore.tasks import Superres
 
     task = Superres(scale, sides, sigma)
@@ -183,6 +186,7 @@ def denoise(
 
     White noise of a known level, or of one that is estimated from each image.
     """
+    begin(image, conduct.terminal)
     from restore.tasks import Denoise
 
     restore(Denoise(sigma), image, files, encoding, source, restoration, engine, conduct)
@@ -213,6 +217,7 @@ def deblur(
 
     Blurred again, the result is the given image, up to its noise.
     """
+    begin(image, conduct.terminal)
     from restore.tasks import Deblur
 
     restore(Deblur(kernel, sigma), image, files, encoding, source, restoration, engine, conduct)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from restore.batch import STDIN, STDOUT, Job, Output, Size
+from restore.cli.jobs import begin
 from restore.cli.journey_run import (
     Draw,
     JourneyOptions,
@@ -69,6 +70,7 @@ def generate(
     """
     asked = None if size is None else parse_size(size)
 
+    begin([], manner.terminal)
     from restore.journeys import RECIPES, count_evaluations
     from restore.journeys import generate as generated
     from restore.journeys.generate import check_count, choose_columns, choose_sample_size
@@ -142,6 +144,7 @@ def interpolate(
     The ends are their reconstructions. The record compares the frame in the
     middle with a linear cross-fade.
     """
+    begin([a, b], manner.terminal)
     from restore.journeys import interpolate as interpolated
     from restore.journeys.invert import choose_levels
     from restore.journeys.series import check_series, overview

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from restore.errors import RequestError, ResourceError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]  # calls done, calls in all
 
 VERBOSE = "restore.verbose"  # where the context of a command keeps -v
+COLOURS = {"error": 31, "failed": 31, "warning": 33}  # ANSI's, of the words that lines begin with
 LINE_SECONDS = 10.0  # between two lines of progress where there is no terminal
 
 
@@ -80,14 +82,16 @@ class Terminal:
         from rich.progress import Progress as Bars
         from rich.table import Column
 
-        narrow = Column(max_width=40, no_wrap=True, overflow="ellipsis")
-        name = TextColumn("{task.description}", markup=False, table_column=narrow)
-        note = TextColumn("{task.fields[note]}", markup=False)
+        console = Console(stderr=True)
+        narrow = Column(max_width=console.width // 4, no_wrap=True, overflow="ellipsis")
+        wide = Column(min_width=10, ratio=1)
+        rest = Column(no_wrap=True, overflow="ellipsis")
         return Bars(
-            name,
-            BarColumn(),
-            note,
-            console=Console(stderr=True),
+            TextColumn("{task.description}", markup=False, table_column=narrow),
+            BarColumn(bar_width=None, table_column=wide),
+            TextColumn("{task.fields[note]}", markup=False, table_column=rest),
+            console=console,
+            expand=True,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),
         )
@@ -105,9 +109,19 @@ def escape(text: str) -> str:
 
 
 def complain(text: str) -> None:
-    """A line on standard error, if that takes it."""
+    """A line on standard error, if that takes it; its first word in colour on a terminal."""
+    line = escape(text)
+    word = line.partition(":")[0]
+    if word in COLOURS and _has_colour():
+        line = f"\x1b[1;{COLOURS[word]}m{word}:\x1b[0m{line[len(word) + 1 :]}"
     with suppress(OSError):
-        _write(sys.stderr, f"{escape(text)}\n")
+        _write(sys.stderr, f"{line}\n")
+
+
+def _has_colour() -> bool:
+    """Whether standard error shows colours, and nobody asked for none (no-color.org)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not plain
 
 
 def traced(error: BaseException) -> None:
@@ -151,11 +165,37 @@ def prepare() -> None:
     if sys.stderr is None or _descriptor(sys.stderr) == 2:
         encoding = getattr(sys.stderr, "encoding", None)
         sys.stderr = open(os.dup(2), "w", encoding=encoding, buffering=1)  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        encoding, lines = sys.stdout.encoding, sys.stdout.line_buffering
+        sys.stdout = _Output(sys.stdout.detach(), encoding=encoding, line_buffering=lines)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+class _Output(TextIOWrapper):
+    """Standard output, which goes nowhere once its reader went away."""
+
+    def write(self, text: str) -> int:
+        with _without_reader(self):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with _without_reader(self):
+            super().flush()
+
+
+@contextmanager
+def _without_reader(stream: TextIO | BinaryIO) -> Iterator[None]:
+    """Within, a reader that went away is no error: all that follows goes nowhere, at exit too."""
+    try:
+        yield
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _descriptor(stream: TextIO) -> int | None:
@@ -173,12 +213,9 @@ def format_seconds(seconds: float) -> str:
 
 
 def _write(stream: TextIO | BinaryIO, data: Any) -> None:
-    try:
+    with _without_reader(stream):
         stream.write(data)
         stream.flush()
-    except BrokenPipeError:
-        with open(os.devnull, "wb") as nowhere:  # all that follows goes there, at exit too
-            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _lines(label: str) -> Progress:

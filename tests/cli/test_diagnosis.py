@@ -76,7 +76,7 @@ def test_what_cannot_be_read_fails_alone():
     assert made["status"] == "ok"
     assert "failed: bad.jpg" in result.stderr
     assert run("bad.jpg").exit_code == 3
-    assert run("absent.jpg").exit_code == 3
+    assert run("absent.jpg").exit_code == 2
     assert run().exit_code == 2
 
 

@@ -8,11 +8,15 @@ import pytest
 import restore
 from restore.cli.app import COMMANDS as app_rows
 from restore.cli.app import load
+from restore.cli.help import PANELS
 from tests.support.commands import (
     COMMANDS,
     MODELS,
     Run,
 )
+
+SCREEN = 40  # lines
+SINGLE = [name for name, row in app_rows.items() if row.examples]
 
 
 @pytest.mark.parametrize(
@@ -60,10 +64,10 @@ def test_every_command_has_help_with_examples(run: Run, command: tuple[str, ...]
 
 
 def test_help_has_panels_and_names_the_defaults(run: Run) -> None:
-    text = " ".join(run("inpaint", "--help").stdout.replace("│", " ").split())
-    for panel in ("Task", "Input", "Output", "Encoding", "Model", "Restoration", "Machine", "Run"):
-        assert f"─ {panel} ─" in text
-    for default in ("inpaint 8, jpeg 4, superres 8", "64 million", "JPEG 95, WebP lossless"):
+    text = " ".join(run("inpaint", "--help-all").stdout.replace("│", " ").split())
+    panels = [f"─ {panel} ─" for panel in ("Task", *PANELS[2:]) if panel != "Control"]
+    assert sorted(panels, key=text.index) == panels
+    for default in ("(8)", "64 million", "JPEG 95, WebP lossless"):
         assert default in text
     for variable in ("MODEL", "DEVICE", "DTYPE", "CATALOG"):
         assert f"BCM_RESTORE_{variable}" in text
@@ -71,3 +75,25 @@ def test_help_has_panels_and_names_the_defaults(run: Run) -> None:
 
 def test_version_is_the_package_s(run: Run) -> None:
     assert run("--version").stdout == f"bcm-restore {restore.__version__}\n"
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_help_is_a_screen(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(name, "--help").stdout.splitlines()
+    assert lines[0].startswith(f"Usage: bcm-restore {name}")
+    assert len(lines) <= SCREEN
+    assert max(map(len, lines[: lines.index("Examples")])) <= 80
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_help_all_names_every_option(run: Run, name: str) -> None:
+    text = run(name, "--help-all").stdout
+    for option in load(name).params:
+        assert max(option.opts, key=len) in text or option.param_type_name == "argument"
+
+
+def test_help_tells_the_default_of_its_own_task(run: Run) -> None:
+    for name, nfe in (("jpeg", 4), ("denoise", 1), ("superres", 8)):
+        text = " ".join(run(name, "--help").stdout.split())
+        assert f"Network evaluations for every pixel [{nfe}]" in text

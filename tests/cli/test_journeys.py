@@ -72,7 +72,7 @@ def pixels(path: str | Path) -> np.ndarray:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_examples_and_no_option_it_does_not_heed(run, command):
-    text = run(command, "--help").stdout
+    text = run(command, "--help-all").stdout
     assert f"$ bcm-restore {command}" in text
     for absent in ("--fail-fast", "--mode", "--recursive", "--suffix"):
         assert not re.search(rf"{absent}\b", text)

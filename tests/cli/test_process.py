@@ -40,7 +40,7 @@ def test_an_old_terminal_never_crashes_it(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
     for arguments in (["--help"], ["jpeg", "--help"], ["models", "list"], ["jpeg", "漢字.gif/"]):
         done = process(*arguments)
-        assert done.returncode in (0, 3), done.stderr
+        assert done.returncode in (0, 2), done.stderr
         assert b"Traceback" not in done.stderr
 
 
@@ -50,6 +50,7 @@ def test_an_interrupt_leaves_soon_and_nothing_half_written(number: int, code: in
     command = [sys.executable, "-m", "restore", "jpeg", "a.jpg", "b.jpg", "--json", "--nfe", "9999"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
+    assert child.stderr.readline() == "starting: loading torch\n"
     assert "NFE 9999" in child.stderr.readline()
     time.sleep(0.3)
     child.send_signal(number)

@@ -109,7 +109,7 @@ def test_a_dry_run_says_what_would_be_counted_and_writes_no_chart(run):
 
 def test_methods_are_those_that_there_are(run):
     assert tuple(SOLVERS) == METHODS
-    text = run("jpeg", "--help").stdout
+    text = run("jpeg", "--help-all").stdout
     assert "--method" in text
     result = run("jpeg", "in/a.jpg", "--method", "inversion", "--nfe", 2, "-o", "o.png", "--json")
     assert (records(result)[0]["method"], records(result)[0]["nfe"]) == ("inversion", 2)

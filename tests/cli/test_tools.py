@@ -76,7 +76,9 @@ def test_compare_measures(run: Run) -> None:
     same = run("compare", "-", "clean.png", "--json", input=Path("clean.png").read_bytes())
     assert records(same)[0]["metrics"] == {"psnr_db": None, "ssim": 1.0, "max_error": 0}
     assert run("compare", "clean.png", "clean.png").stdout.startswith("psnr_db exact\n")
-    assert run("compare", "clean.png", "none.png").exit_code == 3
+    missing = run("compare", "clean.png", "photo.jgp")
+    assert missing.exit_code == 2
+    assert "did you mean 'photo.jpg'?" in missing.stderr
     assert run("compare", "clean.png", "clean.png", "--max-pixels", 99).exit_code == 3
 
 

@@ -301,7 +301,7 @@ def test_an_editor_is_written_beside_the_picture_and_opened(run, opened):
     ("arguments", "said"),
     [
         (("mask", "clean.png", "--edit", "-o", "editor.png"), "ends in .html"),
-        (("mask", "none.png", "--edit"), "does not exist"),
+        (("mask", "none.png", "--edit"), "no file is named"),
         (("mask", "photo.jpg", "--edit", "--mask", "small.png"), "the mask has 3×3 pixels"),
     ],
 )

@@ -21,8 +21,8 @@ Images = Annotated[
     typer.Argument(
         default_factory=list,
         show_default=False,
-        help="PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF or HEIC files, folders of them, patterns such "
-        "as 'a/*.jpg', or - for standard input",
+        help="Image files, folders of them, patterns such as 'a/*.jpg', or - for standard input; "
+        "PNG, JPEG, WebP, TIFF, AVIF, BMP, GIF and HEIC are read",
     ),
 ]
 Yes = Annotated[bool, _output("--yes", "-y", metavar=FLAG, help="The same as --existing overwrite")]

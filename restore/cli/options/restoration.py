@@ -118,8 +118,8 @@ class Restoration(Machine):
             min=0,
             metavar="N",
             show_default=", ".join(f"{task} {nfe}" for task, nfe in DEFAULT_NFE.items()),
-            help="Network evaluations for every pixel, in each draw and at each end of a blend; "
-            "the default is the best measured; 0 only holds the start to the input",
+            help="Network evaluations for every pixel; in each draw and at each end of a blend. "
+            "The default is the best measured; 0 only holds the start to the input",
         ),
     ] = None
     mode: Annotated[
@@ -179,7 +179,12 @@ class Restoration(Machine):
         ),
     ] = None
     seed: Annotated[
-        int, _restoration(metavar="N", help="Of the noise; the same seed gives the same pixels")
+        int,
+        _restoration(
+            metavar="N",
+            help="Of the noise; the same seed gives the same pixels. It matters to perceptual "
+            "results, samples, published methods and holes filled by patches; fidelity draws none",
+        ),
     ] = 0
     label: Annotated[
         int | None,

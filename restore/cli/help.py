@@ -1,0 +1,115 @@
+"""Help: one screen with --help, every option with --help-all."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from typer.core import TyperCommand
+
+from restore.cli.terminal import emit
+from restore.defaults import DEFAULT_NFE
+
+ALL = "restore.help-all"  # where the context of a command keeps that all is asked for
+PANELS = (
+    "Task", "Journey", "Restoration", "Control", "Input", "Output", "Encoding", "Model", "Machine",
+    "Run", "Many machines",
+)  # fmt: skip
+SHARED = PANELS[2:]  # what many commands have: one screen shows the common of these
+COMMON = ("output", "mode", "nfe", "recursive", "yes", "report", "json", "model")
+FEW = 12  # options that one screen shows whichever they are
+SHORT = 30  # letters of a default
+WIDEST = 34  # columns of an option and its value
+
+
+class Command(TyperCommand):
+    """A command whose options are listed by panel, and which has a short help and a long one."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.params.sort(key=_panel_number)
+        for option in self.params:
+            if option.name == "nfe" and self.name in DEFAULT_NFE:
+                option.show_default = str(DEFAULT_NFE[self.name])  # type: ignore[attr-defined]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        options = [one for one in self.get_params(ctx) if one.param_type_name == "option"]
+        if ctx.meta.get(ALL):
+            super().format_help(ctx, formatter)
+        else:
+            _print_screen(self, ctx, options)
+
+
+def take_all(ctx: Any, arguments: list[str]) -> None:
+    """Note in the context whether --help-all is among the arguments of a command."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    ctx.meta[ALL] = "--help-all" in arguments[:end]
+
+
+def _panel_number(option: Any) -> int:
+    panel = getattr(option, "rich_help_panel", None)
+    if option.param_type_name == "argument":
+        return -2
+    return PANELS.index(panel) if panel in PANELS else -1
+
+
+def _print_screen(command: Command, ctx: Any, options: list[Any]) -> None:
+    """The usage, what the command does, the options most used, examples."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    shown = [one for one in options if _is_own(one) or one.name in COMMON]
+    shown = options if len(options) <= FEW else shown
+    paragraphs = re.sub(r"(?<!\n)\n(?!\n)", " ", (command.help or "").strip())
+    text = paragraphs.replace("\\[", "[")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(max_width=WIDEST, no_wrap=True, overflow="ellipsis")
+    grid.add_column()
+    for one in (*(p for p in command.params if p not in options), *shown):
+        if "--help" not in one.opts:
+            grid.add_row(Text(_title(one), style="bold cyan"), Text(_describe(one)))
+    with console.capture() as captured:
+        console.print(Text.from_markup(f"[bold]Usage:[/bold] {_usage(command, ctx)}"))
+        console.print(Text(f"\n{text}"))
+        console.print()
+        console.print(grid)
+        if command.epilog:
+            console.print()
+            console.print(Text.from_markup(command.epilog), soft_wrap=True)
+        left = len(options) - len(shown)
+        if left:
+            console.print(f"\n--help-all shows all options, {left} more")
+    emit("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _is_own(option: Any) -> bool:
+    return getattr(option, "rich_help_panel", None) not in SHARED and "--help" not in option.opts
+
+
+def _usage(command: Command, ctx: Any) -> str:
+    from rich.markup import escape
+
+    return escape(" ".join([ctx.command_path, *command.collect_usage_pieces(ctx)]))
+
+
+def _title(option: Any) -> str:
+    """An option, its short name first, and what stands for its value."""
+    if option.param_type_name == "argument":
+        return str(option.metavar or f"{option.name.upper()}{'...' * (option.nargs != 1)}")
+    names = ", ".join(sorted(option.opts, key=len)[:2])
+    kind = getattr(option, "type_descriptor", None) or getattr(option, "type", None)
+    choices = getattr(kind, "choices", None)
+    value = option.metavar if option.metavar is not None else "|".join(map(str, choices or ()))
+    return f"{names} {value}".rstrip()
+
+
+def _describe(option: Any) -> str:
+    """What an option says before its first break, and its default where that is short."""
+    text = re.split(r"[;:] | \(", option.help or "")[0].replace("\\[", "[")
+    default = option.show_default
+    if default is True or default is None:
+        default = option.default
+    told = isinstance(default, str | int | float) and not isinstance(default, bool)
+    return f"{text} [{default}]" if told and 0 < len(str(default)) <= SHORT else text
