@@ -32,8 +32,8 @@ from restore.record import JSON, Record
 from restore.result import Result
 from restore.settings import Settings
 from restore.tasks import Problem, Task, solve_problem
-from restore.tasks.restoration import check_size
 from restore.tasks.schedule import choose_mode, count_evaluations
+from restore.tasks.solving import check_size
 
 IMMATERIAL = ("tile", "reference", "progress", "start", "varied")  # or told apart otherwise
 OPTIONAL = {("strength", 1.0)}  # left out of a manifest

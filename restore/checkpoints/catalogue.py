@@ -249,12 +249,12 @@ def _parse(text: str, path: Path) -> dict[str, Checkpoint]:
     return {name: _checkpoint(name, table, f"{path} [{name}]") for name, table in tables.items()}
 
 
-def _checkpoint(name: str, table: Any, where: str) -> Checkpoint:
+def _checkpoint(name: str, table: object, where: str) -> Checkpoint:
     """A table of the catalogue as a row, every value checked."""
     if not NAME.fullmatch(name):
         raise RequestError(f"{where}: a name is lower case letters, digits, '.', '_' and '-'")
-    presets = {}
-    for task, modes in _table(_table(table, where).get("presets", {}), where).items():
+    table, presets = _table(table, where), {}
+    for task, modes in _table(table.get("presets", {}), where).items():
         at = f"{where} presets {task}"
         presets[task] = {mode: _tuned(r, f"{at} {mode}") for mode, r in _table(modes, at).items()}
     parts = _parts(table.get("parts", []), where)
@@ -283,7 +283,7 @@ def _checkpoint(name: str, table: Any, where: str) -> Checkpoint:
     return row
 
 
-def _parts(tables: Any, where: str) -> tuple[Part, ...]:
+def _parts(tables: object, where: str) -> tuple[Part, ...]:
     """A row's parts, every value checked."""
     if not isinstance(tables, list):
         raise RequestError(f"{where}: parts are an array of tables")
@@ -304,7 +304,7 @@ def _parts(tables: Any, where: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _tuned(rows: Any, where: str) -> dict[int, tuple[Preset, ...]]:
+def _tuned(rows: object, where: str) -> dict[int, tuple[Preset, ...]]:
     """{"4": a table or an array of tables} as {4: presets}, in order of NFE."""
     tuned = {}
     for nfe, tables in _table(rows, where).items():
@@ -318,10 +318,11 @@ def _tuned(rows: Any, where: str) -> dict[int, tuple[Preset, ...]]:
     return dict(sorted(tuned.items()))
 
 
-def _row(kind: type[Row], table: Any, where: str) -> Row:
+def _row(kind: type[Row], table: object, where: str) -> Row:
     """A dataclass from a table; RequestError for unknown or missing keys and wrong types."""
     columns = {column.name: column for column in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(_table(table, where).keys() - columns.keys()):
+    table = _table(table, where)
+    if unknown := sorted(table.keys() - columns.keys()):
         raise RequestError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(columns)}")
     for key, column in columns.items():
         if key not in table and column.default is column.default_factory is MISSING:
@@ -329,7 +330,7 @@ def _row(kind: type[Row], table: Any, where: str) -> Row:
     return kind(**{k: _value(v, columns[k].type, f"{where} {k}") for k, v in table.items()})
 
 
-def _value(value: Any, kind: Any, where: str) -> Any:
+def _value(value: object, kind: Any, where: str) -> Any:
     """A TOML value as the type that a column declares; RequestError where it is another."""
     origin, options = get_origin(kind), get_args(kind)
     if origin is UnionType:
@@ -348,7 +349,7 @@ def _value(value: Any, kind: Any, where: str) -> Any:
     return value
 
 
-def _table(value: Any, where: str) -> dict[str, Any]:
+def _table(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise RequestError(f"{where}: found {value!r}, expected a table")
     return value

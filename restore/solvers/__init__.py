@@ -2,7 +2,8 @@
 
 `bcm` and `inversion` are ours, run with the presets tuned for a model. PEERS are published methods
 on the same model, for comparison: PUBLISHED are run as published; those that were for many more
-evaluations have a form for few, CLOSER, too. A new solver is a file and its row in table.
+evaluations have a form for few, CLOSER, too. A new solver is a file here, and its name in
+`restore.defaults`.
 """
 
 from restore.presets import spread

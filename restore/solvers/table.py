@@ -1,4 +1,4 @@
-"""Table: every solver by its name, a row each.
+"""Table: every solver by its name, of those that `restore.defaults` lists.
 
 `bcm` and `inversion` are ours. PUBLISHED are methods as they were published, on the same model;
 cm4ir, published for four evaluations with settings of each task and noise, has tuned ones. CLOSER
@@ -8,32 +8,30 @@ are the others in their form for few evaluations, tuned too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 
+from restore import defaults
 from restore.errors import RequestError
 from restore.solvers.bcm import BCM_METHOD
-from restore.solvers.cm import CM
-from restore.solvers.cm4ir import CM4IR
-from restore.solvers.ddnm import DDNM
-from restore.solvers.ddrm import DDRM
-from restore.solvers.diffpir import DIFFPIR
-from restore.solvers.dps import DPS
 from restore.solvers.inversion import INVERSION
 from restore.solvers.method import Method, Solver
-from restore.solvers.pgdm import PGDM
-from restore.solvers.repaint import REPAINT
 from restore.solvers.tuned import TUNED
 
+
+def _import(name: str) -> Method:
+    """The method of a file here: of `ddrm.py` its `DDRM`."""
+    method = getattr(import_module(f"restore.solvers.{name}"), name.upper())
+    assert isinstance(method, Method)
+    return method
+
+
 OURS: Mapping[str, Method] = {"bcm": BCM_METHOD, "inversion": INVERSION}
-PUBLISHED: Mapping[str, Method] = {
-    "cm": CM,
-    "cm4ir": CM4IR.tuned(TUNED["cm4ir"]),
-    "ddrm": DDRM,
-    "ddnm": DDNM,
-    "dps": DPS,
-    "pgdm": PGDM,
-    "diffpir": DIFFPIR,
-    "repaint": REPAINT,
+PUBLISHED: dict[str, Method] = {
+    name: _import(name)
+    for name in defaults.METHODS
+    if name not in OURS and not name.endswith("-ccdf")
 }
+PUBLISHED["cm4ir"] = PUBLISHED["cm4ir"].tuned(TUNED["cm4ir"])
 CLOSER: Mapping[str, Method] = {
     f"{name}-ccdf": method.tuned(TUNED[name])
     for name, method in PUBLISHED.items()

@@ -14,7 +14,7 @@ from restore.tasks.inpaint import Inpaint
 from restore.tasks.jpeg import Jpeg
 from restore.tasks.masks import draw_mask
 from restore.tasks.operator import solve
-from restore.tasks.restoration import solve_problem
+from restore.tasks.solving import solve_problem
 from restore.tasks.superres import Superres
 from restore.tasks.task import ImageLike, Problem, Task
 

@@ -19,7 +19,7 @@ from restore.record import Metrics, name_of, round_decibels
 from restore.result import Result
 from restore.settings import DEFAULTS, Mode, Settings
 from restore.solvers import Solver
-from restore.tasks.restoration import solve_problem
+from restore.tasks.solving import solve_problem
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
 
 HIGHEST, LOWEST = 0.5, 0.04  # levels of the schedule, where nothing is known of the noise

@@ -201,7 +201,7 @@ class Task(ABC):
         max_pixels: int = MAX_PIXELS,
     ) -> Result:
         """Open an image and solve its problem; arguments and errors as of `open` and `solve`."""
-        from restore.tasks.restoration import solve_problem
+        from restore.tasks.solving import solve_problem
 
         return solve_problem(self.open(image, max_pixels=max_pixels), model, settings)
 
