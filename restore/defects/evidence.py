@@ -18,7 +18,7 @@ from torch import Tensor
 from restore.degradations import Mask
 from restore.holes import fill
 from restore.presets import Preset
-from restore.solvers import bcm
+from restore.solvers.bcm import bcm
 from restore.tiling import NoiseField, TiledBCM
 
 LEVELS = (0.2, 0.07)  # of the fill
