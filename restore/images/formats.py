@@ -87,6 +87,7 @@ FORMATS = (
     ),
     Format("BMP", "BMP", (".bmp", ".dib"), rb"BM.{12}[\x0c-\x7c]\0\0\0"),
     Format("GIF", "GIF", (".gif",), rb"GIF8[79]a"),
+    Format("QOI", "QOI", (".qoi",), rb"qoif"),
 )  # fmt: skip
 
 BY_NAME = {row.name: row for row in FORMATS}

@@ -27,7 +27,7 @@ from tests.support.image_files import (
 # What is an image, and which
 
 
-@pytest.mark.parametrize("format", [*FORMATS, pytest.param("AVIF", marks=needs_avif)])
+@pytest.mark.parametrize("format", [*FORMATS, "QOI", pytest.param("AVIF", marks=needs_avif)])
 def test_content_decides_the_format(format):
     data = photo(format)
     assert sniff(data) == decode(data).format == format
@@ -110,7 +110,7 @@ def test_any_damage_is_an_image_error_or_a_picture(format, seed):
 # Bombs
 
 
-@pytest.mark.parametrize("format", [*FORMATS, pytest.param("AVIF", marks=needs_avif)])
+@pytest.mark.parametrize("format", [*FORMATS, "QOI", pytest.param("AVIF", marks=needs_avif)])
 def test_the_pixel_cap_is_checked(format):
     assert decode(photo(format), max_pixels=64 * 48).size == (64, 48)
     with pytest.raises(ImageError, match="64x48 pixels, more than the 3071 allowed"):
