@@ -27,7 +27,10 @@ class Metrics(TypedDict, total=False):
     degraded again, to what was given; consistency_exact: they are equal. coefficients_kept: share
     of a JPEG file's quantised coefficients that compressing the result gives again.
     known_max_error: largest change of a known pixel. sigma: the noise that was assumed;
-    residual_sigma: the noise that was found. psnr_db, ssim, masked_psnr_db: to the clean picture.
+    residual_sigma: the noise that was found. quality: of the JPEG that was mended, on the IJG's
+    scale. hole_share, hole_width: of a hole, its share of the picture and its widest place in
+    pixels. psnr_db, ssim, masked_psnr_db: to the clean picture. psnr_given_db: of what was given to
+    the clean picture, enlarged where it is smaller; gain_db: by how much the result is nearer.
     uncertainty_mean: mean deviation of the draws. round_trip_*: of a picture that went to the
     noise and back. Of an edit, reconstruction_psnr_db and vae_psnr_db are of the source's words and
     of the autoencoder alone to the picture at the working size, changed_share is of pixels that
@@ -41,8 +44,13 @@ class Metrics(TypedDict, total=False):
     known_max_error: int
     sigma: float
     residual_sigma: float | None
+    quality: float
+    hole_share: float
+    hole_width: float
     uncertainty_mean: float
     psnr_db: float | None
+    psnr_given_db: float | None
+    gain_db: float | None
     ssim: float | None
     masked_psnr_db: float | None
     max_error: int
@@ -168,8 +176,18 @@ def describe_proof(metrics: Metrics) -> list[str]:
     if (returned := metrics.get("reconstruction_psnr_db")) is not None:
         parts.append(f"the source's words give it back at {returned:.2f} dB")
     if (psnr := metrics.get("psnr_db")) is not None:
-        parts.append(f"PSNR {psnr:.2f} dB")
+        parts.append(f"PSNR {psnr:.2f} dB{_describe_gain(metrics.get('gain_db'))}")
     return parts
+
+
+def _describe_gain(gain: float | None) -> str:
+    """How a PSNR to the clean picture compares with that of what was given."""
+    if gain is None:
+        return ""
+    if abs(gain) < 0.005:
+        return ", as far from the reference as what was given"
+    way = "nearer to the reference" if gain > 0 else "further from the reference"
+    return f", {abs(gain):.2f} dB {way} than what was given"
 
 
 def round_decibels(value: float) -> float | None:

@@ -149,8 +149,7 @@ class RunLog:
         else:
             for warning in record.warnings:
                 complain(f"warning: {title}: {warning}")
-            proof = "".join(f", {part}" for part in describe_proof(record.metrics))
-            self._terminal.say(f"{label}: {format_seconds(record.seconds)}{proof}")
+            self._terminal.say(f"{label}: {format_seconds(record.seconds)}{_describe(record)}")
             self._terminal.detail(f"{title}: {format_json(record.metrics)}")
             if job.output != STDOUT and not self._conduct.json:
                 emit(escape(job.output))
@@ -190,6 +189,14 @@ class RunLog:
     def _label(self, number: int, job: Job) -> str:
         place = f"{number}/{len(self._plan.jobs)} " if len(self._plan.jobs) > 1 else ""
         return f"{place}{work_title(self._work, job)}"
+
+
+def _describe(record: Record) -> str:
+    """What was done, what to expect, and what the record proves; nothing, or after a comma."""
+    from restore.reports.describe import describe_work  # the tasks, and torch
+
+    parts = [describe_work(record), *describe_proof(record.metrics)]
+    return "".join(f", {part}" for part in parts if part)
 
 
 def work_title(work: Work, job: Job) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from restore import metrics
@@ -25,6 +27,19 @@ def compare_to_clean(picture: Picture, clean: Picture, hole: np.ndarray | None =
     if hole is not None:
         found["masked_psnr_db"] = round_decibels(metrics.psnr(a, b, hole))
     return found
+
+
+def compare_with_given(found: Metrics, given: Picture, clean: Picture) -> Metrics:
+    """The PSNR of what was given to the clean picture, and by how much the result is nearer.
+
+    found: what `compare_to_clean` gave of the result. given: upright, of the size of the clean one.
+    """
+    psnr, result = metrics.psnr(*match_kinds(given, clean)), found.get("psnr_db")
+    both = result is not None and math.isfinite(psnr)
+    return {
+        "psnr_given_db": round_decibels(psnr),
+        "gain_db": round(result - psnr, 3) if both and result is not None else None,
+    }
 
 
 def match_kinds(picture: Picture, other: Picture) -> tuple[np.ndarray, np.ndarray]:

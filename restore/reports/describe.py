@@ -49,7 +49,8 @@ def list_figures(record: Record, psnr_before_db: float | None = None) -> list[Fi
     """The figures of a record that are shown large, the proof apart."""
     found, measured = [], record.metrics
     if "psnr_db" in measured:
-        note = "" if psnr_before_db is None else f"given: {_db(psnr_before_db)}"
+        before = measured.get("psnr_given_db", psnr_before_db)
+        note = "" if before is None else f"given: {_db(before)}"
         found.append(Figure("PSNR to the original", _db(measured["psnr_db"]), note))
     if measured.get("ssim") is not None:
         found.append(Figure("SSIM to the original", f"{measured['ssim']:.4f}"))
@@ -85,6 +86,21 @@ def summarize(record: Record) -> str:
     elif measured.get("consistency_psnr_db") is not None:
         parts.append(f"consistent to {_db(measured['consistency_psnr_db'])}")
     return ", ".join(parts)
+
+
+def describe_work(record: Record) -> str:
+    """What was done with a picture and what to expect of it; "" where nobody can say."""
+    task = TASKS.get(record.task or "")
+    if task is None or record.status not in MADE:
+        return ""
+    strength = record.more.get("strength", 1.0)
+    if record.method == "hold":
+        words = "held to what was given, no network asked"
+    elif record.nfe == 0:
+        return "what was given, as it is" if strength == 0 else "left as it is"
+    else:
+        words = task.describe(record)
+    return words if strength == 1 or not words else f"{words}; mixed in by {strength:g}"
 
 
 def describe_proof(record: Record) -> str:

@@ -29,7 +29,7 @@ from restore.degradations.noise import ROUNDING, check_sigma, noisy
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.presets import Preset
-from restore.record import Metrics, name_of, round_decibels
+from restore.record import Metrics, Record, name_of, round_decibels
 from restore.settings import Mode
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
 
@@ -144,6 +144,12 @@ class Deblur(Task):
             f"{residual:.1f} levels, {residual / sigma:.0f} times the noise of {sigma:.1f}; expect "
             "ringing, and try another kernel"
         )
+
+    @classmethod
+    def describe(cls, record: Record) -> str:
+        if record.status == "doubtful":
+            return "doubtful: the kernel does not explain the picture"
+        return f"blur undone as far as noise of {record.metrics['sigma']:.1f} levels lets"
 
     @classmethod
     def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset:

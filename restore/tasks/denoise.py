@@ -24,7 +24,7 @@ from restore.diagnosis.noise import FEWEST, NOISY
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.presets import Preset
-from restore.record import Metrics, name_of, round_decibels
+from restore.record import Metrics, Record, name_of, round_decibels
 from restore.settings import Mode
 from restore.solvers import ORIENTATIONS
 from restore.tasks.task import (
@@ -117,6 +117,11 @@ class Denoise(Task):
             "sigma": round(problem.sigma, 3),
             "residual_sigma": round(removed * 255 / metrics.data_range(source.pixels), 3),
         }
+
+    @classmethod
+    def describe(cls, record: Record) -> str:
+        sigma = record.metrics["sigma"]
+        return f"noise of {sigma:.1f} levels taken out: texture that is weaker goes with it"
 
     @classmethod
     def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset:

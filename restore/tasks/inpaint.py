@@ -22,12 +22,13 @@ from restore.errors import RequestError
 from restore.holes import How, fill, fill_by_patches, patches_available, split_hole, thick_holes
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.networks import Network
-from restore.record import JSON, Metrics, name_of, round_decibels
+from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.task import ImageLike, Problem, Task
 from restore.tiling import TiledBCM
 
 ALPHA, AUTO = "alpha", "auto"  # masks that are no file
+WIDE = 12  # pixels: of wider holes nothing around tells what was there
 NO_PATCHES = (
     "a thick hole was filled smoothly: the library pypatchmatch does not load here; "
     "pip install --force-reinstall pypatchmatch"
@@ -173,7 +174,17 @@ class Inpaint(Task):
             "consistency_psnr_db": round_decibels(known_psnr),
             "consistency_exact": worst == 0,
             "known_max_error": worst,
+            "hole_share": round(float(hole.mean()), 6),
+            "hole_width": measure_hole(hole).width,
         }
+
+    @classmethod
+    def describe(cls, record: Record) -> str:
+        share, width = record.metrics["hole_share"], record.metrics["hole_width"]
+        if not share:
+            return "nothing to fill"
+        guess = "made up from what lies around" if width > WIDE else "as what lies around has it"
+        return f"{share:.2%} filled, {width:.0f} pixels wide at most, {guess}"
 
     def sidecars(self) -> dict[str, str]:
         if isinstance(self.mask, str | os.PathLike) and self.mask not in (ALPHA, AUTO):

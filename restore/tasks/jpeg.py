@@ -36,7 +36,7 @@ from restore.images.transfer import send
 from restore.jpegfile import JpegFile, UnheldError, coefficients_kept, read_jpeg, write_jpeg
 from restore.jpegfile.quality import earlier_file, estimate_quality, luma_table
 from restore.presets import Preset
-from restore.record import JSON, Metrics, name_of, round_decibels
+from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.tasks.task import ImageLike, Problem, Task, read_once
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -48,6 +48,11 @@ NEVER = (
     "restores it anyway."
 )
 ASSUMED = "It is taken to have been a JPEG of quality {}."
+EXPECT = (  # of the result, up to a quality
+    (35, "its blocks go, texture that it lost does not come back"),
+    (80, "its blocks and the ringing at edges go, which is small to see"),
+    (100, "hardly a difference to be seen"),
+)
 SHRINK = 0.5  # of the boxes, where a preset says nothing
 WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
 WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
@@ -157,7 +162,17 @@ class Jpeg(Task):
         problem = cast(JpegProblem, problem)
         psnr = metrics.psnr(result.pixels, problem.source.pixels)
         held = prove_compressed(result, problem.source, problem.file, problem.first)
-        return {"psnr_input_db": round_decibels(psnr), **held}
+        found: Metrics = {"psnr_input_db": round_decibels(psnr), **held}
+        guessed = problem.file is None and problem.lost is None and self.assume_quality is None
+        if not guessed:
+            found["quality"] = round(problem.severity, 1)
+        return found
+
+    @classmethod
+    def describe(cls, record: Record) -> str:
+        quality = record.metrics.get("quality", UNKNOWN_QUALITY)
+        expect = next(words for limit, words in EXPECT if quality <= limit)
+        return f"JPEG of quality {quality:.0f} mended: {expect}"
 
     def settings(self) -> dict[str, JSON]:
         return {"assume_quality": self.assume_quality}  # a file has the others in itself

@@ -22,7 +22,7 @@ from restore.degradations import Grey
 from restore.devices import dtype_name
 from restore.errors import ImageError
 from restore.images import Picture, as_picture
-from restore.images.comparison import compare_to_clean
+from restore.images.comparison import compare_to_clean, compare_with_given
 from restore.images.transfer import fetch, send
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of
@@ -81,7 +81,7 @@ def solve_problem(
             where = True
         found["uncertainty_mean"] = round(float(uncertainty.mean(where=where)), 4)
     if reference is not None:
-        found.update(compare_to_clean(picture, reference, problem.hole))
+        found.update(_compare(problem, picture, reference))
     doubt = None if problem.sound else task.doubt(problem, found)
     notes = [note for note in (problem.sound, doubt) if note is not None]
     record = replace(
@@ -115,8 +115,15 @@ def _prove_shown(
     x = shown.turned_back(problem.source.orientation).tensor()
     found = problem.task.prove(problem, stored.with_tensor(x))
     if reference is not None:
-        found.update(compare_to_clean(shown, reference, problem.hole))
+        found.update(_compare(problem, shown, reference))
     return found
+
+
+def _compare(problem: Problem, picture: Picture, reference: Picture) -> Metrics:
+    """What an upright picture gains over what was given, towards the clean one."""
+    found = compare_to_clean(picture, reference, problem.hole)
+    given = problem.task.show_given(problem).upright()
+    return {**found, **compare_with_given(found, given, reference)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from restore.images import MAX_PIXELS, Picture
 from restore.images.transfer import send
 from restore.jpegfile import JpegFile
 from restore.presets import Preset
-from restore.record import JSON, Metrics, name_of, round_decibels
+from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.tasks.jpeg import find_first, prove_compressed, read_compressed
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task
 
@@ -130,7 +130,7 @@ class Superres(Task):
         problem = cast(ReducedProblem, problem)
         source = problem.source
         again = replace(source, alpha=None).with_tensor(problem.reduction(result.tensor()))
-        large = enlarge_bicubic(source, problem.size)
+        large = self.show_given(problem)
         found: Metrics = {
             "psnr_input_db": round_decibels(metrics.psnr(result.pixels, large.pixels))
         }
@@ -144,6 +144,18 @@ class Superres(Task):
             found["sigma"] = round(problem.sigma, 3)
             found["residual_sigma"] = round(error * 255 / metrics.data_range(source.pixels), 3)
         return found
+
+    def show_given(self, problem: Problem) -> Picture:
+        return enlarge_bicubic(problem.source, problem.size)
+
+    @classmethod
+    def describe(cls, record: Record) -> str:
+        (width, height), (w, h) = record.size_out or (1, 1), record.size_in or (1, 1)
+        factor = math.sqrt(width * height / (w * h))
+        sigma = record.metrics.get("sigma", 0.0)
+        held = f", taken to be off by {sigma:.1f} levels" if sigma else ""
+        fine = "drawn" if record.mode == "perceptual" else "not made up"
+        return f"enlarged {factor:.3g} times{held}: texture finer than its pixels is {fine}"
 
     def size_out(self, size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         if (self.scale is None) == (self.size is None):

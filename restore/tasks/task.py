@@ -21,7 +21,7 @@ from restore.images import MAX_PIXELS, Picture, file_bytes
 from restore.images.transfer import send
 from restore.networks import Network
 from restore.presets import Estimator, Preset
-from restore.record import JSON, Metrics
+from restore.record import JSON, Metrics, Record
 from restore.settings import DEFAULTS, Mode, Settings
 
 if TYPE_CHECKING:
@@ -130,6 +130,15 @@ class Task(ABC):
         Raises:
             RequestError: the task's options do not say how.
         """
+
+    def show_given(self, problem: Problem) -> Picture:
+        """What was given, as stored, at the size of the result."""
+        return problem.source
+
+    @classmethod
+    def describe(cls, record: Record) -> str:
+        """What was done, by the record of a result, and what to expect of it, in a few words."""
+        return ""
 
     def split(self, problem: Problem, network: Network) -> Sequence[Problem]:
         """The parts that a problem is solved in, for a network: their regions do not overlap."""

@@ -25,8 +25,8 @@ RECORD = [
 ]  # fmt: skip
 ALWAYS = {"psnr_input_db", "consistency_psnr_db", "consistency_exact"}
 OWN = {
-    "inpaint": {"known_max_error"},
-    "jpeg": {"coefficients_kept"},
+    "inpaint": {"known_max_error", "hole_share", "hole_width"},
+    "jpeg": {"coefficients_kept", "quality"},
     "superres": set(),
     "denoise": {"sigma", "residual_sigma"},
     "deblur": {"sigma", "residual_sigma"},

@@ -34,7 +34,9 @@ def test_the_record_has_its_keys_and_is_strict_json(task, mode, run, clean):
     report = run(task, clean, settings).report
     assert list(report) == RECORD
     assert json.loads(json.dumps(report, allow_nan=False)) == report
-    with_reference = {"psnr_db", "ssim"} | ({"masked_psnr_db"} if task == "inpaint" else set())
+    with_reference = {"psnr_db", "ssim", "psnr_given_db", "gain_db"} | (
+        {"masked_psnr_db"} if task == "inpaint" else set()
+    )
     assert set(report["metrics"]) == ALWAYS | OWN[task] | with_reference
     assert report["task"] == task
     assert (report["mode"], report["nfe"], report["seed"]) == (mode, 2, 3)
@@ -209,3 +211,17 @@ def test_metrics_that_are_no_number_are_null(model, clean):
     assert report["metrics"]["ssim"] is None  # too small
     assert report["metrics"]["psnr_db"] is None  # equal
     assert report["metrics"]["masked_psnr_db"] is None
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_gain_is_over_what_was_given(task, run, clean, real):
+    pixels = clean[:36, :40]
+    reference = (
+        np.asarray(Image.fromarray(pixels).resize((80, 72))) if task == "superres" else pixels
+    )
+    metrics = run(task, pixels, Settings(reference=reference), real).record.metrics
+    assert metrics["gain_db"] == pytest.approx(
+        metrics["psnr_db"] - metrics["psnr_given_db"], abs=2e-3
+    )
+    if task != "superres":
+        assert metrics["gain_db"] > 0
