@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from restore.cli.config_file import read_config
 from restore.cli.exits import Commands, interruptible
 from restore.cli.groups import FLAG, make_app, show_examples
 from restore.cli.help import Command
@@ -203,6 +204,11 @@ COMMANDS: dict[str, Row] = {
         MANAGE,
         "What batches have done, by their manifests.",
     ),
+    "config": Row(
+        "config:app",
+        MANAGE,
+        "What is set, and where.",
+    ),
     "env": Row(
         "environment:env",
         MANAGE,
@@ -225,7 +231,14 @@ class LazyCommands(Commands):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, _, rest = super().resolve_command(ctx, args)
-        return name, name and load(name), rest
+        if not name:
+            return name, None, rest
+        command = load(name)
+        if not ctx.resilient_parsing and not {"--help", "--help-all", "-h"} & set(rest):
+            config = read_config()
+            rest = config.expand(command, rest)
+            ctx.default_map = {name: config.defaults(name, command, rest)}
+        return name, command, rest
 
 
 def load(name: str) -> Any:
@@ -242,6 +255,7 @@ def load(name: str) -> Any:
 
 app = make_app(
     name="bcm-restore",
+    add_completion=True,
     cls=LazyCommands,
     no_args_is_help=True,
     epilog=show_examples(

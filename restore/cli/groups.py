@@ -13,10 +13,10 @@ BESIDE = ":beside:"  # the name of a page that is to lie beside the output
 FLAG = ""  # where others name their value, a flag has none
 
 
-def make_app(**settings: Any) -> typer.Typer:
-    """A Typer app in the manner of all commands; `settings` are Typer's."""
+def make_app(*, add_completion: bool = False, **settings: Any) -> typer.Typer:
+    """A Typer app in the manner of all commands; the arguments are Typer's."""
     return typer.Typer(
-        add_completion=False,
+        add_completion=add_completion,
         context_settings={"help_option_names": ["-h", "--help", "--help-all"]},
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
 from restore.batch.inputs import check_inputs
 from restore.batch.plan import plan as planned
+from restore.cli.config_file import find_files
 from restore.cli.options import Files, Format, Inputs, RunOptions
 from restore.cli.suggestions import NothingNamed
 from restore.cli.terminal import Terminal, read_stdin
@@ -40,7 +41,8 @@ def begin(names: Sequence[str], terminal: Terminal) -> None:
     """Refuse mistyped names at once, then say that the libraries, which take a second, load."""
     check_inputs(names)
     if "torch" not in sys.modules:
-        terminal.say("starting: loading torch")
+        used = "".join(f", settings of {path}" for path in find_files() if path.is_file())
+        terminal.say(f"starting: loading torch{used}")
 
 
 def list_names(names: Sequence[str], files: Files, conduct: RunOptions) -> Names:

@@ -11,7 +11,7 @@ MEANT = {  # names of commands that people try, and ours
     "clean": "denoise", "sharpen": "deblur", "unblur": "deblur", "fix": "jpeg",
     "repair": "inpaint", "restore": "jpeg", "scratches": "mask", "morph": "interpolate",
     "sample": "generate", "benchmark": "bench", "info": "env", "version": "env",
-    "download": "models",
+    "download": "models", "settings": "config",
 }  # fmt: skip
 OPTIONS_MEANT = {  # options that people try, and ours, of which the command may have some
     "-s": ("--scale", "--sigma", "--seed"), "--factor": ("--scale",), "--upscale": ("--scale",),
@@ -19,7 +19,7 @@ OPTIONS_MEANT = {  # options that people try, and ours, of which the command may
     "--skip": ("--existing skip",), "--overwrite": ("-y",), "--force": ("-y",), "-f": ("-y",),
     "--out": ("--output",), "--outdir": ("--output",), "--output-dir": ("--output",),
     "--jobs": ("--workers",), "-j": ("--workers",), "--gpu": ("--device cuda",),
-    "--cpu": ("--device cpu",), "--html": ("--report",),
+    "--cpu": ("--device cpu",), "--html": ("--report",), "--config": ("--with",),
 }  # fmt: skip
 NAMED_ALONE = "images are named without an option, as in `bcm-restore jpeg photo.jpg`"
 
@@ -42,4 +42,8 @@ def describe_usage(error: Exception) -> str:
         text = f"no option is called {option}: did you mean {' or '.join(meant)}" if meant else text
         text = NAMED_ALONE if option in ("-i", "--input") and not meant else text
     path = context.command_path if context else "bcm-restore"
+    name = getattr(getattr(error, "param", None), "name", None)
+    source = context.get_parameter_source(name) if context and name else None
+    if source is not None and source.name == "DEFAULT_MAP":
+        text = f"{text}, in bcm-restore.toml"
     return f"{text[:1].lower()}{text[1:]}; `{path} --help` shows how"

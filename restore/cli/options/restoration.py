@@ -10,7 +10,7 @@ import typer
 
 from restore.cli.groups import FLAG
 from restore.defaults import DEFAULT_NFE, Method
-from restore.errors import RequestError
+from restore.errors import RequestError, RestoreError
 
 _model = partial(typer.Option, rich_help_panel="Model")
 
@@ -35,6 +35,16 @@ AllowUnverified = Annotated[
 ]
 
 
+def complete_models(incomplete: str) -> list[str]:
+    """The models of the catalogue that begin so, for a shell."""
+    from restore.checkpoints import read_catalogue
+
+    try:
+        return [name for name in read_catalogue() if name.startswith(incomplete)]
+    except RestoreError:
+        return []
+
+
 @dataclass(frozen=True)
 class Source:
     """Which model, and what is taken for one."""
@@ -46,6 +56,7 @@ class Source:
             "-m",
             envvar="BCM_RESTORE_MODEL",
             metavar="NAME|FILE|hf:...",
+            autocompletion=complete_models,
             help="NAME of the catalogue, FILE.safetensors, or hf:OWNER/REPO\\[/FILE]@REVISION",
         ),
     ] = "default"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Literal
 
@@ -11,6 +11,7 @@ import typer
 
 from restore.batch import MANIFEST, Shard, parse_shard
 from restore.batch.ray import Cluster
+from restore.cli.config_file import complete_bundles
 from restore.cli.groups import BESIDE, FLAG
 from restore.cli.terminal import VERBOSE, Terminal
 from restore.errors import RequestError
@@ -50,6 +51,16 @@ class OutputOptions:
     json: Json = False
     quiet: Quiet = False
     verbose: Verbose = False
+    bundle: Annotated[
+        list[str],
+        _run(
+            "--with",
+            metavar="NAME",
+            show_default=False,
+            autocompletion=complete_bundles,
+            help="The options of a bundle in bcm-restore.toml; `config show` lists them",
+        ),
+    ] = field(default_factory=list)
     report: Annotated[
         str | None,
         _shown(
