@@ -84,10 +84,10 @@ def read_bytes(
                 f"to read a pipe, name - and redirect it: < {name}"
             )
         if not stat.S_ISREG(mode):
-            data = _drain(os.fspath(path), os.stat(path).st_ino, limit)
-            if admit:
-                admit(data[:HEAD_BYTES])
-            return data
+            drained = _drain(os.fspath(path), os.stat(path).st_ino, admit, limit)
+            if isinstance(drained, ImageError):
+                raise drained
+            return drained
         with open(path, "rb") as file:
             if limit is not None and os.fstat(file.fileno()).st_size > limit:
                 if admit:
@@ -125,10 +125,18 @@ def read_stream(
 
 
 @functools.cache
-def _drain(path: str, inode: int, limit: int | None) -> bytes:
-    """All bytes of a pipe, which gives them once; they are kept, as they may be asked for again."""
+def _drain(
+    path: str, inode: int, admit: Callable[[bytes], object] | None, limit: int | None
+) -> bytes | ImageError:
+    """All bytes of a pipe, or why they are not wanted.
+
+    A pipe gives them once; they are kept, as they may be asked for again.
+    """
     with open(path, "rb") as file:
-        return read_stream(file, repr(path), limit=limit)
+        try:
+            return read_stream(file, repr(path), admit=admit, limit=limit)
+        except ImageError as error:
+            return error
 
 
 def is_open_pipe(path: Path) -> bool:

@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 COPIED = "The file is the given one, byte for byte."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Result:
     """picture: the restored picture with all that the input's file carried.
 
-    record: what was done and what it proves. uncertainty: (H, W) float32, each pixel's standard
+    record: what was done and what it proves; `save` adds warnings on what a file could not hold.
+    uncertainty: (H, W) float32, each pixel's standard
     deviation over several draws in 8-bit levels, the root of its mean square over the channels;
     None of one draw. prove: gives the figures of another picture in its place, as a lossy file
     shows. unchanged: the given file's bytes, where the picture was left alone.
@@ -79,6 +80,9 @@ class Result:
         A picture that was left alone is written as the very file that it came in, where the format
         is the same and no option asks for another.
 
+        What the format has no place for, as a comment or EXIF too long for it, is left out, and
+        `record.warnings` say so from then on.
+
         Args:
             path: of the file, or a file opened for writing bytes, such as `io.BytesIO()`.
             format: "PNG", "JPEG", "WEBP" or "TIFF"; by the path's ending where None.
@@ -104,7 +108,9 @@ class Result:
             raise RequestError(
                 f"a path or a file opened for bytes was expected, found {type(path).__name__}"
             )
-        return record
+        warnings = dict.fromkeys((*self.record.warnings, *encoded.warnings))
+        self.record = replace(self.record, warnings=tuple(warnings))
+        return replace(record, warnings=(*record.warnings, *encoded.warnings))
 
     def encode(
         self,

@@ -15,6 +15,7 @@ from restore.batch.restorer import Encoding, collect_settings
 from restore.batch.run import Progress, Work
 from restore.files import write_atomically
 from restore.images import (
+from restore.images.metadata import lost_in
     MAX_PIXELS,
     Picture,
     decode,
@@ -81,12 +82,20 @@ class Degrader:
         """The degraded picture, or the bytes of its file, and the record."""
         began = time.perf_counter()
         made = self.degrade(job, picture)
+        warnings = picture.warnings
+        if isinstance(made, bytes):  # of a JPEG file
+            size = read_header(made).size
+            warnings += tuple(lost_in(picture.metadata, "JPEG", picture.icc is not None))
+            if picture.alpha is not None:
+                warnings += ("JPEG has no place for transparency, which was dropped",)
+        else:
+            size = made.size
         record = replace(
             self.known,
             size_in=picture.size,
-            size_out=read_header(made).size if isinstance(made, bytes) else made.size,
+            size_out=size,
             seconds=round(time.perf_counter() - began, 3),
-            warnings=tuple(picture.warnings),
+            warnings=warnings,
         )
         if show:
             show(job, made, picture)

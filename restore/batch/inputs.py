@@ -20,6 +20,7 @@ from restore.errors import ImageError, RequestError, ResourceError
 from restore.files import is_open_pipe
 
 STDIN = "-"
+LONGEST_PATH = 1 << 15  # bytes, more than any system takes
 
 # Folders that programs keep in folders of pictures: previews, bins, what a disk's own check found.
 SYSTEM_FOLDERS = {
@@ -186,13 +187,15 @@ def split_names(data: bytes, null: bool) -> list[str]:
     """The names of a list, one a line, or ended by NULs; what is empty is left out.
 
     A byte order mark is no part of a name, and says where the list is in UTF-16, as PowerShell
-    writes it.
+    writes it. RequestError for what is no list.
     """
     for mark, encoding in MARKS:
         if data.startswith(mark):
             data = os.fsencode(data[len(mark) :].decode(encoding, "surrogateescape"))
             break
     parts = data.split(b"\0") if null else [line.rstrip(b"\r") for line in data.split(b"\n")]
+    if (longest := max(map(len, parts), default=0)) > LONGEST_PATH:
+        raise RequestError(f"no list of file names: one of them has {longest:,} bytes")
     return [os.fsdecode(part) for part in parts if part]
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Literal
 
 from restore.batch.inputs import EVERYTHING, STDIN, Choice, Input, find, identity, within
 from restore.batch.shards import Shard
+from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, RestoreError
-from restore.files import check_target, is_open_pipe, read_bytes
+from restore.files import check_target, is_open_pipe
 
 if TYPE_CHECKING:
     from restore.images import ImageHeader
@@ -117,7 +118,7 @@ class Kind:
     bits: int | None = None
     alpha: bool | None = None
     ending: Format = "png"
-    max_pixels: float = math.inf
+    max_pixels: int = MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -172,26 +173,36 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
     if target != "stdout":
         own = mark_existing(own, where.existing)
     stdin = cache(names.stdin)  # it is read once, of whatever variants
-    own = [job if job.done else read_job(job, format, kind, stdin) for job in own]
-    if own and all(job.refusal for job in own):  # it is the command that asks what cannot be
-        raise RequestError(f"{own[0].input.path!r}: {own[0].refusal}")
+    alone = target != "folder" and len(inputs) == 1 and not inputs[0].folder
+    own = [job if job.done else read_job(job, format, kind, stdin, alone) for job in own]
     others = len(jobs) - len(own)
     return Plan(
         tuple(own), format, kind, folder, passed, len(made), others, found.unread, where.existing
     )
 
 
-def read_job(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = bytes) -> Job:
+def read_job(
+    job: Job,
+    format: str,
+    kind: Kind,
+    stdin: Callable[[], bytes] = bytes,
+    alone: bool = False,
+) -> Job:
     """The job with its data, where those come through standard input, and its header.
 
-    Where the format cannot hold what the job makes, or that cannot be made, the job is refused.
+    Where the format cannot hold what the job makes, or that cannot be made, the job is refused: by
+    RequestError where it is `alone`, for then the command names this very file and what becomes of
+    it. A folder of outputs is for any number of files, and each fails for itself.
     """
     from restore.images import read_header
 
-    if job.input.path == STDIN:
-        job = replace(job, data=stdin())
-    elif is_open_pipe(job.input.path):
-        job = replace(job, data=read_bytes(job.input.path))
+    try:
+        if job.input.path == STDIN:
+            job = replace(job, data=stdin())
+        elif is_open_pipe(job.input.path):
+            job = replace(job, data=_read(job.input.path, kind))
+    except ImageError as error:
+        return replace(job, data=b"", refusal=str(error))
     try:
         header = read_header(job.input.path if job.data is None else job.data)
     except ImageError:
@@ -199,6 +210,8 @@ def read_job(job: Job, format: str, kind: Kind, stdin: Callable[[], bytes] = byt
     if math.prod(header.size) > kind.max_pixels:  # one file's failure, as its reading will say
         return job
     if refusal := _find_refusal(job, header, format, kind):
+        if alone:
+            raise RequestError(f"{job.input.path!r}: {refusal}")
         return replace(job, refusal=refusal)
     return replace(job, header=header)
 
@@ -222,13 +235,18 @@ def _is_opaque(job: Job, kind: Kind) -> bool:
     """Whether an image's alpha hides nothing, as in most screenshots, or cannot be read."""
     from restore.images import decode
 
-    limit = None if math.isinf(kind.max_pixels) else int(kind.max_pixels)
     try:
-        data = read_bytes(job.input.path) if job.data is None else job.data
-        alpha = (decode(data) if limit is None else decode(data, max_pixels=limit)).alpha
+        data = _read(job.input.path, kind) if job.data is None else job.data
+        alpha = decode(data, max_pixels=kind.max_pixels).alpha
     except RestoreError:
         return True  # reading it will say what is wrong
     return alpha is None or bool((alpha == (1 << 8 * alpha.itemsize) - 1).all())
+
+
+def _read(path: str, kind: Kind) -> bytes:
+    from restore.images import read_image
+
+    return read_image(path, max_pixels=kind.max_pixels)
 
 
 def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> None:

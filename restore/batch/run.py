@@ -226,7 +226,7 @@ def read(job: Job, work: Work, recorded: bool) -> Loaded:
     paths = [job.input.path, *work.sidecars(job)]
     stats = [_stat(path) for path in paths]
     data = [work.read_file(path) if job.data is None else job.data for path in paths[:1]]
-    data += map(read_bytes, paths[1:])
+    data += map(work.read_file, paths[1:])
     fingerprints = tuple(map(fingerprint, data, stats))
     return Loaded(work.read(replace(job, data=data[0])), fingerprints)
 

@@ -19,8 +19,7 @@ import numpy as np
 from PIL import Image
 
 from restore.errors import ImageError, RequestError, ResourceError
-from restore.files import read_bytes
-from restore.images import ENDINGS, MAX_PIXELS, Picture, as_picture, decode
+from restore.images import ENDINGS, MAX_PIXELS, Picture, as_picture, decode, read_image
 from restore.tasks import Problem, Task
 
 PUBLIC13 = (
@@ -155,7 +154,7 @@ def _load_from_sklearn(name: str) -> np.ndarray:
     if spec is None or spec.origin is None:
         raise ImportError("scikit-learn, which brings it, is not installed")
     place = os.path.join(os.path.dirname(spec.origin), "datasets", "images", f"{name}.jpg")
-    return decode(read_bytes(place)).pixels
+    return decode(read_image(place)).pixels
 
 
 def _make_rgb(pixels: np.ndarray) -> np.ndarray:

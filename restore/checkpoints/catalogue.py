@@ -18,8 +18,8 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit, urlunsplit
 
-from restore.errors import RequestError
-from restore.files import write_atomically
+from restore.errors import ImageError, RequestError
+from restore.files import read_bytes, write_atomically
 from restore.presets import Preset, Presets, choose
 
 WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
@@ -31,6 +31,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SYNTAX = "NAME, FILE.safetensors or hf:OWNER/REPO[/FILE]@REVISION"
 SUFFIX = ".safetensors"
+LONGEST = 1 << 24  # bytes of a catalogue
 
 ROLES = (  # what a part can be; configurations are known of published architectures
     "unet", "vae", "text", "text-2", "vocabulary", "merges", "forward", "reverse",
@@ -234,9 +235,9 @@ def _check_address(repo: str, file: str, revision: str, where: str) -> None:
 
 def _read(path: Path) -> dict[str, Checkpoint]:
     try:
-        return _parse(path.read_text(encoding="utf-8"), path)
-    except OSError as error:
-        raise RequestError(f"cannot read the catalogue {path}: {error.strerror}") from error
+        return _parse(read_bytes(path, limit=LONGEST).decode(), path)
+    except ImageError as error:
+        raise RequestError(f"cannot read the catalogue: {error}") from error
     except UnicodeDecodeError as error:
         raise RequestError(f"the catalogue {path} is not UTF-8 text") from error
 

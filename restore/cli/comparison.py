@@ -48,7 +48,7 @@ def compare(
     check_named(output, reference, *([degraded] if degraded else []))
     from restore.tasks import compare
 
-    given = read_stdin() if output == STDIN else output
+    given = read_stdin(max_pixels) if output == STDIN else output
     found = compare(given, reference, degraded, max_pixels=max_pixels)
     if json:
         record = {"schema": 1, "task": "compare", "output": output, "reference": reference}

@@ -92,7 +92,7 @@ def describe(found: Diagnosis, path: str, *, several: bool = False) -> Sequence[
 def _examine(input: Input, mask: str | None, max_pixels: int) -> Diagnosis:
     import restore
 
-    given = read_stdin() if input.path == STDIN else input.path
+    given = read_stdin(max_pixels) if input.path == STDIN else input.path
     return restore.diagnose(given, mask, max_pixels=max_pixels)
 
 

@@ -25,6 +25,7 @@ from restore.cli.options.restoration import Processor
 from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
 from restore.cli.views import Views, make_views
 from restore.errors import ImageError, RequestError
+from restore.files import read_bytes
 from restore.record import Record
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from restore.tasks.edit import Edit
 
 ALPHA = "alpha"
+LONGEST_PROMPTS = 1 << 26  # bytes
 
 _words = partial(typer.Option, rich_help_panel="Words", show_default=False)
 _control = partial(typer.Option, rich_help_panel="Control")
@@ -178,16 +180,17 @@ class Changer:
 
     def read(self, job: Job) -> Given:
         """A picture with its words and its mask; ImageError where it has none."""
-        from restore.files import read_bytes
-        from restore.images import decode
+        from restore.images import decode, read_image
 
         options = self.options.get("") or self.options.get(job.input.stem)
         if options is None:
             raise ImageError(f"the prompts file has no line for {job.input.stem!r}")
-        data = read_bytes(job.input.path) if job.data is None else job.data
+        data = job.data
+        if data is None:
+            data = read_image(job.input.path, max_pixels=self.max_pixels)
         if self.sidecar:
             path = self.sidecar.find(job.input)
-            mask = decode(read_bytes(path), max_pixels=self.max_pixels)
+            mask = decode(read_image(path, max_pixels=self.max_pixels), max_pixels=self.max_pixels)
             options = replace(options, mask=mask)
         return Given(decode(data, max_pixels=self.max_pixels), options)
 
@@ -387,12 +390,13 @@ def read_prompts(path: str) -> dict[str, tuple[str, str]]:
     RequestError for what is none.
     """
     import csv
+    from io import StringIO
 
     pairs: dict[str, tuple[str, str]] = {}
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, skipinitialspace=True) if row]
-    except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
+        text = read_bytes(path, limit=LONGEST_PROMPTS).decode("utf-8-sig")
+        rows = [row for row in csv.reader(StringIO(text, newline=""), skipinitialspace=True) if row]
+    except (ImageError, UnicodeDecodeError, csv.Error) as error:
         raise RequestError(f"--prompts {path!r} cannot be read: {error}") from error
     if rows and [cell.strip().lower() for cell in rows[0]] == ["stem", "source", "target"]:
         del rows[0]

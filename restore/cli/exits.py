@@ -8,7 +8,6 @@ Our errors carry their code; here is the one place where an exception becomes on
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -136,19 +135,14 @@ def describe_error(error: Exception) -> str:
 
 @contextmanager
 def muffled() -> Iterator[None]:
-    """Within, warnings of Python and of Pillow's log are dropped, unless asked for by `python -W`.
+    """Within, warnings of Python are dropped, unless asked for by `python -W`.
 
     What matters in them is in the record, in words of ours.
     """
-    pillow, nowhere = logging.getLogger("PIL"), logging.NullHandler()
-    pillow.addHandler(nowhere)
-    try:
-        with warnings.catch_warnings():
-            if not sys.warnoptions:
-                warnings.simplefilter("ignore")
-            yield
-    finally:
-        pillow.removeHandler(nowhere)
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
 from restore.batch.inputs import check_inputs
@@ -12,8 +13,11 @@ from restore.batch.plan import plan as planned
 from restore.cli.config_file import find_files
 from restore.cli.options import Files, Format, Inputs, RunOptions
 from restore.cli.suggestions import NothingNamed
-from restore.cli.terminal import Terminal, read_stdin
-from restore.errors import RequestError
+from restore.cli.terminal import Terminal, open_stdin, read_stdin
+from restore.errors import ImageError, RequestError
+from restore.files import read_bytes, read_stream
+
+LONGEST_LIST = 1 << 28  # bytes: some millions of names
 
 
 def plan(
@@ -51,7 +55,8 @@ def list_names(names: Sequence[str], files: Files, conduct: RunOptions) -> Names
     if files.output == STDOUT or (files.output is None and [*names, *listed] == [STDIN]):
         check_stdout(conduct.json, "image")
     choice = Choice(files.include, files.exclude)
-    return Names(names, listed, files.recursive, stdin=read_stdin, choice=choice)
+    stdin = partial(read_stdin, files.max_pixels)
+    return Names(names, listed, files.recursive, stdin=stdin, choice=choice)
 
 
 def choose_output(files: Files) -> Where:
@@ -79,12 +84,13 @@ def read_list(files: Files | Inputs, names: Sequence[str]) -> list[str]:
         if files.null:
             raise RequestError("--null says how the names in --from-file end: give that too")
         return []
-    if path == STDIN:
-        if STDIN in names:
-            raise RequestError("- was given as an image and as a list: there is one standard input")
-        return split_names(read_stdin("a list of names"), files.null)
+    if path == STDIN and STDIN in names:
+        raise RequestError("- was given as an image and as a list: there is one standard input")
     try:
-        with open(path, "rb") as file:
-            return split_names(file.read(), files.null)
-    except (OSError, ValueError) as error:
+        if path == STDIN:
+            data = read_stream(open_stdin("a list of names"), "standard input", limit=LONGEST_LIST)
+        else:
+            data = read_bytes(path, limit=LONGEST_LIST)
+    except ImageError as error:
         raise RequestError(f"--from-file {path!r} cannot be read: {error}") from error
+    return split_names(data, files.null)

@@ -44,7 +44,7 @@ from restore.cli.progress import describe_run, estimate_seconds
 from restore.cli.run import run_here, say_rehearsal
 from restore.cli.terminal import read_stdin
 from restore.cli.views import make_views
-from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START
+from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START, MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.record import Record
 
@@ -99,7 +99,14 @@ class Target:
         """What to do where an output exists. RequestError where two options contradict."""
         return choose_policy(self.existing, self.yes)
 
-    def job(self, inputs: Sequence[str], output: str, files: Sequence[str], json: bool) -> Job:
+    def job(
+        self,
+        inputs: Sequence[str],
+        output: str,
+        files: Sequence[str],
+        json: bool,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Job:
         """The job of these inputs, and of the output, a folder where `files` are named in it.
 
         RequestError where the output would take the place of an input, or cannot be made there.
@@ -109,8 +116,12 @@ class Target:
         if not output or "\0" in output:
             raise RequestError(f"-o {output!r} is no file name")
         check_named(*inputs)
-        data = read_stdin() if STDIN in inputs else None
-        job = Job(Input(inputs[0] if inputs else ""), output, data)
+        job = Job(Input(inputs[0] if inputs else ""), output)
+        if STDIN in inputs:
+            try:
+                job = replace(job, data=read_stdin(max_pixels))
+            except ImageError as error:
+                job = replace(job, data=b"", refusal=str(error))
         if output == STDOUT:
             check_stdout(json, "result")
             return job

@@ -74,7 +74,7 @@ def invert(
         raise RequestError(f"-o {output!r}: a latent is a .safetensors file")
     settings = make_settings(way)
     choose_levels(settings, way.start, way.level, refine)
-    job = target.job([image], output, [], manner.json)
+    job = target.job([image], output, [], manner.json, max_pixels)
 
     found = find_header(image, job.data)
 

@@ -152,7 +152,7 @@ def interpolate(
     settings = make_settings(way)
     choose_levels(settings, way.start, way.level)
     files = _files(output, frames)
-    job = target.job([a, b], output, files, manner.json)
+    job = target.job([a, b], output, files, manner.json, max_pixels)
     found = find_header(a, job.data if a == STDIN else None)
     other = find_header(b, job.data if b == STDIN else None)
     alpha = any(header is not None and header.alpha for header in (found, other))

@@ -142,11 +142,18 @@ def emit(data: str | bytes) -> None:
         raise ResourceError(f"standard output cannot be written: {error.strerror}") from error
 
 
-def read_stdin(what: str = "an image") -> bytes:
-    """All bytes of standard input; RequestError where that is a terminal, nobody being asked."""
+def open_stdin(what: str) -> BinaryIO:
+    """Standard input; RequestError where that is a terminal, nobody being asked."""
     if sys.stdin is None or sys.stdin.isatty():
         raise RequestError(f"- reads {what} from standard input, which is a terminal: pipe it in")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer
+
+
+def read_stdin(max_pixels: int) -> bytes:
+    """The image file in standard input; errors as of `open_stdin` and `read_image`."""
+    from restore.images import read_image_stream
+
+    return read_image_stream(open_stdin("an image"), "standard input", max_pixels=max_pixels)
 
 
 def prepare() -> None:

@@ -18,10 +18,11 @@ import numpy as np
 
 from restore.errors import ImageError, RequestError
 from restore.files import read_bytes
-from restore.images import as_picture
+from restore.images import as_picture, sniff
 
 LARGEST = 511  # pixels a side
 NUMPY = b"\x93NUMPY"
+LONGEST_FILE = 1 << 28  # bytes, of an image or array that a kernel is cut from
 LONGEST_HEADER = 1024  # bytes of a .npy file that are looked at for what it is
 OVERSAMPLED = 16  # points along a pixel, where a shape's edge crosses pixels
 FORMS = "gaussian:S, box:N, disk:R, motion:LENGTH,ANGLE, or an image or .npy file"
@@ -105,7 +106,7 @@ def _shape(name: str, text: str) -> np.ndarray:
 
 def _file(path: str) -> np.ndarray:
     try:
-        data = read_bytes(path)
+        data = read_bytes(path, admit=_admit, limit=LONGEST_FILE)
     except ImageError as error:
         raise RequestError(f"the kernel {path!r}: {error}") from error
     if data.startswith(NUMPY):
@@ -119,6 +120,12 @@ def _file(path: str) -> np.ndarray:
         except ImageError as error:
             raise RequestError(f"the kernel {path!r}: {error}") from error
     return _normalised(found, f"the kernel {path!r}")
+
+
+def _admit(head: bytes) -> None:
+    """ImageError for the beginning of what is neither an array nor an image."""
+    if not head.startswith(NUMPY):
+        sniff(head)
 
 
 def _parse_npy(data: bytes) -> np.ndarray:

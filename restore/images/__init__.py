@@ -5,7 +5,14 @@ float32 in [-1, 1].
 """
 
 from restore.images.animation import animate, check_animation
-from restore.images.decoding import MAX_PIXELS, as_picture, decode, file_bytes, read_image
+from restore.images.decoding import (
+    MAX_PIXELS,
+    as_picture,
+    decode,
+    file_bytes,
+    read_image,
+    read_image_stream,
+)
 from restore.images.encoding import Encoded, encode, encode_file, loses
 from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
 from restore.images.header import ImageHeader, read_header
@@ -29,5 +36,6 @@ __all__ = [
     "loses",
     "read_header",
     "read_image",
+    "read_image_stream",
     "sniff",
 ]

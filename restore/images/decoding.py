@@ -13,19 +13,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, ResourceError, RestoreError
-from restore.files import read_bytes
+from restore.files import read_bytes, read_stream
 from restore.images import jfif, png, tiff
 from restore.images.exif import load_exif, read_exif, resolution_in
 from restore.images.formats import BY_NAME, sniff
-from restore.images.metadata import Metadata, fits, resolution_of
+from restore.images.metadata import Metadata, fits, orientation_in, resolution_of
 from restore.images.mutter import take_in
 from restore.images.picture import Picture, split
 
@@ -65,6 +66,11 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     return read_bytes(path, admit=sniff, limit=byte_limit(max_pixels))
 
 
+def read_image_stream(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """As `read_image`, of a stream, of which `name` is said in messages."""
+    return read_stream(stream, name, admit=sniff, limit=byte_limit(max_pixels))
+
+
 def decode(
     data: bytes, *, max_pixels: int = MAX_PIXELS, upright: bool = True, scans: bool = True
 ) -> Picture:
@@ -82,7 +88,7 @@ def decode(
     except RestoreError:
         raise
     except Exception as error:  # decoders raise anything; it is one file's failure
-        raise _failure(format, error) from error
+        raise _failure(BY_NAME[format].title, error) from error
     return picture.upright() if upright else picture
 
 
@@ -118,12 +124,11 @@ def file_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
     if isinstance(source, str | os.PathLike):
         return read_image(source, max_pixels=max_pixels)
     if callable(read := getattr(source, "read", None)):
-        data = read()
-        if isinstance(data, bytes):
-            return data
-        raise RequestError(
-            f"a file opened for bytes was expected, found one of {type(data).__name__}"
-        )
+        if not isinstance(nothing := read(0), bytes):
+            raise RequestError(
+                f"a file opened for bytes was expected, found one of {type(nothing).__name__}"
+            )
+        return read_image_stream(source, "the file", max_pixels=max_pixels)
     raise RequestError(
         "an image was expected (path, bytes, open file, Pillow image, NumPy array or Picture), "
         f"found {type(source).__name__}"
@@ -255,6 +260,8 @@ def _assemble(
         tags = Image.Exif()
     block, orientation, more = read_exif(tags, exif)
     notes += more
+    if Base.Orientation not in tags:  # which XMP repeats, and may say alone
+        orientation = orientation_in(metadata.xmp)
     if icc is not None and not (icc and fits(icc, grey=pixels.shape[2] == 1)):
         icc = None
         notes.append("the ICC profile is broken or of another colour space, and was dropped")

@@ -35,20 +35,24 @@ def encode(
     quality: int | None = None,
     depth: int | None = None,
     strip: bool = False,
+    sampling: str = "4:4:4",
 ) -> bytes:
     """The file of a picture, in PNG, JPEG, WEBP or TIFF.
 
-    quality: 1 to 100 for JPEG (95 unless told, always 4:4:4) and WebP (lossless unless told);
-    the others are lossless and take no notice.
+    quality: 1 to 100 for JPEG (95 unless told) and WebP (lossless unless told); the others are
+    lossless and take no notice.
     depth: 8 or 16 bits a sample, the picture's own unless told.
     strip: leave out EXIF, XMP, IPTC, comments and texts; the colour profile stays, since colours
     would change without it, and so does the resolution.
+    sampling: of a JPEG's chroma, "4:4:4", "4:2:2" or "4:2:0".
 
     Alpha that is opaque everywhere counts as none in JPEG. Raises RequestError for what the format
     cannot hold: 16 bits or transparency in JPEG, 16 bits in WebP, too long a side; ImageError where
     the encoder fails.
     """
-    return encode_file(picture, format, quality=quality, depth=depth, strip=strip).data
+    return encode_file(
+        picture, format, quality=quality, depth=depth, strip=strip, sampling=sampling
+    ).data
 
 
 def encode_file(
@@ -58,6 +62,7 @@ def encode_file(
     quality: int | None = None,
     depth: int | None = None,
     strip: bool = False,
+    sampling: str = "4:4:4",
 ) -> Encoded:
     """As `encode`, with a sentence on each part of the metadata that did not get into the file."""
     depth = depth or picture.depth
@@ -71,7 +76,7 @@ def encode_file(
         picture = replace(picture, exif=None, metadata=picture.metadata.without_private())
     lost = lost_in(picture.metadata, format, picture.icc is not None)
     try:
-        data, warnings = _encode(picture, format, quality)
+        data, warnings = _encode(picture, format, quality, sampling)
     except MemoryError as error:
         raise ResourceError(f"out of memory while encoding this {format}") from error
     except Exception as error:  # encoders raise anything; it is one file's failure
@@ -92,7 +97,9 @@ def _is_opaque(alpha: np.ndarray) -> bool:
     return bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
-def _encode(picture: Picture, format: str, quality: int | None) -> tuple[bytes, list[str]]:
+def _encode(
+    picture: Picture, format: str, quality: int | None, sampling: str
+) -> tuple[bytes, list[str]]:
     samples = picture.pixels
     if picture.alpha is not None:
         samples = np.dstack((samples, picture.alpha))
@@ -103,6 +110,8 @@ def _encode(picture: Picture, format: str, quality: int | None) -> tuple[bytes, 
         return png.with_metadata(png.encode16(samples), metadata, picture.icc, exif)
     image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
     options = BY_NAME[format].options(quality)
+    if format == "JPEG":
+        options["subsampling"] = sampling
     file = BytesIO()
     if format in ("PNG", "JPEG"):
         image.save(file, format, **options)

@@ -63,7 +63,7 @@ FORMATS = (
     Format(  # its own limit is 65535; libjpeg stops at 65500
         "JPEG", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"), rb"\xff\xd8\xff",
         65500, alpha=False,
-        options=lambda quality: {"quality": quality or JPEG_QUALITY, "subsampling": 0},
+        options=lambda quality: {"quality": quality or JPEG_QUALITY},
     ),
     Format(  # quality is the effort where nothing is lost; more than 30 is slow for a hundredth
         "WEBP", "WebP", (".webp",), rb"RIFF....WEBP", 16383,

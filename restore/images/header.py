@@ -14,10 +14,11 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from restore.errors import ImageError
-from restore.images import tiff
+from restore.images import jfif, tiff
 from restore.images.directory import Bytes
 from restore.images.exif import load_exif, read_exif
 from restore.images.formats import sniff
+from restore.images.metadata import orientation_in
 from restore.images.png import read_start
 from restore.jpegfile.segments import read_layout
 
@@ -51,29 +52,32 @@ def read_header(source: str | os.PathLike[str] | bytes) -> ImageHeader:
 def _read(data: Bytes) -> ImageHeader:
     format = sniff(data[:HEAD])
     if format == "PNG":
-        size, depth, alpha, exif = read_start(data)
+        size, depth, alpha, exif, xmp = read_start(data)
     elif format == "JPEG":
         layout = read_layout(data)
         size, depth, alpha = layout.size, 8, False
-        exif = next((s.body for s in layout.segments if s.body.startswith(b"Exif\0\0")), b"")
+        bodies = [segment.body for segment in layout.segments if segment.marker == 0xE1]
+        exif = next((body for body in bodies if body.startswith(jfif.EXIF)), b"")
+        xmp = next((body for body in bodies if body.startswith(jfif.XMP)), b"")
     elif format == "TIFF":
         parts = tiff.take_apart(data, pixels=False)
         size, depth, alpha = parts.size, 16 if parts.deep else 8, any(parts.extra)
-        exif = tiff.exif_of(data, parts.directory)
+        exif, xmp = tiff.exif_of(data, parts.directory), parts.directory.bytes(tiff.XMP)
     else:
         with Image.open(BytesIO(data[:]), formats=(format,)) as image:
             turned = image.getexif().get(Base.Orientation) in (5, 6, 7, 8)
             size = image.size[::-1] if turned else image.size
             return ImageHeader(format, size, image.has_transparency_data, 8)
-    turned = _orientation(exif) in (5, 6, 7, 8)
+    turned = _orientation(exif, xmp) in (5, 6, 7, 8)
     return ImageHeader(format, size[::-1] if turned else size, alpha, depth)
 
 
-def _orientation(exif: bytes) -> object:
+def _orientation(exif: bytes, xmp: bytes) -> int:
     try:
-        return read_exif(load_exif(exif), exif)[1]
+        tags = load_exif(exif)
     except Exception:  # garbage, which reading drops
-        return None
+        tags = Image.Exif()
+    return read_exif(tags, exif)[1] if Base.Orientation in tags else orientation_in(xmp)
 
 
 @contextmanager

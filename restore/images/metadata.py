@@ -11,8 +11,10 @@ is left out.
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -201,7 +203,76 @@ def resolution_of(x: object, y: object, metres: float | None) -> Resolution | No
     return Resolution(across, down, metres is not None)
 
 
+# As JSON.
+
+
+def to_json(metadata: Metadata) -> str:
+    """Metadata as JSON, which `from_json` reads; binary parts in base 64."""
+    resolution = metadata.resolution
+    parts: dict[str, object] = {
+        "resolution": resolution and [resolution.x, resolution.y, resolution.absolute],
+        "texts": metadata.texts,
+        "colours": [(kind.decode(), _pack(payload)) for kind, payload in metadata.colours],
+        "geotiff": [
+            (tag, ["bytes", _pack(value)] if isinstance(value, bytes) else value)
+            for tag, value in metadata.geotiff
+        ],
+    }
+    for name in ("xmp", "iptc", "comment"):
+        block = getattr(metadata, name)
+        parts[name] = None if block is None else _pack(block)
+    return json.dumps({name: part for name, part in parts.items() if part})
+
+
+def from_json(text: str) -> Metadata:
+    """The metadata of `to_json`. ValueError, TypeError or KeyError for what is none."""
+    parts = json.loads(text)
+    if not isinstance(parts, dict):
+        raise ValueError("metadata that are no object")
+    resolution = parts.get("resolution")
+    if resolution is not None:
+        x, y, absolute = resolution
+        resolution = resolution_of(x, y, INCH if absolute else None)
+    blocks = {name: _unpack(parts.get(name)) for name in ("xmp", "iptc", "comment")}
+    colours = []
+    for kind, payload in parts.get("colours", ()):
+        if not re.fullmatch("cICP|sRGB|gAMA|cHRM", kind):
+            raise ValueError(f"colours of a kind {kind[:9]!r}")
+        colours.append((kind.encode(), _unpack(payload) or b""))
+    geotiff: list[tuple[int, TagValue]] = []
+    for tag, value in parts.get("geotiff", ()):
+        if tag not in GEOTIFF:
+            raise ValueError(f"a tag of a map {str(tag)[:9]}")
+        if isinstance(value, str):
+            geotiff.append((tag, value))
+        elif value[:1] == ["bytes"]:
+            geotiff.append((tag, _unpack(value[1]) or b""))
+        else:
+            numbers = tuple(map(float, value))
+            if not all(map(math.isfinite, numbers)):
+                raise ValueError("a map's place that is no number")
+            geotiff.append((tag, numbers))
+    texts = tuple((str(keyword), str(words)) for keyword, words in parts.get("texts", ()))
+    return Metadata(
+        resolution, **blocks, texts=texts, colours=tuple(colours), geotiff=tuple(geotiff)
+    )
+
+
+def _pack(block: bytes) -> str:
+    return b64encode(block).decode()
+
+
+def _unpack(text: str | None) -> bytes | None:
+    return None if text is None else b64decode(text, validate=True)
+
+
 # XMP.
+
+
+def orientation_in(packet: bytes | None) -> int:
+    """The orientation that an XMP packet says, as EXIF counts it; 1 where it says none."""
+    found = re.search(rb"\btiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]", packet or b"")
+    return int(found[1]) if found else 1
 
 
 def correct_xmp(packet: bytes, size: tuple[int, int]) -> bytes:

@@ -6,6 +6,7 @@ terminal says that half of it is made up. Here the line comes back as text.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -22,6 +23,9 @@ LIBRARY = re.compile(
     r"\w*(?:TIFF|tiff|Fax|LZW|ZIP|ZSTD|LZMA|JPEG|PackBits|Decode|Log)\w*(?:\.\w+)?: |lib\w+ |"
     r"tempfile\.tif|Corrupt JPEG|Premature end|Invalid |Unsupported |Warning|\[ *\w+:\d+@"
 )
+
+# Pillow logs what it raises too; without any handler Python prints it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @contextmanager

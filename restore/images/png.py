@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,7 +31,7 @@ PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 COLOURS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 XMP = "XML:com.adobe.xmp"
 PROFILE = "Raw profile type "  # of ImageMagick, what follows being hexadecimal
-RAW_EXIF = PROFILE.encode() + b"exif"
+TURNING = (XMP.encode(), PROFILE.encode())  # texts that may say how the picture is turned
 LONGEST = 1 << 22  # bytes that a compressed text or profile may grow to
 TEXTS = 1 << 24  # and all texts together
 
@@ -160,10 +160,7 @@ def metadata_of(parts: PngParts) -> tuple[Metadata, bytes | None, bytes]:
     iptc = _raw_profile(texts.get(f"{PROFILE}iptc", b""))
     if iptc and iptc.startswith(b"8BIM"):
         iptc = iptc_in_resources(iptc)
-    xmp = texts.get(XMP) or _raw_profile(texts.get(f"{PROFILE}xmp", b""))
-    exif = parts.first.get(b"eXIf") or _raw_profile(
-        texts.get(f"{PROFILE}exif") or texts.get(f"{PROFILE}APP1", b"")
-    )
+    xmp, exif = _xmp_of(texts), _exif_of(parts.first.get(b"eXIf"), texts)
     words = [
         (keyword, text.decode(errors="replace"))
         for keyword, text in parts.texts
@@ -171,7 +168,7 @@ def metadata_of(parts: PngParts) -> tuple[Metadata, bytes | None, bytes]:
     ]
     colours = tuple((kind, parts.first[kind]) for kind in COLOURS if kind in parts.first)
     metadata = Metadata(resolution, xmp or None, iptc, None, tuple(words), colours)
-    return metadata, _profile(parts), exif or b""
+    return metadata, _profile(parts), exif
 
 
 def _profile(parts: PngParts) -> bytes | None:
@@ -206,12 +203,13 @@ def _inflate(data: bytes, room: int = LONGEST) -> bytes:
     return text
 
 
-def read_start(data: Bytes) -> tuple[tuple[int, int], int, bool, bytes]:
-    """Size, depth, whether there may be transparency, and the EXIF block of a file, unchecked.
+def read_start(data: Bytes) -> tuple[tuple[int, int], int, bool, bytes, bytes]:
+    """Size, depth, whether there may be transparency, the EXIF block and XMP, unchecked.
 
-    EXIF may stand behind the pixels.
+    They may stand behind the pixels.
     """
     header, place, keyed, exif = data[16:29], len(SIGNATURE), False, b""
+    texts = PngParts()
     if len(header) < 13 or data[12:16] != b"IHDR":
         raise ImageError("damaged PNG: its header is missing or makes no sense")
     while len(head := data[place : place + 8]) == 8:
@@ -220,13 +218,24 @@ def read_start(data: Bytes) -> tuple[tuple[int, int], int, bool, bytes]:
         body = data[place + 4 : place + 8 + length] if kind == b"eXIf" else b""
         if body and _chunk(kind, body[4:])[-4:] == data[place + 8 + length : place + 12 + length]:
             exif = exif or body[4:]
-        elif kind in (b"zTXt", b"tEXt") and data[place + 8 : place + 32].startswith(RAW_EXIF):
-            parts = PngParts()
-            _take_text(parts, kind, data[place + 8 : place + 8 + length])
-            exif = exif or _raw_profile(dict(parts.texts).get(RAW_EXIF.decode(), b"")) or b""
+        elif kind in (b"zTXt", b"tEXt", b"iTXt") and data[place + 8 : place + 40].startswith(
+            TURNING
+        ):
+            _take_text(texts, kind, data[place + 8 : place + 8 + length])
         place += length + 12
     size = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
-    return size, 16 if header[8] == 16 else 8, keyed or header[9] in (4, 6), exif
+    exif, xmp = _exif_of(exif, dict(texts.texts)), _xmp_of(dict(texts.texts))
+    return size, 16 if header[8] == 16 else 8, keyed or header[9] in (4, 6), exif, xmp
+
+
+def _exif_of(chunk: bytes | None, texts: Mapping[str, bytes]) -> bytes:
+    """The EXIF block of a chunk, else as ImageMagick writes it; b"" for none."""
+    raw = texts.get(f"{PROFILE}exif") or texts.get(f"{PROFILE}APP1", b"")
+    return chunk or _raw_profile(raw) or b""
+
+
+def _xmp_of(texts: Mapping[str, bytes]) -> bytes:
+    return texts.get(XMP) or _raw_profile(texts.get(f"{PROFILE}xmp", b"")) or b""
 
 
 def with_metadata(

@@ -202,12 +202,12 @@ def _is_raw(found: Directory) -> bool:
 
 def _check(found: Directory) -> None:
     """ImageError with the reason for a kind that is not read."""
-    bits = set(found.numbers(BITSPERSAMPLE))
+    photometric = found.numbers(PHOTOMETRIC_INTERPRETATION, (1,))[0]
+    samples = found.numbers(SAMPLESPERPIXEL, (1,))[0]
+    bits = set(found.numbers(BITSPERSAMPLE)[: max(samples, 1)])
     if BITSPERSAMPLE in found.tags and not bits:
         raise ImageError("damaged TIFF: its bits a sample are no numbers")
     bits = bits or {1}
-    photometric = found.numbers(PHOTOMETRIC_INTERPRETATION, (1,))[0]
-    samples = found.numbers(SAMPLESPERPIXEL, (1,))[0]
     compression = found.numbers(COMPRESSION, (1,))[0]
     deep = bits == {16}
     name = COMPRESSIONS.get(compression, f"number {compression}")

@@ -27,7 +27,8 @@ from restore.defaults import MAX_PIXELS
 from restore.errors import CheckpointError, ImageError
 from restore.images import Picture
 from restore.images.exif import tags_of
-from restore.images.metadata import fits
+from restore.images.metadata import fits, from_json, to_json
+from restore.images.picture import NO_METADATA
 
 KIND = "bcm.latent"
 LONGEST_BLOCK = 2**20  # bytes of a profile or an EXIF block; a file's header ends at 4 MiB
@@ -75,6 +76,8 @@ class Latent:
         for name, block in (("bcm.icc", picture.icc), ("bcm.exif", picture.exif)):
             if block:
                 metadata[name] = base64.b64encode(block).decode()
+        if picture.metadata != NO_METADATA:
+            metadata["bcm.metadata"] = to_json(picture.metadata)
         return b"".join(files.serialized(tensors, metadata))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -93,7 +96,12 @@ def keep_metadata(source: Picture) -> tuple[Picture, list[str]]:
             kept[name] = None
             title = "ICC profile" if name == "icc" else "EXIF block"
             warnings.append(f"the {title} of {len(block):,} bytes is too long for a latent")
-    return Picture(_empty(source), source.alpha, format="PNG", **kept), warnings
+    metadata = source.metadata
+    if (length := len(to_json(metadata))) > LONGEST_BLOCK:
+        metadata = metadata.without_private()
+        warnings.append(f"XMP, texts and the like of {length:,} bytes are too long for a latent")
+    picture = Picture(_empty(source), source.alpha, format="PNG", metadata=metadata, **kept)
+    return picture, warnings
 
 
 def read_latent(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Latent:
@@ -163,6 +171,7 @@ def _latent(x: Tensor, alpha: Tensor | None, metadata: Mapping[str, str]) -> Lat
             tags_of(blocks["exif"])
         except Exception as error:  # garbage fails in many ways
             raise ValueError("an EXIF block that cannot be read") from error
+    more = from_json(metadata["bcm.metadata"]) if "bcm.metadata" in metadata else NO_METADATA
     label = metadata["bcm.label"]
     return Latent(
         x,
@@ -171,7 +180,7 @@ def _latent(x: Tensor, alpha: Tensor | None, metadata: Mapping[str, str]) -> Lat
         int(label) if label else None,
         metadata["bcm.model"],
         metadata["bcm.model_sha256"],
-        Picture(_blank(height, width, int(channels), kind), opacity, **blocks),
+        Picture(_blank(height, width, int(channels), kind), opacity, metadata=more, **blocks),
     )
 
 

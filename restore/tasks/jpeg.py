@@ -6,7 +6,6 @@ that have them are a box (`degradations/jpeg.py`).
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast, final
 
@@ -26,8 +25,8 @@ from restore.images import (
     MAX_PIXELS,
     Picture,
     as_picture,
-    check_encodable,
     decode,
+    encode,
     file_bytes,
     sniff,
 )
@@ -184,12 +183,8 @@ class Jpeg(Task):
             raise RequestError(
                 f"sampling is {self.sampling!r}, expected one of {', '.join(SAMPLINGS)}"
             )
-        picture = clean.at_depth(8)
-        check_encodable(picture.size, "JPEG", alpha=False)
-        plain = Image.fromarray(picture.pixels[..., 0] if picture.grey else picture.pixels)
-        stream = io.BytesIO()
-        plain.save(stream, "JPEG", quality=quality, subsampling=self.sampling)
-        return stream.getvalue()
+        opaque = replace(clean, alpha=None)
+        return encode(opaque, "JPEG", quality=quality, depth=8, sampling=self.sampling)
 
 
 def _check_quality(name: str, quality: int) -> None:

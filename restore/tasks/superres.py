@@ -175,7 +175,7 @@ class Superres(Task):
             )
         if width * height > max_pixels:
             raise RequestError(
-                f"{width}×{height} pixels are over the limit of {max_pixels / 1e6:.0f} megapixels: "
+                f"{width}×{height} pixels are over the limit of {format_pixels(max_pixels)}: "
                 "ask for less, or raise --max-pixels"
             )
         return width, height
@@ -192,6 +192,11 @@ class Superres(Task):
         width, height = (max(1, round(side / scale)) for side in clean.size)
         reduce = Resize(clean.pixels.shape[:2], (height, width))
         return clean.with_tensor(reduce(clean.tensor()))
+
+
+def format_pixels(count: int) -> str:
+    """A number of pixels in words: "64 megapixels", "20,000 pixels"."""
+    return f"{count / 1e6:g} megapixels" if count >= 10**6 else f"{count:,} pixels"
 
 
 def check_scale(scale: float) -> float:

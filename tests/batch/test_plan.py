@@ -81,8 +81,22 @@ def test_a_result_that_cannot_be_made_is_that_file_s_failure():
     picture("in/large.png", (20, 20))
     picture("in/small.png", (5, 5))
     assert refusals(["in"], Kind("superres", double)) == {"large.png": "too large", "small.png": ""}
-    with pytest.raises(RequestError, match=r"large\.png': too large"):
-        refusals(["in/large.png"], Kind("superres", double))
+    for given in (["in/large.png"], ["in/large.png", "in/large.png"]):  # alone or in company
+        assert refusals(given, Kind("superres", double)) == {"large.png": "too large"}
+    beside = Where()
+    found = refusals(["in/large.png", "in/small.png"], Kind("superres", double), beside)
+    assert found == {"large.png": "too large", "small.png": ""}
+
+
+@pytest.mark.parametrize("output", ["out.png", None])
+def test_a_command_that_names_one_file_and_its_output_is_asked_wrongly(output):
+    def refuse(size):
+        raise RequestError("too large")
+
+    picture("in/a.png", (5, 5))
+    with pytest.raises(RequestError, match=r"a\.png': too large"):
+        refusals(["in/a.png"], Kind("superres", refuse), Where(output))
+    assert refusals(["in"], Kind("superres", refuse), Where()) == {"a.png": "too large"}
 
 
 def test_only_what_hides_something_is_too_much_for_jpeg():

@@ -377,7 +377,7 @@ def test_decoders_that_say_nothing_are_quoted_by_the_kind_of_their_error(
         raise AssertionError
 
     monkeypatch.setattr(Image, "open", fail)
-    with pytest.raises(ImageError, match="damaged WEBP: AssertionError"):
+    with pytest.raises(ImageError, match="damaged WebP: AssertionError"):
         decode(photo("WEBP"))
     with pytest.raises(ImageError, match="no readable image: AssertionError"):
         read_header(photo("WEBP"))

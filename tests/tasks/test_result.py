@@ -8,6 +8,7 @@ from PIL import Image
 
 from restore.errors import RequestError
 from restore.images import Picture, as_picture
+from restore.images.metadata import Metadata
 from restore.record import Record
 from restore.result import Result
 from tests.support.cases import case
@@ -47,6 +48,16 @@ def test_a_result_goes_into_an_open_file(format, tmp_path):
     with open(tmp_path / "out", "wb") as file:
         result().save(file, format=format)
     assert (tmp_path / "out").read_bytes() == buffer.getvalue()
+
+
+def test_what_a_file_could_not_hold_is_in_the_record(tmp_path):
+    spoken = Metadata(comment=b"words", xmp=b"<x/>")
+    made = Result(Picture(np.zeros((7, 9, 3), np.uint8), metadata=spoken), Record(warnings=("a",)))
+    made.save(tmp_path / "out.png")
+    assert made.record.warnings == ("a",)
+    for _ in range(2):  # said once
+        made.save(tmp_path / "out.webp")
+    assert made.report["warnings"] == ["a", "WEBP has no place for the comment, which was dropped"]
 
 
 @pytest.mark.parametrize("path", [io.BytesIO(), None, 3, object()])
