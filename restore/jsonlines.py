@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from restore.errors import ResourceError
-from restore.files import Path, sync, unwritable
+from restore.files import Path, is_open_pipe, sync, unwritable
 
 LONGEST_LINE = 1 << 20  # bytes; a record has some hundreds
 LARGEST_NUMBER = 1 << 64  # seeds and times in nanoseconds are below
@@ -87,6 +87,9 @@ def read_json_lines(path: Path, name: str = "the journal") -> Iterator[dict[str,
     not finite or beyond 64 bits. ResourceError where the file, `name` in messages, cannot be read.
     """
     try:
+        if not (os.path.isfile(path) or is_open_pipe(path)):  # a FIFO would be waited for
+            os.stat(path)
+            raise OSError("it is no file")
         with open(path, "rb") as file:
             while line := file.readline(LONGEST_LINE):
                 if (value := parse_json(line)) is not None:

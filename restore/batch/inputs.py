@@ -148,7 +148,7 @@ def find(
     folders that systems keep for themselves, and what is in or at the paths `aside` (masks,
     references). A name of `names` that is no file's is a pattern where it looks like one. `listed`
     are literal, and keep their place below the current folder. RequestError where a folder has no
-    image, or a pattern no file.
+    image, or a pattern no file, or nothing is left to do.
     """
     if names.count(STDIN) > 1:
         raise RequestError("- was given more than once, and there is one standard input")
@@ -175,6 +175,11 @@ def find(
         passed += len(here) - len(files)
         for input in files:
             found.setdefault(_place_of(input.path), input)
+    if not found:
+        what = "no input was given"
+        if passed:
+            what = f"of the inputs, {passed} are FIFOs or devices; to read a pipe, name - and use <"
+        raise RequestError(f"nothing to do: {what}")
     return Found(list(found.values()), passed, dict(unread))
 
 
@@ -191,7 +196,12 @@ def split_names(data: bytes, null: bool) -> list[str]:
     """
     for mark, encoding in MARKS:
         if data.startswith(mark):
-            data = os.fsencode(data[len(mark) :].decode(encoding, "surrogateescape"))
+            try:
+                data = os.fsencode(data[len(mark) :].decode(encoding, "surrogateescape"))
+            except UnicodeDecodeError as error:
+                raise RequestError(
+                    f"no list of names in {encoding}, as it begins: {error}"
+                ) from error
             break
     parts = data.split(b"\0") if null else [line.rstrip(b"\r") for line in data.split(b"\n")]
     if (longest := max(map(len, parts), default=0)) > LONGEST_PATH:

@@ -148,11 +148,6 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
     """The plan, or that of a shard. RequestError for all that is asked wrongly."""
     found = find(names.given, names.listed, names.recursive, names.aside, names.choice)
     inputs, passed = found.inputs, found.passed
-    if not inputs:
-        what = "no input was given"
-        if passed:
-            what = f"of the inputs, {passed} are FIFOs or devices; to read a pipe, name - and use <"
-        raise RequestError(f"nothing to do: {what}")
     target = _target(where.output, inputs)
     _check_options(where, target)
     format = _format(where, target, kind.ending)

@@ -49,6 +49,9 @@ REFUSED = {
 OF_TAGS = re.compile(r"(TIFFFetch|TIFFReadDirectory|_TIFFVSetField|TIFFReadCustom)\w*:|.*Warning, ")
 NOT_BUILT = re.compile(r".*(not configured|not implemented|not supported|unsupported)", re.I)
 
+# Which bits of which byte of which box say that samples are deeper than 8 bits.
+DEEPER = {"AVIF": (b"av1C", 2, 0x40), "HEIF": (b"hvcC", 17, 0x07)}
+
 ANIMATED = "the first of several pictures in the file (frames, pages, previews) is taken"
 
 
@@ -145,8 +148,8 @@ def _decode(data: bytes, format: str, max_pixels: int, scans: bool) -> Picture:
     with Image.open(BytesIO(data), formats=(format,)) as image:
         _check_size(format, image.size, max_pixels)
         picture = _from_pillow(image, format)
-    if format == "AVIF":
-        picture = _with_avif(picture, data)
+    if format in DEEPER:
+        picture = _with_boxes(picture, data)
     return picture
 
 
@@ -295,11 +298,13 @@ def _from_pillow(image: Image.Image, format: str) -> Picture:
     return _assemble(format, samples, metadata, icc, exif, warnings, paged)
 
 
-def _with_avif(picture: Picture, data: bytes) -> Picture:
-    """A picture of an AVIF file with what its boxes say and Pillow does not."""
+def _with_boxes(picture: Picture, data: bytes) -> Picture:
+    """A picture of an AVIF or HEIC file with what its boxes say and Pillow does not."""
     notes = list(picture.warnings)
-    if data[data.find(b"av1C") + 6] & 0x40:
-        notes.append("AVIF of more than 8 bits a sample was read at 8")
+    box, place, mask = DEEPER[picture.format]
+    if data[(data.find(box) + 4 + place) % len(data)] & mask:
+        title = BY_NAME[picture.format].title
+        notes.append(f"{title} of more than 8 bits a sample was read at 8")
     at = data.find(b"colrnclx")
     primaries, transfer = (
         (int.from_bytes(data[at + n : at + n + 2], "big") for n in (8, 10)) if at >= 0 else (2, 2)

@@ -106,7 +106,7 @@ class TiffParts:
     @property
     def deep(self) -> bool:
         """Whether there are 16 bits a sample."""
-        return 16 in self.directory.numbers(BITSPERSAMPLE, (1,))
+        return 16 in _bits(self.directory)
 
     @property
     def inverted(self) -> bool:
@@ -200,14 +200,20 @@ def _is_raw(found: Directory) -> bool:
     )
 
 
+def _bits(found: Directory) -> set[int]:
+    """The numbers of bits of the samples; what stands there of more samples means nothing."""
+    if BITSPERSAMPLE not in found.tags:
+        return {1}
+    return set(found.numbers(BITSPERSAMPLE)[: max(1, *found.numbers(SAMPLESPERPIXEL, (1,)))])
+
+
 def _check(found: Directory) -> None:
     """ImageError with the reason for a kind that is not read."""
     photometric = found.numbers(PHOTOMETRIC_INTERPRETATION, (1,))[0]
     samples = found.numbers(SAMPLESPERPIXEL, (1,))[0]
-    bits = set(found.numbers(BITSPERSAMPLE)[: max(samples, 1)])
-    if BITSPERSAMPLE in found.tags and not bits:
+    bits = _bits(found)
+    if not bits:
         raise ImageError("damaged TIFF: its bits a sample are no numbers")
-    bits = bits or {1}
     compression = found.numbers(COMPRESSION, (1,))[0]
     deep = bits == {16}
     name = COMPRESSIONS.get(compression, f"number {compression}")

@@ -106,8 +106,11 @@ def test_patterns_choose_among_the_files_of_folders():
 
 def test_a_pipe_is_passed_over_and_one_that_was_given_open_is_not():
     os.mkfifo("a.png")
-    found = find(["a.png"], [], False, [])
-    assert (found.inputs, found.passed) == ([], 1)
+    touch("b.png")
+    found = find(["a.png", "b.png"], [], False, [])
+    assert ([input.path for input in found.inputs], found.passed) == (["b.png"], 1)
+    with pytest.raises(RequestError, match="1 are FIFOs or devices"):
+        find(["a.png"], [], False, [])
     out, into = os.pipe()
     assert paths(f"/dev/fd/{out}") == [f"/dev/fd/{out}"]
     os.close(out)

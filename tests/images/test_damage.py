@@ -213,6 +213,20 @@ def test_a_compression_that_is_not_known_is_named(compression):
         decode(bytes(data))
 
 
+@pytest.mark.parametrize("bits", [(8,), (8, 8, 8, 1), (8, 8, 8, 16)])
+def test_bits_of_samples_that_are_none_are_not_counted(bits):
+    file = BytesIO()
+    pixels = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    tifffile.imwrite(file, pixels, photometric="rgb")
+    data = bytearray(file.getvalue())
+    at = data.index(struct.pack("<HHI", 258, 3, 3))
+    data[at : at + 12] = struct.pack("<HHII", 258, 3, len(bits), len(data))
+    if len(bits) == 1:
+        data[at : at + 12] = struct.pack("<HHII", 258, 3, 1, 8)
+    data += struct.pack(f"<{len(bits)}H", *bits)
+    assert np.array_equal(decode(bytes(data)).pixels, pixels)
+
+
 def test_strips_that_lie_behind_the_end_are_missing():
     file = BytesIO()
     tifffile.imwrite(file, np.arange(4000, dtype=np.uint8).reshape(50, 80), rowsperstrip=10)

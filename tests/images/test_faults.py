@@ -264,7 +264,7 @@ def test_what_the_decoders_mutter_does_not_reach_the_terminal(run: Run, capfd) -
     stream = io.BytesIO()
     tifffile.imwrite(stream, wide, photometric="rgb", extratags=[(34016, 3, 1, 7, True)])
     Path("deep.tif").write_bytes(stream.getvalue())
-    with pytest.warns(UserWarning, match="Tag data larger"):
+    with pytest.warns(UserWarning, match="Tag data larger|Truncated"):
         decode(Path("odd.jpg").read_bytes())
     result = run("superres", "odd.jpg", "deep.tif", "--scale", 2, "--nfe", 1, "-q")
     assert result.exit_code == 0

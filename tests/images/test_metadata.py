@@ -10,8 +10,16 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image
 
-from restore.images import Picture, decode, encode, encode_file
-from restore.images.metadata import Metadata, Resolution, correct_xmp, iptc_in, resources_with
+from restore.images import Picture, decode, encode, encode_file, read_header
+from restore.images.metadata import (
+    Metadata,
+    Resolution,
+    correct_xmp,
+    from_json,
+    iptc_in,
+    resources_with,
+    to_json,
+)
 from tests.support.cases import case
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
@@ -315,3 +323,76 @@ def test_layers_of_photoshop_are_dropped_with_a_sentence():
     given = decode(file.getvalue())
     assert "layers" in given.warnings[0]
     assert len(encode(given, "TIFF")) < 4000
+
+
+# What XMP says alone
+
+
+def with_orientation(format, turn, form="attribute"):
+    text = {"attribute": b'<rdf:Description tiff:Orientation="%d"/>' % turn,
+            "element": b"<tiff:Orientation>%d</tiff:Orientation>" % turn}[form]  # fmt: skip
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + text + b"</x:xmpmeta>"
+    file = BytesIO()
+    image = Image.fromarray(picture().pixels)
+    options = {"TIFF": {"tiffinfo": {700: packet}}, "PNG": {}}.get(format, {"xmp": packet})
+    image.save(file, format, **options)
+    data = file.getvalue()
+    if format == "PNG":
+        body = b"XML:com.adobe.xmp\0\0\0\0\0" + packet
+        data = data[:33] + chunk(b"iTXt", body) + data[33:]
+    return data
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("form", ["attribute", "element"])
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_a_picture_is_turned_as_xmp_says_where_exif_says_nothing(format, turn, form):
+    data = with_orientation(format, turn, form)
+    made = decode(data)
+    assert made.size == read_header(data).size == ((9, 12) if turn < 5 else (12, 9))
+    seen = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
+    expected = {1: seen, 3: seen[::-1, ::-1], 6: np.rot90(seen, -1), 8: np.rot90(seen)}[turn]
+    assert np.array_equal(made.pixels, expected)
+    again = decode(encode(made, "PNG"))
+    assert np.array_equal(again.pixels, made.pixels)  # turned once
+
+
+def test_exif_is_believed_before_xmp():
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 1
+    file = BytesIO()
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+    Image.new("L", (9, 4)).save(file, "JPEG", exif=exif, xmp=packet)
+    assert decode(file.getvalue()).size == read_header(file.getvalue()).size == (9, 4)
+
+
+# As JSON
+
+
+WHOLE = Metadata(
+    Resolution(300.0, 150.0),
+    b"<x/>",
+    b"\x1c\x02\x78\0\x05words",
+    b"a comment \xff",
+    (("Title", "words"), ("Author", "写真")),
+    ((b"gAMA", (100000).to_bytes(4, "big")),),
+    ((33550, (0.5, 0.5, 0.0)), (34737, "map|")),
+)
+
+
+@pytest.mark.parametrize("given", [WHOLE, Metadata(), Metadata(Resolution(5.0, 4.0, False))])
+def test_metadata_go_through_json_and_back(given):
+    assert from_json(to_json(given)) == given
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]", "3", "{", '{"xmp": "%"}', '{"xmp": 3}', '{"resolution": [1]}', '{"texts": [3]}',
+        '{"colours": [["tEXt", ""]]}', '{"colours": [[3, ""]]}', '{"geotiff": [[1, "a"]]}',
+        '{"geotiff": [[33550, [NaN]]]}', '{"geotiff": [[33550, 3]]}',
+    ],
+)  # fmt: skip
+def test_what_is_no_metadata_is_refused(text):
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        from_json(text)

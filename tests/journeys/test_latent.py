@@ -14,6 +14,7 @@ import restore
 from restore.checkpoints import describe, load, write
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, decode, encode
+from restore.images.metadata import Metadata, Resolution
 from restore.journeys import build_ladder, read_latent
 from restore.settings import Settings
 
@@ -50,6 +51,21 @@ def test_a_latent_holds_all_it_takes_to_come_back(tmp_path: Path, exact, photogr
         assert (back.alpha is None) == (source.alpha is None)
         assert back.alpha is None or np.array_equal(back.alpha, source.alpha)
     assert BytesIO(encode(result.picture)).read(4) == b"\x89PNG"
+
+
+def test_a_latent_holds_what_stands_beside_the_pixels(tmp_path: Path, exact, photograph):
+    metadata = Metadata(Resolution(300.0, 300.0), xmp=b"<x/>", comment=b"words")
+    restore.invert(Picture(photograph(), metadata=metadata), model=exact).save(tmp_path / "l")
+    assert restore.reconstruct(tmp_path / "l", model=exact).picture.metadata == metadata
+
+
+def test_metadata_too_long_for_a_latent_are_named(tmp_path: Path, exact, photograph):
+    metadata = Metadata(Resolution(300.0, 300.0), xmp=bytes(2**20))
+    made = restore.invert(Picture(photograph(), metadata=metadata), model=exact)
+    assert "too long for a latent" in made.report["warnings"][0]
+    made.save(tmp_path / "l")
+    back = restore.reconstruct(tmp_path / "l", model=exact).picture.metadata
+    assert back == Metadata(Resolution(300.0, 300.0))
 
 
 def test_equal_inversions_give_equal_files(tmp_path: Path, exact, photograph):
@@ -107,6 +123,8 @@ def rewritten(path: Path, **metadata: str) -> Path:
         {"channels": "4"},
         {"icc": "%%%"},
         {"icc": "AAAA"},
+        {"metadata": "[]"},
+        {"metadata": '{"xmp": "%%%"}'},
         {"latent": "2"},
     ],
     ids=str,

@@ -1,14 +1,19 @@
 """Degrade: the degraded input of each task."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from restore import metrics
 from restore.errors import RequestError
-from restore.images import as_picture
+from restore.images import Picture, as_picture, decode
+from restore.images.metadata import Metadata, Resolution
 from restore.jpegfile import read_jpeg
 from restore.tasks import (
+    Deblur,
+    Denoise,
     Inpaint,
     Jpeg,
     Superres,
@@ -69,6 +74,30 @@ def test_random_masks_are_of_their_kind_and_depend_on_the_seed_alone():
     for kind in ("half", "scratches"):
         assert np.array_equal(hole(kind, 7), hole(kind, 7))
         assert not np.array_equal(hole(kind, 7), hole(kind, 8))
+
+
+@pytest.mark.parametrize(
+    "task", [Jpeg(20), Superres(2), Denoise(9), Deblur("box:3"), Inpaint("m.png")], ids=str
+)
+def test_what_the_clean_file_carried_goes_with_it(task, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mask = np.zeros((16, 24), np.uint8)
+    mask[4:9, 4:9] = 255
+    Image.fromarray(mask).save("m.png")
+    metadata = Metadata(Resolution(300.0, 300.0), xmp=b"<x/>")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    clean = Picture(np.zeros((16, 24, 3), np.uint8), icc=profile, metadata=metadata)
+    made = task.degrade(clean)
+    made = decode(made) if isinstance(made, bytes) else made
+    assert (made.icc, made.metadata) == (profile, metadata)
+
+
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_a_degraded_jpeg_is_pillow_s(sampling, clean):
+    stream = BytesIO()
+    Image.fromarray(np.asarray(clean)).save(stream, "JPEG", quality=30, subsampling=sampling)
+    made = Jpeg(30, sampling).degrade(as_picture(clean))
+    assert np.array_equal(decode(made).pixels, decode(stream.getvalue()).pixels)
 
 
 @pytest.mark.parametrize(
