@@ -15,7 +15,6 @@ from restore.batch.restorer import Encoding, collect_settings
 from restore.batch.run import Progress, Work
 from restore.files import write_atomically
 from restore.images import (
-from restore.images.metadata import lost_in
     MAX_PIXELS,
     Picture,
     decode,
@@ -24,6 +23,7 @@ from restore.images.metadata import lost_in
     read_header,
     read_image,
 )
+from restore.images.metadata import lost_in
 from restore.record import JSON, Record
 from restore.tasks import TASKS, Inpaint, draw_mask
 
