@@ -103,7 +103,7 @@ def test_a_degraded_jpeg_is_pillow_s(sampling, clean):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda x: Jpeg(0).degrade(as_picture(x)), "quality is 0, expected a whole number from 1 to 100"),
+        (lambda x: Jpeg(0).degrade(as_picture(x)), "quality is 0, expected a whole number"),
         (lambda x: Jpeg(101).degrade(as_picture(x)), "quality is 101"),
         (
             lambda x: Jpeg(50, sampling="4:1:0").degrade(as_picture(x)),
