@@ -33,9 +33,9 @@ PUBLISHED: dict[str, Method] = {
 }
 PUBLISHED["cm4ir"] = PUBLISHED["cm4ir"].tuned(TUNED["cm4ir"])
 CLOSER: Mapping[str, Method] = {
-    f"{name}-ccdf": method.tuned(TUNED[name])
-    for name, method in PUBLISHED.items()
-    if name != "cm4ir"
+    f"{name}-ccdf": PUBLISHED[name].tuned(TUNED[name])
+    for name in PUBLISHED
+    if f"{name}-ccdf" in defaults.METHODS
 }
 PEERS: Mapping[str, Method] = {**PUBLISHED, **CLOSER}
 METHODS: Mapping[str, Method] = {**OURS, **PEERS}
