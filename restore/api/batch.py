@@ -76,8 +76,10 @@ def batch(
             manifest says that it was made otherwise; "repair" also makes again what was changed
             since; "overwrite" makes all again.
         suffix: put after the input's name in the output's.
-        name: template of the outputs' names in place of `suffix`, of {stem}, {name} and {task}.
-        format: of the outputs, "png", "jpg", "webp" or "tiff"; "auto" is by `output`, else PNG.
+        name: template of the outputs' names in place of `suffix`, of {stem}, {name} and {task};
+            {ext} at its end keeps each input's ending and format.
+        format: of the outputs, "png", "jpg", "webp" or "tiff"; "auto" is by `output`, else PNG;
+            "same" is each input's own where it is one of these.
         quality: 1 to 100, of JPEG (95 where None) and WebP (lossless where None).
         depth: bits a sample, 8 or 16; None is the input's.
         strip: leave EXIF out; the colour profile always stays.

@@ -172,6 +172,7 @@ def superres(
     scale: float | None = None,
     *,
     size: tuple[int, int] | None = None,
+    stretch: bool = False,
     sigma: float | None = None,
     model: Model = None,
     nfe: int | None = None,
@@ -196,7 +197,8 @@ def superres(
         image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
             uint8 or uint16.
         scale: a real factor above 1. Give it or `size`.
-        size: (width, height) of the result in pixels, no side less than the given one.
+        size: (width, height) in pixels that the result fits inside, in the given proportions.
+        stretch: fill all of `size`, out of proportion.
         sigma: how far the image is from an exact reduction, as noise in levels of 8 bits, 0 to
             255; 0 is for an exact one, None measures it.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
@@ -234,7 +236,7 @@ def superres(
         seed, generator, tile, label, nfe, mode, method, reference, samples, blend, progress,
         start, strength,
     )  # fmt: skip
-    task = Superres(scale, size, sigma=sigma)
+    task = Superres(scale, size, sigma, stretch)
     return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
 
 

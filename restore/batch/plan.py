@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from restore.batch.inputs import EVERYTHING, STDIN, Choice, Input, find, identity, within
+from restore.batch.naming import ENDING, FORMATS, SAME, fill_name, format_for, own_ending
 from restore.batch.shards import Shard
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, RestoreError
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 LONGEST_NAME = 255  # bytes, in all file systems in use
-FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tiff": "TIFF"}
 
 Existing = Literal["error", "skip", "overwrite"]
 Policy = Literal["error", "skip", "repair", "overwrite"]
 Target = Literal["beside", "folder", "file", "stdout"]
-Format = Literal["auto", "png", "jpg", "webp", "tiff"]
+Format = Literal["auto", "same", "png", "jpg", "webp", "tiff"]
 Size = tuple[int, int]
 
 
@@ -88,12 +87,14 @@ class Where:
     output: a file, a folder, "-" for standard output; None is beside each input.
     suffix: put after the input's name in the output's; None is the task's name beside the input,
         nothing in a folder.
-    format: of the outputs; "auto" is by the output's ending, else the task's own.
+    format: of the outputs; "auto" is by the output's ending, else the task's own; "same" is each
+        input's own, or PNG where we do not write that.
     existing: "error" refuses to start, "skip" leaves the output alone unless the manifest says that
         it was made otherwise, "repair" makes again too what is no longer as it was written,
         "overwrite" makes all again.
-    name: template of the outputs' names without their ending, in place of `suffix`: {stem} and
-        {name} are the input's without and with its ending, {task} is the task's.
+    name: template of the outputs' names, in place of `suffix`: {stem} and {name} are the input's
+        without and with its ending, {task} is the task's. At its end, {ext} is the output's
+        ending, by `format` "auto" the input's own; without it the ending is added.
     variants: results of each input, of seed, seed + 1, …; of several the names end in _1, _2, ….
     """
 
@@ -123,7 +124,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs and the format of all outputs.
+    """The jobs and the format of all outputs, `SAME` where their names say.
 
     folder: holds all outputs, where there may be several.
     passed: FIFOs and devices that were passed over.
@@ -149,9 +150,12 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
     found = find(names.given, names.listed, names.recursive, names.aside, names.choice)
     inputs, passed = found.inputs, found.passed
     target = _target(where.output, inputs)
+    if where.name is not None and where.name.endswith(ENDING):
+        kept: Format = "same" if where.format == "auto" else where.format
+        where = replace(where, name=where.name.removesuffix(ENDING), format=kept)
     _check_options(where, target)
     format = _format(where, target, kind.ending)
-    ending = "." + next(short for short, name in FORMATS.items() if name == format)
+    ending = "." + next((short for short, name in FORMATS.items() if name == format), SAME)
 
     top = where.output if target == "folder" else None
     jobs = [
@@ -218,6 +222,7 @@ def _find_refusal(job: Job, header: ImageHeader, format: str, kind: Kind) -> str
     alpha = header.alpha if kind.alpha is None else kind.alpha
     try:
         size, depth = kind.size_out(header.size), kind.bits or header.depth
+        format = format_for(format, job.output)
         check_encodable(size, format, False, depth)
         if alpha and not (format == "JPEG" and _is_opaque(job, kind)):
             check_encodable(size, format, True, depth)
@@ -277,7 +282,9 @@ def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> 
 def _advise_apart(one: str, other: str) -> str:
     """What to do about two inputs with one output."""
     if os.path.basename(one) != os.path.basename(other):
-        return "--name '{name}' keeps their endings in the names"
+        known = {own_ending(path) for path in (one, other)}
+        template = "{stem}_{task}{ext}" if len(known) > 1 else "{name}"
+        return f"--name '{template}' keeps them apart"
     return "name a folder that holds both, with -r and -o DIR, or run them apart"
 
 
@@ -345,13 +352,17 @@ def _check_options(where: Where, target: Target) -> None:
         if "/" in text or os.sep in text or "\0" in text:
             raise RequestError(f"{option} {text!r} is no part of a file name")
     if where.name is not None:
-        _fill_name(where.name, Input("x"), "")
+        fill_name(where.name, Input("x"), "")
 
 
 def _format(where: Where, target: Target, default: str) -> str:
     """The format of the outputs. RequestError where -o's ending says another than --format."""
     from restore.images import ENDINGS, format_of
 
+    if where.format == SAME:
+        if target in ("file", "stdout"):
+            raise RequestError("--format same does nothing where -o names the output itself")
+        return SAME
     asked = None if where.format == "auto" else FORMATS[where.format]
     if target != "file":
         return asked or FORMATS[default]
@@ -380,28 +391,16 @@ def _name_output(job: Job, where: Where, target: Target, task: str, ending: str)
         stem, ending = os.path.splitext(where.output)
         return replace(job, output=stem + job.tail + ending)
     if where.name is not None:
-        name = _fill_name(where.name, input, task)
+        name = fill_name(where.name, input, task)
     else:
         default = f"_{task}" if target == "beside" else ""
         name = input.stem + (default if where.suffix is None else where.suffix)
-    name += job.tail + ending
+    name += job.tail + (own_ending(input.path) if ending == f".{SAME}" else ending)
     if target == "beside":
         return replace(job, output=os.path.join(os.path.dirname(input.path), name))
     assert where.output is not None
     path = os.path.normpath(os.path.join(where.output, input.place, name))
     return replace(job, output=path)
-
-
-def _fill_name(template: str, input: Input, task: str) -> str:
-    """The name that a template gives an output, without its ending. RequestError for none."""
-    name = input.stem if input.path == STDIN else os.path.basename(input.path)
-    known = {"{stem}": input.stem, "{name}": name, "{task}": task}
-    parts = re.split(r"(\{stem\}|\{name\}|\{task\})", template)
-    if any("{" in part or "}" in part for part in parts[::2]):
-        raise RequestError(f"--name {template!r}: expected {{stem}}, {{name}} and {{task}} in it")
-    if not {"{stem}", "{name}"} & set(parts):
-        raise RequestError(f"--name {template!r} gives all outputs one name: add {{stem}}")
-    return "".join(known.get(part, part) for part in parts)
 
 
 def _folder(jobs: Sequence[Job], where: Where, target: Target) -> str | None:

@@ -13,6 +13,7 @@ import torch
 
 from restore import checkpoints
 from restore.batch.inputs import Sidecar
+from restore.batch.naming import SAME, format_for
 from restore.batch.plan import Job
 from restore.batch.run import Progress, Work, seed_of
 from restore.bcm import BCM, check_label
@@ -35,6 +36,7 @@ from restore.tasks import Problem, Task, solve_problem
 from restore.tasks.schedule import choose_mode, count_evaluations
 from restore.tasks.solving import check_size
 
+LOSSY = ("JPEG", "WEBP")
 IMMATERIAL = ("tile", "reference", "progress", "start", "varied")  # or told apart otherwise
 OPTIONAL = {("strength", 1.0)}  # left out of a manifest
 
@@ -46,7 +48,8 @@ Show = Callable[[Job, Picture, Picture, Picture | None], None]
 class Encoding:
     """How a result is put into a file.
 
-    format: "PNG", "JPEG", "WEBP" or "TIFF"; None where the outputs' names say.
+    format: "PNG", "JPEG", "WEBP" or "TIFF"; "same" where each output's name says; None before
+        a plan does.
     quality: 1 to 100, of JPEG (95 where None) and WebP (lossless where None).
     depth: bits a sample, 8 or 16; None is the input's.
     strip: leave EXIF out; the colour profile always stays.
@@ -59,15 +62,23 @@ class Encoding:
     strip: bool = False
 
     def __post_init__(self) -> None:
-        if self.quality is not None and self.format not in (None, "JPEG", "WEBP"):
+        if self.quality is not None and self.format not in (None, SAME, *LOSSY):
             raise RequestError(f"--quality does nothing in {self.format}, which loses nothing")
 
-    def encode(self, picture: Picture) -> Encoded:
-        """The file of a picture; errors as of `restore.images.encode`."""
-        assert self.format is not None
+    def encode(self, picture: Picture, output: str) -> Encoded:
+        """The file of a picture for an output; errors as of `restore.images.encode`."""
+        own = self.choose(output)
+        assert own.format is not None
         return encode_file(
-            picture, self.format, quality=self.quality, depth=self.depth, strip=self.strip
+            picture, own.format, quality=own.quality, depth=own.depth, strip=own.strip
         )
+
+    def choose(self, output: str) -> Encoding:
+        """The encoding of one output, whose name may say the format."""
+        if self.format != SAME:
+            return self
+        format = format_for(SAME, output)
+        return replace(self, format=format, quality=self.quality if format in LOSSY else None)
 
     def encode_result(self, result: Result) -> tuple[Encoded, Record]:
         """The file of a result and the record of what it shows."""
@@ -263,9 +274,10 @@ class Restorer:
             record = record.updated(uncertainty=path)
         if show:
             show(job, result.picture, opened.problem.source.upright(), opened.reference)
-        if not self.encoding.decides(result):
+        encoding = self.encoding.choose(job.output)
+        if not encoding.decides(result):
             return result.picture, record
-        encoded, shown = self.encoding.encode_result(replace(result, record=record))
+        encoded, shown = encoding.encode_result(replace(result, record=record))
         warnings = (*shown.warnings, *encoded.warnings)
         return encoded.data, replace(shown, warnings=warnings)
 

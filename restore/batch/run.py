@@ -51,7 +51,7 @@ class Work:
     known: what a record says without any result, the task at least.
     read: gives what `make` needs of a job's files.
     make: gets the job, what `read` gave, and a progress callback; gives the output and its record.
-    encode: makes a picture's file; None where `make` gives no picture.
+    encode: makes a picture's file for an output; None where `make` gives no picture.
     settings: all that decides the bytes of an output beside its inputs; kept in the manifest.
     sidecars: the paths of the files beside the input that an output depends on, as masks.
     read_file: gives the bytes of an input's file; ImageError for what can be none.
@@ -60,7 +60,7 @@ class Work:
     known: Record
     read: Callable[[Job], Any]
     make: Callable[[Job, Any, Progress | None], tuple[Output, Record]]
-    encode: Callable[[Picture], Encoded] | None = None
+    encode: Callable[[Picture, str], Encoded] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     sidecars: Callable[[Job], Sequence[str]] = lambda job: ()
     read_file: Callable[[str], bytes] = read_bytes
@@ -384,7 +384,7 @@ def _write(
         data = output
     else:
         assert work.encode is not None, "a picture has a file"
-        encoded = work.encode(output)
+        encoded = work.encode(output, job.output)
         data = encoded.data
         record = replace(record, warnings=(*record.warnings, *encoded.warnings))
     if job.output == STDOUT:

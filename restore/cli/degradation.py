@@ -131,7 +131,8 @@ def degrade(
         alpha=False if task == "jpeg" else None,
     )
     if task == "jpeg" and planned.format != "JPEG":
-        raise RequestError(f"degrade jpeg writes JPEG files, not {planned.format}: -o FILE.jpg")
+        named = "those of the inputs" if planned.format == "same" else planned.format
+        raise RequestError(f"degrade jpeg writes JPEG files, not {named}: -o FILE.jpg")
 
     from restore.batch.degrader import Degrader
 

@@ -124,8 +124,11 @@ def superres(
     ] = None,
     size: Annotated[
         str | None,
-        _task(metavar="WxH", show_default=False, help="Enlarge to this size in pixels instead"),
+        _task(metavar="WxH", show_default=False, help="Enlarge to fit inside this size in pixels"),
     ] = None,
+    stretch: Annotated[
+        bool, _task("--stretch", metavar=FLAG, help="Fill all of --size, out of proportion")
+    ] = False,
     *,
     sigma: Annotated[
         float | None,
@@ -150,13 +153,15 @@ def superres(
     """
     if (scale is None) == (size is None):
         raise RequestError("give either --scale or --size to enlarge to")
+    if stretch and size is None:
+        raise RequestError("--stretch does nothing without --size")
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     sides = None if size is None else parse_size(size)
     begin(image, conduct.terminal)
     from restore.tasks import Superres
 
-    task = Superres(scale, sides, sigma)
+    task = Superres(scale, sides, sigma, stretch)
     restore(task, image, files, encoding, source, restoration, engine, conduct)
 
 

@@ -122,6 +122,7 @@ class RunLog:
         self.tally = Tally()
         self.codes: set[int] = set()
         self.unshown: RestoreError | None = None  # why there is no page or no sheet
+        self._noted: set[str] = set()  # what is said once
         self._display = display
         self._plan, self._work, self._conduct = plan, work, conduct
         self._terminal = conduct.terminal
@@ -149,6 +150,10 @@ class RunLog:
         else:
             for warning in record.warnings:
                 complain(f"warning: {title}: {warning}")
+            for note in record.more.get("notes", ()):
+                if note not in self._noted:
+                    self._noted.add(note)
+                    self._terminal.detail(f"note: {title}: {note}")
             self._terminal.say(f"{label}: {format_seconds(record.seconds)}{_describe(record)}")
             self._terminal.detail(f"{title}: {format_json(record.metrics)}")
             if job.output != STDOUT and not self._conduct.json:

@@ -18,6 +18,8 @@ from PIL import Image
 from restore.errors import RequestError
 from restore.jpegfile.reader import Reader
 
+PAST_EDGE = "unconstrained in blocks that reach past the edge"
+
 
 @dataclass(frozen=True)
 class Component:
@@ -38,12 +40,21 @@ class Component:
 class JpegFile:
     """The content of a JPEG file; size is (w, h) as stored, before any EXIF orientation.
 
-    Components are Y, or Y, Cb, Cr. `notes` say what stays unconstrained and why.
+    Components are Y, or Y, Cb, Cr. `notes` say what stays unconstrained and why; `edges` are the
+    components of which blocks do that reach past the edge, as in most files.
     """
 
     size: tuple[int, int]
     components: tuple[Component, ...]
     notes: tuple[str, ...] = ()
+    edges: tuple[str, ...] = ()
+
+    @property
+    def edge_notes(self) -> tuple[str, ...]:
+        """What there is to say of the blocks that reach past the edge, in a sentence or none."""
+        names = " and ".join(self.edges)
+        verb = "is" if len(self.edges) == 1 else "are"
+        return (f"{names} {verb} {PAST_EDGE}",) if names else ()
 
 
 def read_jpeg(data: bytes) -> JpegFile:
@@ -59,7 +70,7 @@ def read_jpeg(data: bytes) -> JpegFile:
     reader = Reader(data)
     w, h = reader.size
     tall, wide = (max(plane.factors[side] for plane in reader.planes) for side in (0, 1))
-    components, notes = [], []
+    components, notes, edges = [], [], []
     for name, plane in zip(("Y", "Cb", "Cr"), reader.planes, strict=False):
         rows, columns = plane.blocks
         coefficients = plane.coefficients[:rows, :columns].reshape(rows, columns, 8, 8)
@@ -77,11 +88,11 @@ def read_jpeg(data: bytes) -> JpegFile:
         else:
             known[: h // (8 * v), : w // (8 * u)] = True
             if not known.all():
-                notes.append(f"{name} is unconstrained in blocks that reach past the edge")
+                edges.append(name)
         components.append(Component(coefficients, plane.table, (v, u), known))
     if reader.padding:
         notes.append("bytes without meaning follow a scan and were passed over")
-    return JpegFile((w, h), tuple(components), tuple(notes))
+    return JpegFile((w, h), tuple(components), tuple(notes), tuple(edges))
 
 
 def write_jpeg(pixels: np.ndarray, file: JpegFile) -> bytes:

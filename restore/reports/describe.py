@@ -17,7 +17,7 @@ DEGRADE = "degrade "  # how the tasks begin that make something worse
 MADE = ("ok", "doubtful")  # statuses of a record that has a result
 NOTHING_HOLDS = (
     "Nothing holds this result to the given picture: what was lost is not known exactly, "
-    "as the warnings say."
+    "as the notes say."
 )
 
 

@@ -127,6 +127,7 @@ class Jpeg(Task):
             degradation=degradation,
             name=name_of(image),
             warnings=notes,
+            notes=() if file is None else file.edge_notes,
             sound=sound,
             data=data if sound else None,
             file=file,

@@ -96,6 +96,8 @@ def solve_problem(
         metrics=found,
         warnings=(*source.warnings, *problem.warnings, *notes),
     )
+    if problem.notes:
+        record = record.updated(notes=list(problem.notes))
     return Result(
         picture,
         record,

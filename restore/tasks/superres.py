@@ -61,7 +61,8 @@ class ReducedProblem(Problem):
 class Superres(Task):
     """Enlarge, held to the small picture.
 
-    scale: a real factor above 1; or size: (width, height) of the result, one of the two. sigma: how
+    scale: a real factor above 1; or size: (width, height) that the result fits inside, one of the
+    two. stretch: fill all of `size`, whatever becomes of the proportions. sigma: how
     far the picture is from an exact reduction, as noise in levels of 8 bits, 0 to 255; 0 is for an
     exact one, and takes a JPEG file for its pixels alone; None measures it.
     """
@@ -74,6 +75,7 @@ class Superres(Task):
     scale: float | None = None
     size: tuple[int, int] | None = None
     sigma: float | None = None
+    stretch: bool = False
 
     def __post_init__(self) -> None:
         if self.sigma != 0:
@@ -102,6 +104,7 @@ class Superres(Task):
             degradation=degradation.with_noise(sigma / LEVELS),
             name=name_of(image),
             warnings=() if file is None else notes,
+            notes=() if file is None else file.edge_notes,
             sigma=sigma,
             file=file,
             first=first,
@@ -169,6 +172,9 @@ class Superres(Task):
             width, height = map(operator.index, target or ())
         except (TypeError, ValueError) as error:
             raise RequestError(f"size is {target!r}, expected (width, height) in pixels") from error
+        if self.size is not None and not self.stretch:
+            factor = min(width / size[0], height / size[1])
+            width, height = (max(1, round(side * factor)) for side in size)
         if width < size[0] or height < size[1] or (width, height) == size:
             raise RequestError(
                 f"{width}×{height} is not larger than the given {size[0]}×{size[1]} pixels"
@@ -182,7 +188,8 @@ class Superres(Task):
 
     def settings(self) -> dict[str, JSON]:
         size = None if self.size is None else "{}x{}".format(*self.size)
-        return {"scale": self.scale, "size": size, "sigma": self.sigma}
+        stretch = {"stretch": True} if self.stretch else {}
+        return {"scale": self.scale, "size": size, "sigma": self.sigma, **stretch}
 
     def degrade(self, clean: Picture, seed: int = 0) -> Picture:
         """The picture shrunk by `scale` with Pillow's antialiased bicubic."""

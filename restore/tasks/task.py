@@ -41,11 +41,11 @@ class Problem:
 
     task: what opened it. source: its picture, as stored. size: (width, height) of the result, as
     stored. severity: how badly it was degraded, in the unit of the task's presets. degradation: A.
-    name: of the input's file. warnings: for the record. hole: (H, W) bool, True where nothing is
-    known, as stored. canvas: (width, height) of what is worked on, where that is larger than the
-    result, its top left part. sound: why there is nothing to restore, in a sentence; then the
-    result is the source, and no network is asked. data: then, the file that the source came in, if
-    any. start: another result to begin from, as stored.
+    name: of the input's file. warnings: for the record. notes: too, what is so of most files. hole:
+    (H, W) bool, True where nothing is known, as stored. canvas: (width, height) of what is worked
+    on, where that is larger than the result, its top left part. sound: why there is nothing to
+    restore, in a sentence; then the result is the source, and no network is asked. data: then, the
+    file that the source came in, if any. start: another result to begin from, as stored.
 
     Of a part of a larger problem: origin, its first row and column there. region: (H, W) bool, the
     pixels that it is solved for, None for all. kind: which of the task's presets it takes, "" for
@@ -59,6 +59,7 @@ class Problem:
     degradation: Degradation[Any]
     name: str | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     hole: np.ndarray | None = None
     canvas: tuple[int, int] | None = None
     sound: str | None = None

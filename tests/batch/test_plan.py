@@ -123,11 +123,32 @@ def test_a_link_below_the_output_folder_is_refused():
 
 def test_a_template_keeps_endings_apart():
     files("in/a.jpg", "in/a.webp")
-    with pytest.raises(RequestError, match=r"--name '\{name\}'"):
+    with pytest.raises(RequestError, match=r"--name '\{stem\}_\{task\}\{ext\}' keeps them apart"):
         outputs(["in"])
+    found = outputs(["in"], Where("out", name="{stem}_{task}{ext}"))
+    assert found == ["out/a_jpeg.jpg", "out/a_jpeg.webp"]
     assert outputs(["in"], Where("out", name="{name}")) == ["out/a.jpg.png", "out/a.webp.png"]
     where = Where(name="{task}-{stem}", format="webp")
     assert outputs(["in/a.jpg"], where) == ["in/jpeg-a.webp"]
+
+
+def test_an_output_keeps_the_format_of_its_input():
+    files("in/a.JPG", "in/b.webp", "in/c.gif")
+    names = ["a.JPG", "b.webp", "c.png"]
+    assert outputs(["in"], Where("out", format="same")) == [f"out/{name}" for name in names]
+    assert outputs(["in"], Where("out", name="{stem}{ext}")) == [f"out/{name}" for name in names]
+    assert outputs(["in/a.JPG"], Where(name="{stem}-1{ext}", format="png")) == ["in/a-1.png"]
+    with pytest.raises(RequestError, match="--format same does nothing"):
+        outputs(["in/a.JPG"], Where("x.png", format="same"))
+    with pytest.raises(RequestError, match=r"and \{ext\} last"):
+        outputs(["in/a.JPG"], Where(name="{ext}{stem}"))
+
+
+def test_files_of_one_name_that_we_read_alone_are_told_what_helps():
+    files("in/a.bmp", "in/a.gif")
+    with pytest.raises(RequestError, match=r"--name '\{name\}' keeps them apart"):
+        outputs(["in"])
+    assert outputs(["in"], Where("out", name="{name}")) == ["out/a.bmp.png", "out/a.gif.png"]
 
 
 def test_files_of_one_name_in_two_folders_are_told_what_helps():

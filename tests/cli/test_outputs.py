@@ -178,3 +178,27 @@ def test_images_come_and_go_through_pipes(run: Run) -> None:
     run("jpeg", "-", "-o", "out/", "--nfe", 1, input=data)
     assert Path("out/stdin.png").read_bytes() == piped.stdout_bytes
     assert run("jpeg", "-", input=b"no image").exit_code == 3
+
+
+def test_each_output_is_in_the_format_of_its_input(run: Run) -> None:
+    copies(["in/a.jpg"])
+    Image.open("clean.png").save("in/a.png")
+    result = run("jpeg", "in", "-o", "out", "--name", "{stem}_{task}{ext}", "--quality", 60)
+    assert result.exit_code == 0, result.stderr
+    assert sorted(os.listdir("out")) == [MANIFEST, "a_jpeg.jpg", "a_jpeg.png"]
+    assert [Image.open(f"out/a_jpeg.{end}").format for end in ("jpg", "png")] == ["JPEG", "PNG"]
+    again = run("jpeg", "in", "-o", "out", "--format", "same", "--json", "--existing", "skip")
+    assert [record["output"] for record in records(again)[:2]] == ["out/a.jpg", "out/a.png"]
+    assert Image.open("out/a.jpg").format == "JPEG"
+
+
+def test_what_is_so_of_most_files_is_a_note_and_said_once(run: Run) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        Image.open("clean.png").crop((0, 0, 41, 31)).save(name, quality=20)
+    result = run("jpeg", "a.jpg", "b.jpg", "-o", "out", "--json", "-v")
+    for record in records(result)[:2]:
+        (note,) = record["notes"]
+        assert note == "Y and Cb and Cr are unconstrained in blocks that reach past the edge"
+        assert record["warnings"] == []
+    assert result.stderr.count("unconstrained") == 1
+    assert "unconstrained" not in run("jpeg", "a.jpg").stderr

@@ -54,7 +54,10 @@ def test_inpaint_changes_the_hole_alone(run: Run) -> None:
 
 def test_superres_enlarges_by_scale_or_to_a_size(run: Run) -> None:
     assert run("superres", "clean.png", "--scale", 1.5, "-o", "a.png").exit_code == 0
-    assert run("superres", "clean.png", "--size", "72x48", "-o", "b.png").exit_code == 0
+    assert run("superres", "clean.png", "--size", "72x480", "-o", "b.png").exit_code == 0
+    assert run("superres", "clean.png", "--size", "72x480", "--stretch", "-o", "c.png").stdout
+    assert pixels("c.png").shape == (480, 72, 3)
+    assert run("superres", "clean.png", "--scale", 2, "--stretch").exit_code == 2
     assert pixels("a.png").shape == (48, 72, 3)
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
@@ -64,7 +67,7 @@ def test_sizes_are_those_of_the_image_upright(run: Run) -> None:
     exif[0x0112] = 6
     Image.open("clean.png").save("turned.jpg", exif=exif)
     assert run("superres", "turned.jpg", "--size", "48x33").exit_code == 2
-    (record,) = records(run("superres", "turned.jpg", "--size", "33x48", "--nfe", 1, "--json"))
+    (record,) = records(run("superres", "turned.jpg", "--size", "33x48", "--stretch", "--json"))
     assert (record["size_in"], record["size_out"]) == ([32, 48], [33, 48])
 
 

@@ -34,7 +34,7 @@ class Fragile:
         known = Record(task="turn")
         return Work(known, self.read, self.make, self.encode, settings={"turned": True})
 
-    def encode(self, output: Any) -> Encoded:
+    def encode(self, output: Any, path: str) -> Encoded:
         Path(self.notes, f"writer-{os.getpid()}").touch()
         return Encoded(bytes(output))
 

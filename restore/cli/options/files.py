@@ -133,12 +133,16 @@ class Files:
             metavar="TEMPLATE",
             show_default=False,
             help="In place of --suffix: {stem} and {name} are the input's without and with its "
-            "ending, {task} is the task's",
+            "ending, {task} is the task's; {ext} last keeps the input's ending and format",
         ),
     ] = None
-    format: Annotated[Format, _output(help="Of the output; auto is by -o's ending, else PNG")] = (
-        "auto"
-    )
+    format: Annotated[
+        Format,
+        _output(
+            help="Of the output; auto is by -o's ending, else PNG, same is each input's where it "
+            "is one of these"
+        ),
+    ] = "auto"
 
     @property
     def policy(self) -> Policy:
@@ -186,5 +190,5 @@ class EncodingOptions:
 
     def check(self, format: str) -> None:
         """RequestError for an option that would do nothing in this format."""
-        if self.quality is not None and format not in ("JPEG", "WEBP"):
+        if self.quality is not None and format not in ("JPEG", "WEBP", "same"):
             raise RequestError(f"--quality does nothing in {format}, which loses nothing")
