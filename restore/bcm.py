@@ -38,6 +38,11 @@ class BCM(nn.Module):
         self.network = network
         self.sigma_data = sigma_data
 
+    def __repr__(self) -> str:
+        name = self.checkpoint.name if self.checkpoint else "unnamed"
+        millions = sum(weight.numel() for weight in self.parameters()) / 1e6
+        return f"BCM({name}, {millions:.1f} million parameters, {self.device}, {self.dtype})"
+
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from restore.images import (
     loses,
     sniff,
 )
-from restore.record import JSON, Metrics, Record
+from restore.record import JSON, Metrics, Record, describe_proof
 from restore.uncertainty import charted
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 COPIED = "The file is the given one, byte for byte."
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Result:
     """picture: the restored picture with all that the input's file carried.
 
@@ -57,14 +57,26 @@ class Result:
     def image(self) -> np.ndarray:
         """(H, W, C) uint8 or uint16, the input's depth; alpha comes last, where it had one.
 
-        Grey has a C of 1: `image[..., 0]` is (H, W), and `pillow()` an image of Pillow's.
+        Grey without alpha is (H, W).
         """
-        pixels, alpha = self.picture.pixels, self.picture.alpha
-        return pixels if alpha is None else np.dstack([pixels, alpha])
+        return self.picture.array()
 
     def pillow(self) -> Image:
         """The picture as Pillow has it, of 8 bits; grey without alpha stays at 16 (`I;16`)."""
         return self.picture.pillow()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """`image`, for NumPy and what takes its arrays."""
+        return np.array(self.image, dtype, copy=copy is not False)
+
+    def _repr_png_(self) -> bytes:
+        """The picture as a notebook shows it, reduced where it is large."""
+        return self.picture.preview()
+
+    def __repr__(self) -> str:
+        width, height = self.picture.size
+        proof = "".join(f", {part}" for part in describe_proof(self.record.metrics))
+        return f"Result({self.record.task}, {width}×{height}, {self.record.status}{proof})"
 
     def save(
         self,

@@ -20,8 +20,9 @@ def diagnose(
     each with a sentence, its figures and the command for it; `sentences` are theirs alone.
 
     Args:
-        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
-            uint8 or uint16. A JPEG file tells more by its path or its bytes than by its pixels.
+        image: a path, the bytes of a file, an open file, a PIL image, an array (H, W) or
+            (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats from 0 to 1.
+            A JPEG file tells more by its path or its bytes than by its pixels.
         mask: a hole to be filled, whose width is measured: an image of the same size, white where
             to restore; an (H, W) bool array; "alpha" for the image's own fully transparent pixels;
             "auto" for the scratches and dust that are found in it.

@@ -43,8 +43,8 @@ def edit(
     """Change an image by words; needs the extra `bcm-restore[edit]` and published weights.
 
     Args:
-        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
-            uint8 or uint16.
+        image: a path, the bytes of a file, an open file, a PIL image, an array (H, W) or
+            (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats from 0 to 1.
         source: what the image shows, such as "a photo of a cat"; at most 77 tokens.
         target: what it shall show, such as "a photo of a dog".
         model: a name of the catalogue, which is loaded once and kept, or what

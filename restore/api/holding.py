@@ -27,8 +27,9 @@ def hold(
     coefficients, and a filled hole the known pixels around it. The record proves it.
 
     Args:
-        start: the other result, or one that you retouched: a path, the bytes of a file, a PIL
-            image, or an array (H, W) or (H, W, 1 to 4) of uint8 or uint16.
+        start: the other result, or one that you retouched: a path, the bytes of a file, an
+            open file, a PIL image, an array (H, W) or (H, W, 1 to 4), or a tensor of torch (C, H,
+            W), of uint8, uint16 or floats from 0 to 1.
         image: what it was made from, like `start`.
         task: how that was degraded, one of `restore.tasks`; None tells by what follows.
         mask: a hole that was filled, as for `restore.inpaint`.

@@ -48,8 +48,8 @@ def inpaint(
     """Fill the white pixels of a mask; every other pixel stays bit for bit.
 
     Args:
-        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
-            uint8 or uint16.
+        image: a path, the bytes of a file, an open file, a PIL image, an array (H, W) or
+            (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats from 0 to 1.
         mask: an image of the same size, white where to restore; an (H, W) bool array, True where to
             restore; "alpha" for the image's own fully transparent pixels; or "auto" for the
             defects that are found in it.
@@ -194,8 +194,8 @@ def superres(
     """Enlarge; shrunk again, by Pillow's antialiased bicubic, the result is the given picture.
 
     Args:
-        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
-            uint8 or uint16.
+        image: a path, the bytes of a file, an open file, a PIL image, an array (H, W) or
+            (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats from 0 to 1.
         scale: a real factor above 1. Give it or `size`.
         size: (width, height) in pixels that the result fits inside, in the given proportions.
         stretch: fill all of `size`, out of proportion.
@@ -264,8 +264,8 @@ def denoise(
     """Remove white noise of a level that is known or estimated.
 
     Args:
-        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
-            uint8 or uint16.
+        image: a path, the bytes of a file, an open file, a PIL image, an array (H, W) or
+            (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats from 0 to 1.
         sigma: the noise's standard deviation in levels of 8 bits, above 0, at most 255; None to
             estimate it from the picture.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
@@ -331,8 +331,8 @@ def deblur(
     """Undo a blur of known kernel; blurred again, the result is the picture up to its noise.
 
     Args:
-        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
-            uint8 or uint16.
+        image: a path, the bytes of a file, an open file, a PIL image, an array (H, W) or
+            (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats from 0 to 1.
         kernel: a name such as "gaussian:2", "box:9", "disk:4" or "motion:15,30" (pixels, degrees
             counter-clockwise), the path of an image or a .npy file, or an array (h, w).
         sigma: the picture's noise, its standard deviation in levels of 8 bits, above 0, at most

@@ -78,8 +78,8 @@ def invert(
     """Take a picture up to its noise; the record says how well it comes back.
 
     Args:
-        image: a path, the bytes of a file, a PIL image, or an array (H, W) or (H, W, 1 to 4) of
-            uint8 or uint16.
+        image: a path, the bytes of a file, an open file, a PIL image, an array (H, W) or
+            (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats from 0 to 1.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
             once, and kept.
         nfe: jumps up, and as many down, 1 or more; None is 4.
@@ -176,8 +176,9 @@ def interpolate(
     The first and the last are the reconstructions of a and b.
 
     Args:
-        a: the first picture: a path, the bytes of a file, a PIL image, or an array (H, W) or
-            (H, W, 1 to 4) of uint8 or uint16.
+        a: the first picture: a path, the bytes of a file, an open file, a PIL image, an array
+            (H, W) or (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats
+            from 0 to 1.
         b: the last, of the same size.
         frames: how many, 2 or more.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded

@@ -199,7 +199,7 @@ def restore(bench: Bench, cell: Cell, given: Degraded) -> np.ndarray:
     settings = replace(cell.settings, tile=bench.tile, label=bench.label)
     result = given.task.restore(given.data, bench.model, settings)
     assert result.report["nfe"] == cell.nfe, (result.report["nfe"], cell)
-    return result.image
+    return result.picture.pixels
 
 
 def find_missing(bench: Bench, journal: Journal) -> list[tuple[Cell, Clean]]:

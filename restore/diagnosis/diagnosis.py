@@ -21,12 +21,12 @@ from restore.diagnosis.findings import Finding, list_findings
 from restore.diagnosis.holes import Hole, measure_hole
 from restore.diagnosis.kind import Kind, find_kind
 from restore.diagnosis.noise import NOISY, Noise, find_noise
-from restore.images import MAX_PIXELS, Picture, as_picture, decode, read_image, sniff
+from restore.images import MAX_PIXELS, Picture, as_picture, decode, file_bytes, sniff
 from restore.jpegfile import JpegFile, UnheldError, read_jpeg
 from restore.record import JSON
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    pass
 
 PROCESSED = 2.0  # levels: the tolerance of what was sharpened, or lost the tables of its codec
 
@@ -95,7 +95,7 @@ class Diagnosis:
 
 
 def diagnose(
-    image: str | os.PathLike[str] | bytes | Image | np.ndarray | Picture,
+    image: object,
     mask: np.ndarray | None = None,
     *,
     max_pixels: int = MAX_PIXELS,
@@ -137,8 +137,8 @@ def _examine(picture: Picture, file: JpegFile | None, *, history: bool = True) -
 
 def _open(image: object, max_pixels: int) -> tuple[Picture, JpegFile | None]:
     """The picture; of a JPEG file as stored, with the file's content."""
-    if isinstance(image, str | os.PathLike):
-        image = read_image(image, max_pixels=max_pixels)
+    if isinstance(image, str | os.PathLike) or callable(getattr(image, "read", None)):
+        image = file_bytes(image, max_pixels=max_pixels)
     if isinstance(image, bytes | bytearray | memoryview) and sniff(bytes(image)) == "JPEG":
         data = bytes(image)
         try:

@@ -5,11 +5,13 @@ float32 in [-1, 1].
 """
 
 from restore.images.animation import animate, check_animation
+from restore.images.arrays import as_array
 from restore.images.decoding import (
     MAX_PIXELS,
     as_picture,
     decode,
     file_bytes,
+    is_in_memory,
     read_image,
     read_image_stream,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "ImageHeader",
     "Picture",
     "animate",
+    "as_array",
     "as_picture",
     "check_animation",
     "check_encodable",
@@ -33,6 +36,7 @@ __all__ = [
     "encode_file",
     "file_bytes",
     "format_of",
+    "is_in_memory",
     "loses",
     "read_header",
     "read_image",

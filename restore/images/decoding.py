@@ -24,6 +24,7 @@ from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, ResourceError, RestoreError
 from restore.files import read_bytes, read_stream
 from restore.images import jfif, png, tiff
+from restore.images.arrays import from_array, is_tensor
 from restore.images.exif import load_exif, read_exif, resolution_in
 from restore.images.formats import BY_NAME, sniff
 from restore.images.metadata import Metadata, fits, orientation_in, resolution_of
@@ -98,14 +99,15 @@ def decode(
 def as_picture(source: Any, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """The picture, upright, in a path, a file's bytes, a file, a Pillow image, an array, a picture.
 
-    A file is an object with `read`, opened for bytes. Arrays are (H, W) or (H, W, 1 to 4), uint8 or
-    uint16, channels in the order L, LA, RGB, RGBA. Raises RequestError for any other array or type,
-    ImageError for an image that cannot be read or, being a file, has more than `max_pixels`.
+    A file is an object with `read`, opened for bytes. Arrays and tensors are as of `from_array`; a
+    result stands for its picture. Raises RequestError for any other array or type, ImageError for
+    an image that cannot be read or, being a file, has more than `max_pixels`.
     """
+    source = getattr(source, "picture", source)
     if isinstance(source, Picture):
         return source.upright()
-    if isinstance(source, np.ndarray):
-        return _from_array(source)
+    if isinstance(source, np.ndarray) or is_tensor(source):
+        return from_array(source)
     if isinstance(source, Image.Image):
         format = "JPEG" if source.format == "MPO" else str(source.format)
         try:
@@ -132,10 +134,19 @@ def file_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
                 f"a file opened for bytes was expected, found one of {type(nothing).__name__}"
             )
         return read_image_stream(source, "the file", max_pixels=max_pixels)
+    found = type(source).__name__
+    if isinstance(source, list | tuple):
+        found = f"a {found} of {len(source)}: call it for each, or `restore.batch` for many files"
     raise RequestError(
-        "an image was expected (path, bytes, open file, Pillow image, NumPy array or Picture), "
-        f"found {type(source).__name__}"
+        "an image was expected (path, bytes, open file, Pillow image, NumPy array, torch tensor or "
+        f"Picture), found {found}"
     )
+
+
+def is_in_memory(source: Any) -> bool:
+    """Whether an image is no file, so that nothing is known but its pixels."""
+    source = getattr(source, "picture", source)
+    return isinstance(source, Picture | np.ndarray | Image.Image) or is_tensor(source)
 
 
 def _decode(data: bytes, format: str, max_pixels: int, scans: bool) -> Picture:
@@ -403,16 +414,3 @@ def _opencv(data: bytes, flags: int) -> np.ndarray:
         return samples[..., None]
     rgb = cv2.COLOR_BGR2RGB if samples.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
     return cv2.cvtColor(samples, rgb)
-
-
-def _from_array(array: np.ndarray) -> Picture:
-    shape = array.shape
-    if array.dtype.kind == "f":
-        raise RequestError(
-            "an array of floats does not say its range; scale and round it to uint8 or uint16"
-        )
-    if array.dtype.kind != "u" or array.itemsize > 2:
-        raise RequestError(f"an array of uint8 or uint16 was expected, found {array.dtype}")
-    if len(shape) not in (2, 3) or 0 in shape or (len(shape) == 3 and shape[2] > 4):
-        raise RequestError(f"an array (H, W) or (H, W, 1 to 4) was expected, found {shape}")
-    return Picture(*split(array.astype(array.dtype.newbyteorder("="))))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import cv2
@@ -34,10 +35,11 @@ TURNS = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
+PREVIEW = 1024  # pixels a side, at most, of what a notebook shows
 BACK = {6: 8, 8: 6}  # turns that do not undo themselves
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
     """Pixels with all that a file carries.
 
@@ -71,6 +73,29 @@ class Picture:
         if self.alpha is not None:
             assert self.alpha.shape == self.pixels.shape[:2], self.alpha.shape
             assert self.alpha.dtype == self.pixels.dtype, self.alpha.dtype
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        kind = ("grey" if self.grey else "RGB") + ("" if self.alpha is None else " and alpha")
+        return f"Picture({width}×{height}, {kind}, {self.depth} bits)"
+
+    def array(self) -> np.ndarray:
+        """(H, W, C) with alpha last, where there is one; grey without alpha is (H, W)."""
+        if self.alpha is not None:
+            return np.dstack([self.pixels, self.alpha])
+        return self.pixels[..., 0] if self.grey else self.pixels
+
+    def _repr_png_(self) -> bytes:
+        """The picture as a notebook shows it, reduced where it is large."""
+        return self.preview()
+
+    def preview(self, side: int = PREVIEW) -> bytes:
+        """A PNG file of the picture for a notebook, reduced where it is larger than `side`."""
+        image = self.at_depth(8).pillow()
+        image.thumbnail((side, side))
+        stream = BytesIO()
+        image.save(stream, "PNG")
+        return stream.getvalue()
 
     @property
     def size(self) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from restore.settings import DEFAULTS, Settings, count_calls
 from restore.tiling import NoiseField, TiledBCM, window_count
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Inversion:
     """latent: the noise, with what it takes to come back. record: how it was made.
 
@@ -40,6 +40,13 @@ class Inversion:
     def report(self) -> dict[str, JSON]:
         """The record as a dictionary of JSON types, as `--json` prints it."""
         return self.record.as_dict()
+
+    def _repr_png_(self) -> bytes:
+        """What comes back, as a notebook shows it."""
+        return self.picture.preview()
+
+    def __repr__(self) -> str:
+        return f"Inversion({self.latent!r})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the latent's file, whole or not at all."""

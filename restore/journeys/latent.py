@@ -35,7 +35,7 @@ LONGEST_BLOCK = 2**20  # bytes of a profile or an EXIF block; a file's header en
 MOST_LEVELS = 1000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Latent:
     """x (1, 3, H, W) float32 on the CPU, at noise level levels[-1].
 
@@ -56,6 +56,10 @@ class Latent:
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.x.shape[3], self.x.shape[2]
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        return f"Latent({width}×{height}, level {self.levels[-1]:g}, seed {self.seed})"
 
     def encode(self) -> bytes:
         """The bytes of its file; equal latents give equal bytes."""

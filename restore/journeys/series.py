@@ -30,7 +30,7 @@ FRAME_SECONDS = 0.1
 MOST_SEEN = 16  # pictures of an overview
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Series:
     """pictures: one or more, alike in all but their pixels. columns: of the one picture of all.
 
@@ -49,9 +49,15 @@ class Series:
     @property
     def images(self) -> list[np.ndarray]:
         """(H, W, C) uint8 or uint16 each; alpha comes last, where there is one."""
-        return [
-            p.pixels if p.alpha is None else np.dstack([p.pixels, p.alpha]) for p in self.pictures
-        ]
+        return [picture.array() for picture in self.pictures]
+
+    def _repr_png_(self) -> bytes:
+        """All pictures as a notebook shows them, side by side."""
+        return overview(self).preview()
+
+    def __repr__(self) -> str:
+        width, height = self.pictures[0].size
+        return f"Series({self.record.task}, {len(self)} of {width}×{height})"
 
     def __len__(self) -> int:
         return len(self.pictures)

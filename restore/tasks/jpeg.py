@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast, final
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from restore import metrics
@@ -28,6 +26,7 @@ from restore.images import (
     decode,
     encode,
     file_bytes,
+    is_in_memory,
     sniff,
 )
 from restore.images.comparison import match_kinds
@@ -210,7 +209,7 @@ def read_compressed(
     comes as any other picture does. Raises ImageError for what cannot be read or has over
     `max_pixels`.
     """
-    if isinstance(image, Picture | np.ndarray | Image.Image):
+    if is_in_memory(image):
         return as_picture(image, max_pixels=max_pixels), None, (NOT_HELD,)
     data = file_bytes(image, max_pixels=max_pixels)
     if sniff(data) != "JPEG":

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from restore.errors import ImageError, RequestError
-from restore.images import Picture, as_picture
+from restore.images import Picture, as_array, as_picture
 from restore.images.picture import TURNS
 
 THRESHOLD = 127  # of 255
@@ -35,6 +35,7 @@ def hole_of(
     if not isinstance(dilate, int) or dilate < 0:
         raise RequestError(f"dilate is {dilate!r}, expected 0 or more pixels")
     warnings: tuple[str, ...] = ()
+    mask = as_array(mask)
     if isinstance(mask, str) and mask == "alpha":
         if picture.alpha is None:
             raise ImageError("mask 'alpha' needs a picture with transparency; this one has none")

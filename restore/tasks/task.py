@@ -10,7 +10,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.result import Result
 
-ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image | np.ndarray | Picture"
-"""A path, the bytes of a file, a PIL image, an array (H, W) or (H, W, 1 to 4), or a Picture."""
+ImageLike: TypeAlias = (
+    "str | os.PathLike[str] | bytes | IO[bytes] | Image | np.ndarray | Tensor | Picture | Result"
+)
+"""A path, the bytes of a file, an open file, a PIL image, an array (H, W) or (H, W, 1 to 4) or a
+tensor (C, H, W) of uint8, uint16 or floats from 0 to 1, a Picture, or a Result."""
 LEVELS = 127.5  # of 8 bits in a unit of the network's range
 
 
@@ -218,7 +221,7 @@ class Task(ABC):
 
 def read_once(image: ImageLike, max_pixels: int) -> tuple[ImageLike, bytes | None]:
     """The image, of a path the bytes of its file, and these bytes; None of what is no file."""
-    if isinstance(image, str | os.PathLike):
+    if isinstance(image, str | os.PathLike) or callable(getattr(image, "read", None)):
         image = file_bytes(image, max_pixels=max_pixels)
     return image, image if isinstance(image, bytes) else None
 

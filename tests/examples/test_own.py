@@ -51,3 +51,15 @@ def test_a_network_of_one_s_own(small, capsys, monkeypatch):
 def test_examples_are_a_screen_long():
     for name in ("own_degradation.py", "own_solver.py", "own_network.py"):
         assert len((EXAMPLES / name).read_text().splitlines()) <= 70, name
+
+
+def test_a_notebook(capsys, monkeypatch):
+    monkeypatch.chdir(EXAMPLES.parent)
+    out = run_example("notebook.py", [], capsys, monkeypatch)
+    shown, figures, filled, cancelled, drawn = out.splitlines()
+    assert shown.startswith("Result(jpeg, 600×400, ok, ")
+    before, after = map(float, re.findall(r"([\d.]+) dB", figures))
+    assert after > before + 0.5
+    assert filled.endswith("known pixels changed by 0")
+    assert cancelled == "cancelled"
+    assert float(re.findall(r"([\d.]+) levels", drawn)[0]) > 0.5

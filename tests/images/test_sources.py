@@ -34,13 +34,13 @@ def test_arrays_are_pictures(channels, depth):
 @pytest.mark.parametrize(
     ("array", "reason"),
     [
-        (np.zeros((4, 4, 3), np.float32), "floats"),
+        (np.full((4, 4, 3), 2.0, np.float32), "floats"),
         (np.zeros((4, 4), bool), "found bool"),
         (np.zeros((4, 4), np.int64), "found int64"),
         (np.zeros((4, 4, 5), np.uint8), r"found \(4, 4, 5\)"),
         (np.zeros((0, 4), np.uint8), r"found \(0, 4\)"),
         (np.zeros((2, 4, 4, 3), np.uint8), "found"),
-        (torch.zeros(3, 4, 4), "found Tensor"),
+        (torch.zeros(3, 4, 4, 2, 2), r"found \(3, 4, 4, 2, 2\)"),
         (None, "found NoneType"),
     ],
 )

@@ -72,7 +72,7 @@ def test_frames_are_of_the_larger_depth_and_grey_only_where_both_are(exact, phot
     mixed = restore.interpolate(rgb, grey, 2, model=exact)
     assert mixed.images[0].shape == (32, 48, 3)
     assert mixed.images[0].dtype == np.uint16
-    assert restore.interpolate(grey, grey, 2, model=exact).images[1].shape == (32, 48, 1)
+    assert restore.interpolate(grey, grey, 2, model=exact).images[1].shape == (32, 48)
     clear = np.dstack([rgb, np.zeros((32, 48), np.uint8)])
     halfway = between(Picture(rgb), Picture(clear[..., :3], clear[..., 3]), 0.5)
     assert (halfway.alpha == 128).all()

@@ -37,7 +37,7 @@ def test_channels_and_depth_are_the_picture_s_and_the_picture_stays(
     else:
         result = Superres(1.5).restore(given, model, ONE)
     height, width = (60, 84) if task == "superres" else (40, 56)
-    assert result.image.shape == (height, width, channels)
+    assert result.image.shape == ((height, width, channels) if channels > 1 else (height, width))
     assert result.image.dtype == dtype
     assert np.array_equal(again(result, tmp_path), result.image)
     assert np.array_equal(given, before)
@@ -76,7 +76,7 @@ def test_what_is_no_picture_is_refused(task, model):
         "denoise": Denoise(),
         "deblur": Deblur("box:3"),
     }
-    for thing in (None, 3, torch.zeros(3, 4, 4), np.zeros((4, 4))):
+    for thing in (None, 3, torch.zeros(5, 9, 9), np.full((4, 4), 9.0)):
         with pytest.raises(RequestError, match=r"expected|floats"):
             tasks[task].restore(thing, model)
     with pytest.raises(ImageError, match="not an image"):
@@ -91,9 +91,9 @@ def test_what_was_noticed_about_the_picture_is_in_the_record(model, clean, tmp_p
     ):
         assert result.report["warnings"] == ["it is blue", "it is old"]
     broken = jpeg_bytes(clean[:38], icc_profile=b"nothing")
-    first, second, *_ = Jpeg().restore(broken, model, ONE).report["warnings"]
-    assert "ICC profile" in first
-    assert "past the edge" in second
+    report = Jpeg().restore(broken, model, ONE).report
+    assert "ICC profile" in report["warnings"][0]
+    assert "past the edge" in report["notes"][0]
     frames = [Image.fromarray(clean), Image.fromarray(255 - clean)]
     frames[0].save(tmp_path / "two.png", save_all=True, append_images=frames[1:])
     result = Superres(2).restore(tmp_path / "two.png", model, ONE)
