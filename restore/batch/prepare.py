@@ -213,7 +213,8 @@ def prepare(
     if cluster:
         check_for_cluster(planned)
         source = replace(source, threads=source.threads or cluster.cpus)
-    settings = replace(settings, nfe=choose_nfe(task, settings))
+    if not task.planned:
+        settings = replace(settings, nfe=choose_nfe(task, settings))
     schedule(source.checkpoint, task, settings)
     source = replace(source, sha256=source.sha256 or source.checkpoint.sha256 or None)
     restorer = Restorer(

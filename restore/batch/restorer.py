@@ -32,7 +32,7 @@ from restore.images import (
 from restore.record import JSON, Record
 from restore.result import Result
 from restore.settings import Settings
-from restore.tasks import Problem, Task, solve_problem
+from restore.tasks import Problem, Task
 from restore.tasks.schedule import choose_mode, count_evaluations
 from restore.tasks.solving import check_size
 
@@ -194,7 +194,7 @@ class Restorer:
             model_sha256=self.source.sha256,
             method=self.settings.method,
             mode=choose_mode(self.settings),
-            nfe=count_evaluations(self.task, self.settings),
+            nfe=None if self.task.planned else count_evaluations(self.task, self.settings),
             seed=self.settings.seed,
             device=self.source.device,
             dtype=self.source.dtype,
@@ -265,7 +265,7 @@ class Restorer:
             start=opened.start,
             progress=progress,
         )
-        result = solve_problem(opened.problem, model, settings)
+        result = opened.problem.task.solve(opened.problem, model, settings)
         record = replace(result.record, warnings=(*result.record.warnings, *opened.warnings))
         if self.start is not None:
             record = record.updated(start=self.start.find(job.input))

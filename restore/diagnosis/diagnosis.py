@@ -106,8 +106,8 @@ def diagnose(
     there is a hole, whose width is then measured. max_pixels: larger pictures are refused. Raises
     ImageError for what cannot be read.
     """
-    picture, file = _open(image, max_pixels)
-    found = _examine(picture, file)
+    picture, file = read(image, max_pixels)
+    found = examine(picture, file)
     return found if mask is None else replace(found, hole=measure_hole(mask))
 
 
@@ -117,11 +117,14 @@ def measure_tolerance(picture: Picture, file: JpegFile | None = None) -> float:
     picture: as stored. file: its JPEG file, where it has one. 0 where no noise, no compression and
     no sharpening is seen, or where it is no photograph.
     """
-    return _examine(picture, file, history=file is None).tolerance
+    return examine(picture, file, history=file is None).tolerance
 
 
-def _examine(picture: Picture, file: JpegFile | None, *, history: bool = True) -> Diagnosis:
-    """All findings about a picture, but for earlier compressions of a file without `history`."""
+def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) -> Diagnosis:
+    """All that is found out about a picture, as stored; errors as of `diagnose`.
+
+    file: its JPEG file, where it has one. history: look for an earlier compression of that too.
+    """
     pixels = levels(picture)
     kind = find_kind(pixels)
     found = Diagnosis(picture.upright().size, kind)
@@ -135,8 +138,8 @@ def _examine(picture: Picture, file: JpegFile | None, *, history: bool = True) -
     return found
 
 
-def _open(image: object, max_pixels: int) -> tuple[Picture, JpegFile | None]:
-    """The picture; of a JPEG file as stored, with the file's content."""
+def read(image: object, max_pixels: int) -> tuple[Picture, JpegFile | None]:
+    """The picture; of a JPEG file as stored, with the file's content; errors as of `diagnose`."""
     if isinstance(image, str | os.PathLike) or callable(getattr(image, "read", None)):
         image = file_bytes(image, max_pixels=max_pixels)
     if isinstance(image, bytes | bytearray | memoryview) and sniff(bytes(image)) == "JPEG":

@@ -7,6 +7,7 @@ by its name.
 
 from restore.result import Result
 from restore.settings import Settings
+from restore.tasks.auto import Auto
 from restore.tasks.compare import compare
 from restore.tasks.deblur import Deblur
 from restore.tasks.denoise import Denoise
@@ -19,11 +20,12 @@ from restore.tasks.superres import Superres
 from restore.tasks.task import ImageLike, Problem, Task
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Inpaint, Jpeg, Superres, Denoise, Deblur)
+    task.name: task for task in (Inpaint, Jpeg, Superres, Denoise, Deblur, Auto)
 }
 
 __all__ = [
     "TASKS",
+    "Auto",
     "Deblur",
     "Denoise",
     "ImageLike",

@@ -85,7 +85,8 @@ class Task(ABC):
     name: the command's, and the presets'. default_nfe: the best measured number of network
     evaluations. noisy: the severity is the observation's noise, in levels of 8 bits. drawn: the
     perceptual mode draws what it fills anew. holds: a result can be held to the input, whose noise
-    does not leave every image possible. input_title, result_title: what a report calls the
+    does not leave every image possible. planned: which evaluations it takes follows from the
+    picture; then `default_nfe` is the most of a step. input_title, result_title: what a report calls the
     pictures. check: what was done with the result to prove it, "The result was …", in which {size}
     is the input's.
     """
@@ -95,6 +96,7 @@ class Task(ABC):
     noisy: ClassVar[bool] = False
     drawn: ClassVar[bool] = False
     holds: ClassVar[bool] = True
+    planned: ClassVar[bool] = False
     input_title: ClassVar[str] = "Given"
     result_title: ClassVar[str] = "Restored"
     check: ClassVar[str] = "degraded again in the same way"

@@ -1,0 +1,281 @@
+"""Auto: find out what is wrong with a picture, and restore all of it; what is sound stays.
+
+The diagnosis says which tasks there are. One solve does them where they have a form together: an
+enlargement of a JPEG file or of a little noise, noise under a JPEG. Else they follow one another,
+the last damage first: the compression, or the noise; then holes; then an enlargement.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, cast, final
+
+import numpy as np
+import torch
+
+from restore import metrics
+from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Find
+from restore.degradations import Free
+from restore.diagnosis import Diagnosis, find_noise, measure_hole
+from restore.diagnosis.blocks import levels
+from restore.diagnosis.diagnosis import examine, read
+from restore.errors import RequestError
+from restore.holes import How, fill
+from restore.images import MAX_PIXELS, Picture, as_picture
+from restore.images.comparison import compare_to_clean, compare_with_given, match_kinds
+from restore.presets import Preset
+from restore.record import JSON, Metrics, Record, name_of, round_decibels
+from restore.result import Result
+from restore.settings import DEFAULTS, Mode, Progress, Settings
+from restore.tasks.denoise import Denoise
+from restore.tasks.inpaint import Inpaint
+from restore.tasks.jpeg import Jpeg
+from restore.tasks.noisy_jpeg import NoisyJpeg
+from restore.tasks.superres import Superres, enlarge_bicubic
+from restore.tasks.task import ImageLike, Problem, Task, read_once
+
+if TYPE_CHECKING:
+    from restore.bcm import BCM
+
+TOGETHER = 4.0  # levels of noise under a JPEG, from which on both are one solve
+TOLERATED = 6.0  # levels of noise, up to which an enlargement takes it away by its tolerance
+
+
+@dataclass(frozen=True, eq=False)
+class Examined(Problem):
+    """found: what is wrong. steps: the tasks that mend it, in order. image: what the first opens.
+
+    max_pixels: of a picture, read or made.
+    """
+
+    found: Diagnosis | None = None
+    steps: tuple[Task, ...] = ()
+    image: ImageLike | None = None
+    max_pixels: int = MAX_PIXELS
+
+
+@final
+@dataclass(frozen=True)
+class Auto(Task):
+    """Find out what is wrong with a picture and restore all of it.
+
+    scale: a factor above 1 to enlarge by; None does not. mask: of a hole to fill, as for `Inpaint`,
+    "auto" to find scratches and dust; None looks for none. The rest is as for `Inpaint`.
+
+    The number of evaluations is that of each step; the record has their sum.
+    """
+
+    name: ClassVar[str] = "auto"
+    default_nfe: ClassVar[int] = max(DEFAULT_NFE.values())
+    planned: ClassVar[bool] = True
+    holds: ClassVar[bool] = False
+    drawn: ClassVar[bool] = True
+    check: ClassVar[str] = "degraded again by what was found"
+    scale: float | None = None
+    mask: ImageLike | None = field(default=None, compare=False)
+    invert_mask: bool = False
+    dilate: int = 0
+    fill: How = "auto"
+    find: tuple[Find, ...] = FOUND
+    sensitivity: float = SENSITIVITY
+
+    def __post_init__(self) -> None:
+        self._filling()  # refuses what it cannot take
+
+    def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Examined:
+        given, data = read_once(image, max_pixels)
+        source, file = read(given, max_pixels)
+        found, hole, notes = examine(source, file), None, ()
+        if self.mask is not None:
+            hole, notes = self._filling().find_hole(source.upright())
+            hole = hole if hole.any() else None
+        if hole is not None:
+            found = _measure_around(found, source.upright(), hole)
+        steps = tuple(self._plan(found, source.upright(), hole))
+        seen = source.upright().size
+        width, height = self.size_out(seen, max_pixels)
+        return Examined(
+            task=self,
+            source=source,
+            size=(width, height) if source.orientation < 5 else (height, width),
+            severity=1.0,
+            degradation=Free(),
+            name=name_of(image),
+            warnings=notes,
+            sound=None if steps else found.sentences[-1],
+            data=None if steps else data,
+            found=found,
+            steps=steps,
+            image=_smooth(given, source, hole) if _begins_noisy(steps) else given,
+            max_pixels=max_pixels,
+        )
+
+    def solve(
+        self, problem: Problem, model: BCM | None = None, settings: Settings = DEFAULTS
+    ) -> Result:
+        """All steps, one after the other; the record has the findings and each step."""
+        from restore.tasks.restoration import solve_problem
+
+        problem = cast(Examined, problem)
+        if settings.start is not None or settings.nfe == 0:
+            raise RequestError("auto begins by what it finds: give a start to one of the tasks")
+        began, records, spreads = time.perf_counter(), [], []
+        image, result, count = problem.image, None, len(problem.steps)
+        for n, step in enumerate(problem.steps):
+            last = n + 1 == count
+            own = replace(
+                settings,
+                reference=settings.reference if last else None,
+                progress=_share(settings.progress, n, count),
+            )
+            opened = step.open(cast(ImageLike, image), max_pixels=problem.max_pixels)
+            result = solve_problem(opened, model, own)
+            image = result.picture
+            records.append((step, result.record))
+            spreads.append(result.uncertainty)
+        if result is None:
+            result = solve_problem(problem, model, settings)
+        several = count > 1
+        prove = partial(_prove_whole, problem, settings) if several else result.prove
+        found = _prove_whole(problem, settings, result.picture) if several else {}
+        if several and "uncertainty_mean" in result.record.metrics:
+            found["uncertainty_mean"] = result.record.metrics["uncertainty_mean"]
+        record = replace(
+            result.record,
+            status="doubtful" if any(r.status == "doubtful" for _, r in records) else "ok",
+            task=self.name,
+            input=problem.name,
+            nfe=sum(r.nfe or 0 for _, r in records),
+            size_in=problem.source.upright().size,
+            seconds=round(time.perf_counter() - began, 3),
+            metrics=found if several else result.record.metrics,
+            warnings=_gather(problem, [r for _, r in records]) if records else result.record.warnings,
+            more={**result.record.more, **_tell(problem, records)},
+        )
+        return replace(result, record=record, prove=prove)
+
+    def prove(self, problem: Problem, result: Picture) -> Metrics:
+        """Of a picture that was left alone."""
+        return {"psnr_input_db": None, "consistency_psnr_db": None, "consistency_exact": True}
+
+    def show_given(self, problem: Problem) -> Picture:
+        return enlarge_bicubic(problem.source, problem.size)
+
+    def size_out(self, size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+        return size if self.scale is None else Superres(self.scale).size_out(size, max_pixels)
+
+    def sidecars(self) -> dict[str, str]:
+        return self._filling().sidecars()
+
+    def with_sidecars(self, found: Mapping[str, Picture]) -> Auto:
+        return replace(self, mask=found["mask"]) if found else self
+
+    def settings(self) -> dict[str, JSON]:
+        return {"scale": self.scale, **self._filling().settings(), "filled": self.mask is not None}
+
+    def degrade(self, clean: Picture, seed: int = 0) -> Picture:
+        raise RequestError("auto finds out what was done: degrade by one of the tasks")
+
+    @classmethod
+    def describe(cls, record: Record) -> str:
+        return "; then ".join(step["done"] for step in record.more.get("steps", ()))
+
+    @classmethod
+    def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset:
+        return Preset((0.1,) * nfe)  # of a picture that is left alone: none is run
+
+    def _filling(self) -> Inpaint:
+        mask, find = self.mask, tuple(self.find)
+        return Inpaint(mask, self.invert_mask, self.dilate, self.fill, find, self.sensitivity)
+
+    def _plan(self, found: Diagnosis, source: Picture, hole: np.ndarray | None) -> Iterator[Task]:
+        """The tasks that mend what was found."""
+        noise = found.noise if found.noisy else None
+        enlarged = self.scale is not None and hole is None  # by the first solve itself
+        sigma = 0.0 if noise is None else max(noise.effective, 1.0)
+        if found.kind.photographic and found.compressed:
+            if sigma >= TOGETHER:
+                yield NoisyJpeg(sigma)
+            elif not enlarged or found.file is None:
+                yield Jpeg()
+        elif sigma and not (enlarged and sigma <= TOLERATED):
+            yield Denoise(sigma / 3**0.5 if _is_grey(source) else sigma)
+        if hole is not None:
+            yield replace(self._filling(), mask=hole, invert_mask=False, dilate=0)
+        if self.scale is not None:
+            yield Superres(self.scale)
+
+
+def _is_grey(picture: Picture) -> bool:
+    """Whether all channels are the same, so that noise is √3 times as strong along grey."""
+    pixels = picture.pixels
+    return all(np.array_equal(pixels[..., 0], pixels[..., i]) for i in range(pixels.shape[2]))
+
+
+def _begins_noisy(steps: tuple[Task, ...]) -> bool:
+    return bool(steps) and isinstance(steps[0], Denoise)
+
+
+def _measure_around(found: Diagnosis, picture: Picture, hole: np.ndarray) -> Diagnosis:
+    """The diagnosis with the hole, and with the noise of what lies outside it."""
+    pixels = levels(picture)
+    pixels[hole] = 255  # as if clipped, which counts for nothing
+    noise = find_noise(pixels) if found.kind.photographic else None
+    return replace(found, noise=noise, hole=measure_hole(hole))
+
+
+def _smooth(given: ImageLike, source: Picture, hole: np.ndarray | None) -> ImageLike:
+    """The picture with its hole filled, so that what is there does not leak over its edge."""
+    if hole is None:
+        return given
+    seen = source.upright()
+    filled = fill(seen.tensor(), torch.from_numpy(~hole)[None, None])
+    pixels = np.where(hole[..., None], seen.with_tensor(filled).pixels, seen.pixels)
+    return seen.with_pixels(pixels)
+
+
+def _share(progress: Progress | None, n: int, count: int) -> Progress | None:
+    """The progress of one of several steps, as part of all."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(n * total + done, count * total)
+
+
+def _prove_whole(problem: Examined, settings: Settings, picture: Picture) -> Metrics:
+    """The figures of several steps' result against what was given, and against the clean one."""
+    given = enlarge_bicubic(problem.source, problem.size).upright()
+    found: Metrics = {
+        "psnr_input_db": round_decibels(metrics.psnr(*match_kinds(picture, given))),
+        "consistency_psnr_db": None,
+        "consistency_exact": False,
+    }
+    if settings.reference is not None:
+        clean = as_picture(settings.reference)
+        found.update(compare_to_clean(picture, clean))
+        found.update(compare_with_given(found, given, clean))
+    return found
+
+
+def _gather(problem: Examined, records: list[Record]) -> tuple[str, ...]:
+    """The warnings of all steps, each once, but for what the findings say already."""
+    assert problem.found is not None
+    said = [*problem.source.warnings, *problem.warnings]
+    said += [warning for record in records for warning in record.warnings]
+    known = problem.found.sentences
+    kept = [one for one in said if not any(one.startswith(sentence) for sentence in known)]
+    return tuple(dict.fromkeys(kept))
+
+
+def _tell(problem: Examined, records: list[tuple[Task, Record]]) -> dict[str, JSON]:
+    """What the record has beside its own fields: the findings, and each step."""
+    assert problem.found is not None
+    steps = []
+    for task, record in records:
+        done = task.describe(record) if record.nfe else "left as it is"
+        steps.append(
+            {"task": task.name, "done": done, "nfe": record.nfe, "metrics": dict(record.metrics)}
+        )
+    return {"findings": [one.as_dict() for one in problem.found.findings], "steps": steps}
