@@ -6,6 +6,7 @@ without any: here stand only what that list shows and where each command is.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -42,6 +43,16 @@ class Row:
 
 
 COMMANDS: dict[str, Row] = {
+    "auto": Row(
+        "auto:auto",
+        RESTORE,
+        "Find out what is wrong with pictures, say it, and restore all of it.",
+        (
+            "photo.jpg",
+            "auto photos/ -r -o restored/",
+            "auto scan.jpg --mask auto --scale 2 -o scan.png",
+        ),
+    ),
     "diagnose": Row(
         "diagnosis:diagnose",
         RESTORE,
@@ -230,6 +241,8 @@ class LazyCommands(Commands):
         return COMMANDS[name].examples if name in COMMANDS else ()
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and os.path.exists(args[0]):
+            args = ["auto", *args]  # a picture, or a folder of them
         name, _, rest = super().resolve_command(ctx, args)
         if not name:
             return name, None, rest

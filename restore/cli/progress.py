@@ -89,7 +89,7 @@ class Meter:
 PROBE_SIDE = 128  # pixels: a call that takes a fraction of a second
 
 
-def describe_run(model: BCM, what: str, nfe: int, how: str, seconds: float | None) -> str:
+def describe_run(model: BCM, what: str, nfe: int | str, how: str, seconds: float | None) -> str:
     """One line on what will run, on what, and for how many seconds where that is known."""
     import torch
 

@@ -148,6 +148,9 @@ class RunLog:
             for warning in record.warnings[1:]:
                 complain(f"warning: {title}: {warning}")
         else:
+            for finding in record.more.get("findings", ()):
+                if finding["name"] != "verdict" or finding["figures"]["sound"]:
+                    self._terminal.say(f"{title}: {finding['sentence']}")
             for warning in record.warnings:
                 complain(f"warning: {title}: {warning}")
             for note in record.more.get("notes", ()):

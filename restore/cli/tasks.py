@@ -121,6 +121,8 @@ def _describe_batch(batch: Batch, cluster: Cluster | None) -> str:
         each += f" and {cluster.gpus:g} GPU" if cluster.gpus else ""
         who = f"{workers} worker{'s' if workers > 1 else ''} of Ray with {each}"
         return f"{what}, {who}, {known.dtype}, {known.model}, NFE {nfe}, {how}"
+    if task.planned:
+        return describe_run(batch.model, what, "by what is found", how, None)
     seconds = estimate_seconds(batch.model, sizes, nfe, settings.tile)
     if seconds:
         seconds *= len(todo) / len(sizes)

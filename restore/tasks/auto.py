@@ -88,15 +88,12 @@ class Auto(Task):
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Examined:
         given, data = read_once(image, max_pixels)
         source, file = read(given, max_pixels)
-        found, hole, notes = examine(source, file), None, ()
-        if self.mask is not None:
-            hole, notes = self._filling().find_hole(source.upright())
-            hole = hole if hole.any() else None
+        found, seen = examine(source, file), source.upright()
+        hole, notes = self._find_hole(seen)
         if hole is not None:
-            found = _measure_around(found, source.upright(), hole)
-        steps = tuple(self._plan(found, source.upright(), hole))
-        seen = source.upright().size
-        width, height = self.size_out(seen, max_pixels)
+            found = _measure_around(found, seen, hole)
+        steps = tuple(self._plan(found, seen, hole))
+        width, height = self.size_out(seen.size, max_pixels)
         return Examined(
             task=self,
             source=source,
@@ -117,7 +114,7 @@ class Auto(Task):
         self, problem: Problem, model: BCM | None = None, settings: Settings = DEFAULTS
     ) -> Result:
         """All steps, one after the other; the record has the findings and each step."""
-        from restore.tasks.restoration import solve_problem
+        from restore.tasks.solving import solve_problem
 
         problem = cast(Examined, problem)
         if settings.start is not None or settings.nfe == 0:
@@ -152,7 +149,7 @@ class Auto(Task):
             size_in=problem.source.upright().size,
             seconds=round(time.perf_counter() - began, 3),
             metrics=found if several else result.record.metrics,
-            warnings=_gather(problem, [r for _, r in records]) if records else result.record.warnings,
+            warnings=_gather(problem, [r for _, r in records] or [result.record]),
             more={**result.record.more, **_tell(problem, records)},
         )
         return replace(result, record=record, prove=prove)
@@ -190,6 +187,13 @@ class Auto(Task):
     def _filling(self) -> Inpaint:
         mask, find = self.mask, tuple(self.find)
         return Inpaint(mask, self.invert_mask, self.dilate, self.fill, find, self.sensitivity)
+
+    def _find_hole(self, picture: Picture) -> tuple[np.ndarray | None, tuple[str, ...]]:
+        """The hole of an upright picture, if it has one, and what is to be said of it."""
+        if self.mask is None:
+            return None, ()
+        hole, notes = self._filling().find_hole(picture)
+        return hole if hole.any() else None, notes
 
     def _plan(self, found: Diagnosis, source: Picture, hole: np.ndarray | None) -> Iterator[Task]:
         """The tasks that mend what was found."""

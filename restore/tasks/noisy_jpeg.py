@@ -18,7 +18,7 @@ from restore.degradations import Degradation
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture
 from restore.presets import Preset
-from restore.record import Metrics
+from restore.record import Metrics, Record
 from restore.settings import Mode
 from restore.tasks.jpeg import Jpeg
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
@@ -59,6 +59,11 @@ class NoisyJpeg(Task):
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         return {**Jpeg().prove(problem, result), "sigma": round(self.sigma, 3)}
+
+    @classmethod
+    def describe(cls, record: Record) -> str:
+        sigma = record.metrics["sigma"]
+        return f"{Jpeg.describe(record)}; with it noise of {sigma:.1f} levels"
 
     @classmethod
     def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset:

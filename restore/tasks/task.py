@@ -86,9 +86,9 @@ class Task(ABC):
     evaluations. noisy: the severity is the observation's noise, in levels of 8 bits. drawn: the
     perceptual mode draws what it fills anew. holds: a result can be held to the input, whose noise
     does not leave every image possible. planned: which evaluations it takes follows from the
-    picture; then `default_nfe` is the most of a step. input_title, result_title: what a report calls the
-    pictures. check: what was done with the result to prove it, "The result was …", in which {size}
-    is the input's.
+    picture; then `default_nfe` is the most of a step. input_title, result_title: what a report
+    calls the pictures. check: what was done with the result to prove it, "The result was …", in
+    which {size} is the input's.
     """
 
     name: ClassVar[str]
@@ -216,9 +216,15 @@ class Task(ABC):
         max_pixels: int = MAX_PIXELS,
     ) -> Result:
         """Open an image and solve its problem; arguments and errors as of `open` and `solve`."""
+        return self.solve(self.open(image, max_pixels=max_pixels), model, settings)
+
+    def solve(
+        self, problem: Problem, model: BCM | None = None, settings: Settings = DEFAULTS
+    ) -> Result:
+        """Solve a problem that `open` gave; arguments and errors as of `solve_problem`."""
         from restore.tasks.solving import solve_problem
 
-        return solve_problem(self.open(image, max_pixels=max_pixels), model, settings)
+        return solve_problem(problem, model, settings)
 
 
 def read_once(image: ImageLike, max_pixels: int) -> tuple[ImageLike, bytes | None]:
