@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from restore.api import (
+    auto,
     batch,
     deblur,
     denoise,
@@ -59,6 +60,7 @@ __all__ = [
     "Result",
     "Series",
     "Settings",
+    "auto",
     "batch",
     "compare",
     "deblur",

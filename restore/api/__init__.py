@@ -3,6 +3,7 @@
 Importing is cheap: torch loads on the first call.
 """
 
+from restore.api.automatic import auto
 from restore.api.batch import batch
 from restore.api.diagnosis import diagnose
 from restore.api.editing import edit
@@ -11,6 +12,6 @@ from restore.api.restoration import deblur, denoise, inpaint, jpeg, superres
 from restore.api.travel import generate, interpolate, invert, reconstruct
 
 __all__ = [
-    "batch", "deblur", "denoise", "diagnose", "edit", "generate", "hold", "inpaint", "interpolate",
-    "invert", "jpeg", "reconstruct", "superres",
+    "auto", "batch", "deblur", "denoise", "diagnose", "edit", "generate", "hold", "inpaint",
+    "interpolate", "invert", "jpeg", "reconstruct", "superres",
 ]  # fmt: skip

@@ -73,6 +73,8 @@ def auto(
     """
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
+    if restoration.start is not None:
+        raise RequestError("auto begins by what it finds: give --start to one of the tasks")
     begin(image, conduct.terminal)
     from restore.tasks import Auto
 

@@ -25,7 +25,7 @@ LOUD = 5.0  # levels: a pattern that is seen
 MOST = 4_000_000  # pixels that are looked at
 
 SENTENCES: dict[Name, str] = {
-    "photograph": "A photograph.",
+    "photograph": "Taken for a photograph.",
     "flat": "One flat colour: there is nothing to restore.",
     "text": "Text or line art in a few tones, no photograph: the network knows none.",
     "halftone": "A printed screen or a regular pattern, which is no noise; descreen it elsewhere.",

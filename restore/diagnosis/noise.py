@@ -124,7 +124,7 @@ def find_noise(pixels: np.ndarray) -> Noise | None:
         "colour" if colourful else "grey",
         round(dark, 2),
         round(bright, 2),
-        round(_effective(measured[0]), 2),
+        round(_effective(measured[0]) if spectrum is grey else _level_for(spectrum), 2),
         said,
     )
 
@@ -196,11 +196,19 @@ def _effective(spectra: tuple[Spectrum, ...]) -> float:
     grey = spectra[0].level(ABOVE)
     directions = [one for one in spectra if one.level(ABOVE) > COLOURFUL * grey]
     least = min(directions, key=lambda one: one.level(MIDDLE))
-    middle, high = least.level(MIDDLE), max(least.level(HIGH), 1e-6)
-    white = high >= WHITE[0] * middle
-    if len(directions) == 1:  # as after a JPEG, which has taken high frequencies away at random
-        return ALONE * (high if white else middle)
-    return (middle + high) / 2 if white else middle * min((middle / high) ** STEEPNESS, 1.8)
+    if len(directions) > 1:
+        return _level_for(least)
+    # As after a JPEG, which has taken high frequencies away at random.
+    middle, high = least.level(MIDDLE), least.level(HIGH)
+    return ALONE * (high if high >= WHITE[0] * middle else middle)
+
+
+def _level_for(spectrum: Spectrum) -> float:
+    """The level of white noise that stands for noise with the spectrum of one direction."""
+    middle, high = spectrum.level(MIDDLE), max(spectrum.level(HIGH), 1e-6)
+    if high >= WHITE[0] * middle:
+        return (middle + high) / 2
+    return middle * min((middle / high) ** STEEPNESS, 1.8)
 
 
 def _is_hidden(grey: Spectrum, colour: Spectrum) -> bool:

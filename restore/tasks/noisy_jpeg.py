@@ -1,7 +1,7 @@
 """Noisy JPEG: a JPEG file of a noisy picture, y = round(DCT(x + σ z) / q), in one solve.
 
 The file's box is for the noisy picture, not for the clean one: it counts with the noise's weight
-(`degradations/jpeg.py`, `posterior_mean`), over levels that fall to that of the noise.
+(`degradations/jpeg.py`, `posterior_mean`), and every estimate is at the noise's own level.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
-import numpy as np
 import torch
 
 from restore.bcm import SIGMA_MAX, SIGMA_MIN
-from restore.defaults import DEFAULT_NFE
 from restore.degradations import Degradation
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture
@@ -24,7 +22,6 @@ from restore.tasks.jpeg import Jpeg
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
 
 TRUST = 0.5  # of the noise: what the estimates leave of it is less (as in `tasks/deblur.py`)
-HIGHEST = 2.5  # times the noise: the first level
 SHARE = 0.3  # of fresh noise, in perceptual mode and for draws
 
 
@@ -37,7 +34,7 @@ class NoisyJpeg(Task):
     """
 
     name: ClassVar[str] = "noisy-jpeg"
-    default_nfe: ClassVar[int] = DEFAULT_NFE["jpeg"]
+    default_nfe: ClassVar[int] = 2
     noisy: ClassVar[bool] = True
     input_title: ClassVar[str] = Jpeg.input_title
     check: ClassVar[str] = Jpeg.check
@@ -67,10 +64,9 @@ class NoisyJpeg(Task):
 
     @classmethod
     def derive_preset(cls, mode: Mode, nfe: int, severity: float, draws: bool) -> Preset:
-        last = min(max(severity / LEVELS, SIGMA_MIN), SIGMA_MAX / HIGHEST)
+        t = min(max(severity / LEVELS, SIGMA_MIN), SIGMA_MAX)
         noise = SHARE if draws or mode == "perceptual" else 0.0
-        levels = np.geomspace(HIGHEST * last, last, nfe) if nfe > 1 else [last]
-        return Preset(tuple(map(float, levels)), choose_estimator(mode), noise)
+        return Preset((t,) * nfe, choose_estimator(mode), noise)
 
     def degrade(self, clean: Picture, seed: int = 0) -> bytes:
         raise RequestError("degrade by denoise, and the result by jpeg")

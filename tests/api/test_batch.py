@@ -19,7 +19,7 @@ import restore
 from restore import RequestError
 from restore.bcm import BCM
 from restore.settings import Settings
-from restore.tasks import TASKS, Deblur, Denoise, Inpaint, Jpeg, Superres, Task
+from restore.tasks import TASKS, Auto, Deblur, Denoise, Inpaint, Jpeg, Superres, Task
 
 ONCE = Settings(nfe=1)
 COUNT = 4
@@ -155,6 +155,7 @@ TASK: dict[str, Callable[[], Task]] = {
     "denoise": lambda: Denoise(sigma=9),
     "deblur": lambda: Deblur(kernel="gaussian:1", sigma=1),
     "inpaint": lambda: Inpaint(np.eye(16, 24, dtype=bool)),
+    "auto": Auto,
 }
 
 

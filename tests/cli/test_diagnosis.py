@@ -59,7 +59,7 @@ def test_folders_below_are_looked_into_where_asked():
     assert [one["input"] for one in records(run("in", "--json"))] == ["in/my photo.jpg"]
     assert len(records(run("in", "-r", "--json"))) == 2
     several = run("in", "-r").stdout
-    assert "\nin/below/second.jpg\n  A photograph.\n" in several
+    assert "\nin/below/second.jpg\n  Taken for a photograph.\n" in several
 
 
 def test_standard_input_is_read():

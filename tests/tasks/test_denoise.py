@@ -56,3 +56,13 @@ def test_a_picture_without_noise_is_left_as_it_is(model):
     assert result.record.nfe == 0
     assert "left as it is" in result.record.warnings[-1]
     assert not np.array_equal(Denoise(sigma=9).restore(Picture(page), model).picture.pixels, page)
+
+
+@pytest.mark.parametrize("sigma", [2, 5])
+def test_noise_that_texture_hides_in_grey_is_taken_at_its_own_level(sigma, model):
+    """Fur has all frequencies, as noise has, but no colour of its own: colour tells the level."""
+    fur = data.chelsea()[60:188, 100:260]
+    z = np.random.default_rng(0).standard_normal(fur.shape)
+    given = Picture(np.rint(fur + sigma * z).clip(0, 255).astype(np.uint8))
+    found = Denoise().restore(given, model).picture.pixels
+    assert metrics.psnr(found, fur) > metrics.psnr(given.pixels, fur) + 1
