@@ -9,6 +9,7 @@ import errno
 import http.client
 import os
 import shutil
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -45,6 +46,8 @@ def locate(checkpoint: Checkpoint) -> Path | None:
         path = Path(checkpoint.file)
     elif checkpoint.source == "url":
         path = _folder(checkpoint) / checkpoint.file
+    elif not (caches()["hub"] / f"models--{checkpoint.repo.replace('/', '--')}").is_dir():
+        return None  # without the Hub's library, which takes a while to load
     else:
         from huggingface_hub import try_to_load_from_cache
 
@@ -117,10 +120,19 @@ def remove(checkpoint: Checkpoint) -> Path | None:
 
 def caches() -> dict[str, Path]:
     """Where downloads lie: the Hub's own cache, and its assets folder for what comes by URL."""
-    from huggingface_hub import constants
-
-    assets = Path(constants.HF_ASSETS_CACHE) / "bcm-restore" / "checkpoints"
-    return {"hub": Path(constants.HF_HUB_CACHE), "url": assets}
+    loaded = sys.modules.get("huggingface_hub.constants")
+    if loaded is not None:
+        hub, assets = loaded.HF_HUB_CACHE, loaded.HF_ASSETS_CACHE
+    else:  # as that library reads the environment, which takes a while to load
+        above = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
+        home = os.environ.get("HF_HOME") or os.path.join(above, "huggingface")
+        hub = os.environ.get("HUGGINGFACE_HUB_CACHE", os.path.join(home, "hub"))
+        hub = os.environ.get("HF_HUB_CACHE", hub)
+        own = os.environ.get("HUGGINGFACE_ASSETS_CACHE", os.path.join(home, "assets"))
+        assets = os.environ.get("HF_ASSETS_CACHE", own)
+    places = (Path(os.path.expandvars(path)).expanduser() for path in (hub, assets))
+    hub_folder, assets_folder = places
+    return {"hub": hub_folder, "url": assets_folder / "bcm-restore" / "checkpoints"}
 
 
 def promised_sha256(path: Path) -> str:

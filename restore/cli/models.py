@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as codec
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -51,23 +52,22 @@ app = make_app(
 
 @app.command("list", epilog=show_examples(["models list", "models list --json"]))
 def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False) -> None:
-    """List the models of the catalogue."""
-    from restore.checkpoints import read_catalogue
+    """List the models of the catalogue, and say which are on this machine."""
+    from restore.checkpoints import locate, read_catalogue
 
     rows = read_catalogue(catalog)
     if json:
         for row in rows.values():
             emit(format_json({**asdict(row), "url": row.public_url}))
         return
-    table = [("NAME", "SOURCE", "NETWORK", "SIZE", "LICENCE", "SUMMARY")]
+    table = [("NAME", "HERE", "SOURCE", "NETWORK", "SIZE", "LICENCE", "SUMMARY")]
     for row in rows.values():
         count = sum(part.size for part in row.parts) or row.bytes
         size = _size(count) if count else "unknown"
-        table.append((row.name, row.source, row.architecture, size, row.license, row.summary))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        cells = (escape(cell).ljust(width) for cell, width in zip(line, widths, strict=True))
-        emit("  ".join(cells).rstrip())
+        here = "yes" if all(map(locate, row.files())) else "no"
+        about = row.source, row.architecture, size, row.license, row.summary
+        table.append((row.name, here, *about))
+    _print_table(table)
 
 
 @app.command(epilog=show_examples(["models info default"]))
@@ -87,9 +87,12 @@ def info(
         emit(format_json(facts))
         return
     for key, value in facts.items():
-        if key != "parts" and value not in (None, "", [], (), {}):
+        if key not in ("parts", "presets") and value not in (None, "", [], (), {}):
             text = value if isinstance(value, str) else format_json(value)
             emit(f"{key}: {escape(text)}")
+    if row.presets:
+        emit("presets, noise levels by task, mode, NFE and severity:")
+        _print_table([("TASK", "MODE", "NFE", "SEVERITY", "LEVELS"), *_list_presets(row)])
     if row.parts:
         emit(f"download: {escape(describe_download(row.parts))}")
     for part, file in zip(row.parts, row.files() if row.parts else (), strict=True):
@@ -277,6 +280,24 @@ def card(
     text = card(_described(row) if row.source == "file" else row)
     for line in text.splitlines():
         emit(escape(line))
+
+
+def _list_presets(row: Checkpoint) -> Iterator[tuple[str, ...]]:
+    """The rows of a checkpoint's presets, in words."""
+    for task, modes in row.presets.items():
+        for mode, tuned in modes.items():
+            for nfe, presets in tuned.items():
+                for one in presets:
+                    severity = "any" if one.severity is None else f"{one.severity:g}"
+                    levels = " ".join(f"{level:g}" for level in one.levels)
+                    yield task, mode, str(nfe), severity, levels
+
+
+def _print_table(table: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        cells = (escape(cell).ljust(width) for cell, width in zip(line, widths, strict=True))
+        emit("  ".join(cells).rstrip())
 
 
 def _described(row: Checkpoint) -> Checkpoint:

@@ -93,3 +93,20 @@ def test_a_time_axis_marks_as_many_round_numbers_as_there_is_room_for() -> None:
     assert marks(0.3, 0.8) == [0.5]
     assert marks(0.02, 2.0) == pytest.approx([0.02, 0.05, 0.1, 0.2, 0.5, 1, 2])
     assert marks(1e-3, 1e3) == pytest.approx([1e-3, 1e-2, 0.1, 1, 10, 100, 1000])
+
+
+@pytest.mark.parametrize("low", [0.0004, 0.003, 0.02, 0.31, 7.0])
+@pytest.mark.parametrize("span", [1.5, 4, 30, 900, 20000])
+def test_numbers_of_a_time_axis_never_touch(low: float, span: float) -> None:
+    times = np.geomspace(low, low * span, 6)
+    line = plots.Series("a", "s0", [(float(t), 20.0 + n, "") for n, t in enumerate(times)])
+    panel = plots.Panel("t", "seconds", "dB", [line], "decades")
+    svg = ElementTree.fromstring(plots.draw_inline(panel))
+    bottom = plots.HEIGHT - plots.BOTTOM + 17
+    labels = [text for text in svg.iter() if text.get("y") == f"{bottom:.1f}"]
+    assert len(labels) >= 1
+    places = sorted((float(text.attrib["x"]), len(text.text or "")) for text in labels)
+    for (x, digits), (x2, digits2) in pairwise(places):
+        assert x2 - x >= plots.DIGIT * (digits + digits2) / 2
+    half = plots.DIGIT * places[-1][1] / 2
+    assert places[-1][0] + half <= panel.width

@@ -91,6 +91,8 @@ def test_models_are_listed(run: Run) -> None:
     rows = records(run("models", "list", "--json"))
     assert [row["name"] for row in rows] == [line.split()[0] for line in lines[1:]]
     assert rows[0]["name"] == "default"
+    here = {line.split()[0]: line.split()[1] for line in lines}
+    assert (here["NAME"], here["default"], here["icd-sd15"]) == ("HERE", "yes", "no")
 
 
 def test_a_catalogue_of_one_s_own_adds_models(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,3 +150,11 @@ def test_env_tells_what_a_bug_report_needs(run: Run, monkeypatch: pytest.MonkeyP
     text = run("env").stdout
     assert "hf_secret" not in text + json.dumps(facts)
     assert "threads" in text
+
+
+def test_presets_are_a_table(run: Run) -> None:
+    lines = run("models", "info", "default").stdout.splitlines()
+    head = lines.index("TASK           MODE        NFE  SEVERITY  LEVELS")
+    rows = [line.split(maxsplit=4) for line in lines[head + 1 :]]
+    assert {row[0] for row in rows} >= {"jpeg", "inpaint", "superres"}
+    assert all(float(level) > 0 for row in rows for level in row[4].split())
