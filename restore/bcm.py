@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from restore.errors import RequestError
-from restore.networks import Network
+from restore.functions import ImageFunction, predict
+from restore.networks import FunctionNetwork, Network
+from restore.networks.function import SIGMA_DATA
 
 if TYPE_CHECKING:
     from restore.checkpoints.catalogue import Checkpoint
@@ -98,6 +100,28 @@ class BCM(nn.Module):
         c_skip, c_out = s**2 / norm, t * s * norm.rsqrt()
         return _column(c_skip) * x + _column(c_out) * self.evaluate(x, t, t, label)
 
+    @torch.no_grad()
+    def function(self, x: Tensor, t: float, u: float = SIGMA_MIN) -> ImageFunction:
+        """The jump of x (1, 3, H, W) of noise level t to u as a function, drawn at any size.
+
+        Between the pixels it is (u/t) B[x] + (1 - u/t) Î, and on them jump(x, t, u). RequestError
+        where the network answers pixels and no function.
+        """
+        network = check_function(self)
+        share = u / t
+        level, to = self._levels(t, u, like=x)
+        windows = [theta for _, _, theta in predict(network, x, level, to)]
+        return ImageFunction(
+            x.clone(),
+            torch.cat(windows).float(),
+            {k: v.detach().float() for k, v in network.shared.state_dict().items()},
+            base=share + (1 - share) * float(network.base(level)),
+            gain=(1 - share) * float(network.gain(level)),
+            window=network.window,
+            model=self.checkpoint.name if self.checkpoint else "",
+            model_sha256=self.sha256 or "",
+        )
+
     @staticmethod
     def _levels(*levels: float | Tensor, like: Tensor) -> tuple[Tensor, ...]:
         """Levels as float32 (1,) or (B,), all of one length, on the image's device.
@@ -108,6 +132,17 @@ class BCM(nn.Module):
         tensors = [_level(v, like) for v in levels]
         longest = max(v.numel() for v in tensors)
         return tuple(v.expand(longest) for v in tensors)
+
+
+def check_function(model: BCM) -> FunctionNetwork:
+    """A model's network that makes functions; RequestError where it answers pixels alone."""
+    if not isinstance(model.network, FunctionNetwork):
+        raise RequestError(
+            "this model answers pixels, not functions of the plane: give one whose architecture "
+            "is function"
+        )
+    assert model.sigma_data == SIGMA_DATA, "its mathematics is made for that"
+    return model.network
 
 
 def check_label(label: int | None, classes: int | None) -> None:

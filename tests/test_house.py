@@ -13,7 +13,7 @@ FLOORS = {
     "defaults": 0, "devices": 0.2, "settings": 0.4, "presets": 0.4, "record": 0.4,
     "metrics": 0.4, "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1,
     "uncertainty": 1.5, "result": 1.7,
-    "diagnosis": 1.5, "bcm": 2,
+    "diagnosis": 1.5, "functions": 1.9, "bcm": 2,
     "checkpoints": 3, "tiling": 3,
     "solvers": 4, "holes": 4, "defects": 4.6, "editing": 4, "journeys": 4.5,
     "tasks": 5,
@@ -25,6 +25,7 @@ SAME_FLOOR = {
     ("bench", "reports"),  # its page is one of theirs
     ("images", "jpegfile"),  # decoders fill in silently what is missing of a JPEG's scans
     ("degradations", "images"),  # kernels and noise are read from pictures
+    ("functions", "checkpoints"),  # its file is one of weights
     ("degradations", "jpegfile"),  # the box is made of a file's tables
 }
 HOMES = {

@@ -9,10 +9,17 @@ from typing import Any
 from torch import Tensor
 
 from restore.networks.adm import ADM
+from restore.networks.function import FunctionNetwork
 from restore.networks.network import Config, Network
 from restore.networks.patch import PatchUNet
+from restore.networks.transformer import DiT
 
-ARCHITECTURES: dict[str, type[Network]] = {"adm": ADM, "patch": PatchUNet}
+ARCHITECTURES: dict[str, type[Network]] = {
+    "adm": ADM,
+    "dit": DiT,
+    "function": FunctionNetwork,
+    "patch": PatchUNet,
+}
 
 
 def build(architecture: str, config: Mapping[str, Any]) -> Network:
@@ -35,4 +42,14 @@ def _class(architecture: str) -> type[Network]:
     return ARCHITECTURES[architecture]
 
 
-__all__ = ["ADM", "ARCHITECTURES", "Config", "Network", "PatchUNet", "build", "read_config"]
+__all__ = [
+    "ADM",
+    "ARCHITECTURES",
+    "Config",
+    "DiT",
+    "FunctionNetwork",
+    "Network",
+    "PatchUNet",
+    "build",
+    "read_config",
+]

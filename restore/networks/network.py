@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 Config: TypeAlias = dict[str, int | list[int] | None]  # a constructor's arguments, as JSON has them
@@ -40,3 +41,7 @@ class Network(nn.Module, ABC):
         them is the constructor's default. ValueError says what is missing in a state dict of
         another network.
         """
+
+    def scale(self, t: Tensor) -> Tensor:
+        """How large what the network answers at levels t is, 1 for most: losses divide by it."""
+        return torch.ones_like(t)

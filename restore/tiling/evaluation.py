@@ -21,6 +21,7 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.devices import is_out_of_memory
 from restore.errors import ImageError, ResourceError
+from restore.functions import window_ramp
 from restore.tiling.spans import Place
 from restore.tiling.windows import (
     SMALLEST_TILE,
@@ -102,7 +103,7 @@ def _sweep_blended(
     """Windows of the network's own size, weighed down towards their edges."""
     height, width = x.shape[-2:]
     size = side_of(model)
-    ramp = torch.hann_window(size + 2, periodic=False, device=x.device)[1:-1] + 1e-3
+    ramp = window_ramp(torch.arange(size, device=x.device) + 0.5, size)
     weight = ramp[:, None] * ramp
     total = torch.zeros(1, 1, height, width, device=x.device)
     out = torch.zeros_like(x)

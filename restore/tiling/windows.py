@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restore.bcm import BCM
+from restore.functions import window_starts
 from restore.settings import Tile
 from restore.tiling.cover import cover
 from restore.tiling.spans import Span, spans, up_to
@@ -186,7 +187,7 @@ def own_grid(model: BCM, height: int, width: int) -> tuple[list[Span], list[Span
     size = side_of(model)
 
     def along(length: int) -> list[Span]:
-        starts = [*range(0, max(length - size, 0), size * 3 // 4), max(length - size, 0)]
+        starts = window_starts(length, size)
         return [Span(start, start + size, start, min(start + size, length)) for start in starts]
 
     return along(height), along(width)

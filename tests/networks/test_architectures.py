@@ -18,6 +18,12 @@ CONFIGS = {
         {k: list(v) if isinstance(v, tuple) else v for k, v in ADM_SMALL.items()}
         | {"model_channels": 64, "num_head_channels": 64},
     ],
+    "dit": [{}, {"channels": 32, "blocks": 2, "features": 8}],
+    "function": [
+        {},
+        {"channels": 32, "blocks": 2, "predictor": 1, "features": 8, "width": 8, "rank": 2},
+        {"channels": 48, "blocks": 1, "predictor": 2, "features": 16, "width": 12, "rank": 1},
+    ],
     "patch": [
         {},
         {"channels": [8, 12], "blocks": [1], "middle": 1, "features": 8},
@@ -58,10 +64,14 @@ def test_the_state_dict_of_another_network_is_refused() -> None:
         read_config("adm", state_dict("patch", {}))
     with pytest.raises(ValueError, match=r"lacks a tensor of a compact network.*stem\.weight"):
         read_config("patch", state_dict("adm", {}))
+    with pytest.raises(ValueError, match=r"lacks a tensor.*shared\.first\.bias"):
+        read_config("function", state_dict("dit", {}))
+    with pytest.raises(ValueError, match="no pixels of patches"):
+        read_config("dit", state_dict("function", {}))
 
 
 def test_an_unknown_architecture_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="known: adm, patch"):
+    with pytest.raises(ValueError, match="known: adm, dit, function, patch"):
         read_config("vit", {})
-    with pytest.raises(ValueError, match="known: adm, patch"):
+    with pytest.raises(ValueError, match="known: adm, dit, function, patch"):
         build("vit", {})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from restore.networks import ADM, PatchUNet
+from restore.networks import ADM, FunctionNetwork, PatchUNet
 
 SHARED = Path(os.environ.get("BCM_RESTORE_GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
 beside = pytest.mark.skipif(
@@ -37,6 +37,23 @@ def seeded_patch(**config) -> PatchUNet:
         for p in network.parameters():
             if not p.any():
                 p.normal_(std=0.1)
+    return network.eval()
+
+
+def seeded_function(**config) -> FunctionNetwork:
+    """A tiny FunctionNetwork whose zero-initialised layers are filled, so that everything matters.
+
+    Its functions are lively: what they draw is as large as pictures are.
+    """
+    torch.manual_seed(0)
+    small = {"channels": 32, "blocks": 1, "predictor": 1, "features": 8, "width": 8, "rank": 2}
+    network = FunctionNetwork(**{**small, "window": 16, **config})
+    with torch.no_grad():
+        for p in network.parameters():
+            if not p.any():
+                p.normal_(std=0.1)
+        network.head.weight.normal_(std=0.1)
+        network.shared.third.weight.normal_(std=0.2)
     return network.eval()
 
 
