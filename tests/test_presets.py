@@ -81,6 +81,11 @@ def test_the_strength_of_a_jpeg_file_falls_with_its_quality(quality):
     assert strength("jpeg", quality) <= strength("jpeg", max(quality - 1, 0.5))
 
 
+@pytest.mark.parametrize(("quality", "percent"), [(10, 500), (25, 200), (50, 100), (75, 50)])
+def test_the_strength_of_a_jpeg_file_is_that_of_its_steps(quality, percent):
+    assert strength("jpeg", quality) == pytest.approx(math.log(percent))
+
+
 def test_what_has_no_middle_is_that_of_the_nearer_row():
     a = Preset((0.4, 0.1), flips=2, severity=2)
     b = Preset((0.8, 0.4, 0.2, 0.1), estimator="jump", noise=1.0, severity=8)

@@ -14,6 +14,7 @@ from restore.batch.restorer import IMMATERIAL, Encoding, collect_settings
 from restore.record import Record
 from restore.settings import Settings
 from tests.support.batches import FAST, bytes_in, jpeg, lines, photos, records, run, statuses
+from tests.support.networks import write_classes
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -67,6 +68,17 @@ def test_a_resume_compares_how_draws_were_mixed(done: list[str], options: list[o
     assert set(found.values()) == {"ok"}
     assert f"{options[0].removeprefix('--')} was" in said
     assert set(resumed(*options)[0].values()) == {"skipped"}
+
+
+def test_a_resume_compares_the_class(tmp_path: Path) -> None:
+    model = write_classes(tmp_path / "classes.safetensors")
+    photos("in/a.jpg", "in/b.jpg")
+    told = ("jpeg", "in", "-o", "out", "-m", model, "--nfe", 1, "--json", "--existing", "skip")
+    assert statuses(run(*told, "--label", 3)) == ["ok"] * 2
+    assert statuses(run(*told, "--label", 3)) == ["skipped"] * 2
+    again = run(*told, "--label", 4)
+    assert statuses(again) == ["ok"] * 2
+    assert "label was 3, is 4" in again.stderr
 
 
 def test_a_resume_redoes_what_has_changed(done: list[str]) -> None:

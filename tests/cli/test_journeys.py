@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from restore.checkpoints import describe, write
 from restore.cli import app
-from restore.networks import build
 from restore.record import KEYS
-from tests.support.networks import ADM_TINY
+from tests.support.networks import write_classes
 
 Run = Callable[..., Result]
 COMMANDS = ("generate", "invert", "reconstruct", "interpolate")
@@ -51,13 +48,7 @@ def run() -> Run:
 @pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weight file of a tiny network of ten classes, which works on windows of 64 pixels."""
-    generator = torch.Generator().manual_seed(0)
-    shapes = build("adm", ADM_TINY).state_dict()
-    weights = {k: torch.randn(v.shape, generator=generator) / 20 for k, v in shapes.items()}
-    path = tmp_path_factory.mktemp("models") / "classes.safetensors"
-    config = {k: list(v) if isinstance(v, tuple) else v for k, v in ADM_TINY.items()}
-    write(path, weights, describe("adm", config))
-    return path
+    return write_classes(tmp_path_factory.mktemp("models") / "classes.safetensors")
 
 
 def record(result: Result) -> dict[str, Any]:

@@ -146,7 +146,8 @@ def test_env_tells_what_a_bug_report_needs(run: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     (facts,) = records(run("env", "--json"))
     assert set(facts) >= {"versions", "devices", "caches", "catalogue", "variables"}
-    assert facts["versions"]["torch"] == torch.__version__
+    built = torch.__version__.split("+")[0]  # its package may not say for what
+    assert facts["versions"]["torch"].split("+")[0] == built
     text = run("env").stdout
     assert "hf_secret" not in text + json.dumps(facts)
     assert "threads" in text

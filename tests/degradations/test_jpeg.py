@@ -30,6 +30,13 @@ def test_a_jpeg_file_is_what_its_degradation_observes(subsampling, quality):
     assert [tuple(k.shape[1:3]) for k in y] == [part.known.shape for part in file.components]
 
 
+def test_coefficients_of_nothing_are_the_decoder_s_mid_grey():
+    degradation = box((16, 16), 10, S420)
+    y = tuple(torch.zeros_like(k) for k in degradation(image(1, 3, 16, 16)))
+    grey = torch.full((1, 3, 16, 16), 128 / 127.5 - 1)
+    assert torch.allclose(degradation.pinv(y), grey, atol=1e-5)
+
+
 def test_luma_alone_leaves_the_differences_of_channels():
     degradation = box((40, 40), 10, [(1, 1)])
     x, y = image(1, 3, 40, 40, seed=1), degradation(image(1, 3, 40, 40, seed=2))

@@ -18,6 +18,13 @@ def test_noise_has_a_level_above_0(sigma):
         Noise(sigma)
 
 
+@pytest.mark.parametrize(("t", "share"), [(0.2, 0.5), (0.4, 0.8), (0.1, 0.2)])
+def test_an_image_and_a_noisy_one_are_weighed_by_their_variances(t, share):
+    x, y = image(1, 3, 8, 8), image(1, 3, 8, 8, seed=1)
+    mean = Noise(0.2).posterior_mean(x, y, t)
+    assert torch.allclose(mean, (1 - share) * x + share * y, atol=1e-6)
+
+
 def test_free_leaves_every_image_alone():
     x = image(1, 3, 8, 8)
     assert Free()(x) is None

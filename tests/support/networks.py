@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from restore.networks import ADM, FunctionNetwork, PatchUNet
+from restore.checkpoints import describe, write
+from restore.networks import ADM, FunctionNetwork, PatchUNet, build
 
 SHARED = Path(os.environ.get("BCM_RESTORE_GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
 beside = pytest.mark.skipif(
@@ -76,3 +77,13 @@ def small_adm_inputs() -> tuple[torch.Tensor, ...]:
     """x, t, u and labels for `small_adm`."""
     levels = torch.tensor([80.0, 0.07]), torch.tensor([0.002, 15.0])
     return seeded_tensor("x", (2, 3, 16, 16)), *levels, torch.tensor([2, 0])
+
+
+def write_classes(path: Path) -> Path:
+    """A weight file of a tiny network of ten classes, which works on windows of 64 pixels."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = build("adm", ADM_TINY).state_dict()
+    weights = {k: torch.randn(v.shape, generator=generator) / 20 for k, v in shapes.items()}
+    config = {k: list(v) if isinstance(v, tuple) else v for k, v in ADM_TINY.items()}
+    write(path, weights, describe("adm", config))
+    return path

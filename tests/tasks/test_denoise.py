@@ -8,9 +8,10 @@ from skimage import data
 import restore
 from restore import metrics
 from restore.bcm import BCM
-from restore.images import Picture
+from restore.images import Picture, decode
 from restore.settings import Settings
 from restore.tasks import Denoise
+from tests.support.cases import case
 
 CLEAN = data.coffee()[80:272, 200:392]
 
@@ -66,3 +67,21 @@ def test_noise_that_texture_hides_in_grey_is_taken_at_its_own_level(sigma, model
     given = Picture(np.rint(fur + sigma * z).clip(0, 255).astype(np.uint8))
     found = Denoise().restore(given, model).picture.pixels
     assert metrics.psnr(found, fur) > metrics.psnr(given.pixels, fur) + 1
+
+
+@pytest.mark.parametrize("name", ["10-text-page-1-bit.png", "11-screenshot.png"])
+def test_cases_without_noise_come_back_as_they_are(name, model):
+    result = Denoise().restore(case(name), model)
+    assert np.array_equal(result.picture.pixels, decode(case(name).read_bytes()).pixels)
+    assert result.report["metrics"]["sigma"] < 0.5
+    assert "no photograph" in result.report["warnings"][-1]
+
+
+def test_a_screenshot_with_real_noise_in_its_photograph_is_denoised(model):
+    """Paper that is white by clipping says nothing of the noise beside it."""
+    photo = data.coffee()[:300, :300]
+    noisy = photo + np.random.default_rng(0).normal(0, 12, photo.shape)
+    pixels = np.rint(noisy).clip(0, 255).astype(np.uint8)
+    pixels[:100] = 255
+    found = Denoise().restore(Picture(pixels), model).report["metrics"]
+    assert found["sigma"] == pytest.approx(12, rel=0.3)

@@ -9,6 +9,7 @@ from restore.holes import split_hole
 from restore.images import Picture
 from restore.settings import Settings
 from restore.tasks import Inpaint
+from tests.support.cases import case
 from tests.support.networks import seeded_patch
 
 SIZE = (700, 900)
@@ -127,3 +128,17 @@ def test_transparent_pixels_are_not_taken_and_sixteen_bits_stay(model, picture):
 def test_a_way_to_fill_that_is_none_is_refused():
     with pytest.raises(RequestError, match="fill is 'magic'"):
         Inpaint(mask="m.png", fill="magic")
+
+
+def test_a_case_of_a_narrow_hole_takes_little_work(model):
+    """Counted in pixels that the network sees, not in seconds."""
+    seen = []
+    hook = model.network.register_forward_pre_hook(
+        lambda network, given: seen.append(given[0].shape[-2] * given[0].shape[-1])
+    )
+    mask = str(case("23-mask-12-pixels-wide.png"))
+    photo = case("23-photo-1.7-megapixels.png")
+    result = Inpaint(mask=mask).restore(photo, model, Settings(nfe=4))
+    hook.remove()
+    width, height = result.record.size_out
+    assert 0 < sum(seen) < 4 * width * height / 10

@@ -1,0 +1,323 @@
+"""Mutants: lines that are broken one at a time in a copy, to see whether a test notices.
+
+    python tests/mutants.py                 # all of them, some minutes
+    python tests/mutants.py solvers images  # those whose file's path has one of these words
+    python tests/mutants.py --check         # only whether each line is where the list says
+
+A mutant is a file below restore/, a text that stands there once, what takes its place, and the
+tests that have to fail for it, as pytest is given them below tests/. A text that has moved on, or
+tests that fail without any break, end the run before anything is broken: mend the list. Exits with
+1 where a break goes unnoticed, unless it is in EQUIVALENT, with the reason why nobody can notice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+CHECKOUT = Path(__file__).parents[1]
+CARRIED = ("restore", "tests", "examples", "weights.toml", "pyproject.toml", "README.md")
+SECONDS = 300  # after which tests that hang have noticed
+
+
+class Mutant(NamedTuple):
+    """file: below restore/. old: stands in it once. new: what takes its place. tests: below tests/,
+    separated by blanks.
+    """
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = tuple(
+    Mutant(*row)
+    for row in (
+        # Mathematics
+        ("bcm.py", "(t - u) * s * norm.rsqrt()", "(u - t) * s * norm.rsqrt()", "test_bcm.py"),
+        ("bcm.py", "c_skip, c_out = s**2 / norm", "c_skip, c_out = t**2 / norm", "test_bcm.py"),
+        ("metrics.py", "** 2 / error)", "** 1 / error)", "test_metrics.py"),
+        ("metrics.py", "low, high = max(top - 16, 0)", "low, high = max(top, 0)",
+         "test_metrics.py"),
+        ("presets.py", "percent = 5000 / severity if severity < 50",
+         "percent = 5000 / severity if severity < 1", "test_presets.py"),
+        ("presets.py", "else _lerp(near.shrink, far.shrink, inside)", "else near.shrink",
+         "test_presets.py"),
+        ("uncertainty.py", "LEVELS = 127.5", "LEVELS = 255.0",
+         "tasks/test_samples.py::test_a_spread_is_told_in_levels_of_eight_bits"),
+        ("networks/patch.py", "weight = weight * (1 + a[0])", "weight = weight * a[0]",
+         "networks/test_patch.py"),
+        ("networks/patch.py", "convolutions += 2 * n * 2 ** (level + 1)",
+         "convolutions += n * 2 ** (level + 1)", "networks/test_patch.py"),
+        ("networks/adm.py", "[angles.cos(), angles.sin()]", "[angles.sin(), angles.cos()]",
+         "networks/test_adm.py"),
+        # Degradations and what solves them
+        ("degradations/degradation.py", "strip.clamp(-1, 1), alpha=RELAXATION",
+         "strip.clamp(-1, 1), alpha=0.0",
+         "degradations/test_laws.py"),
+        ("degradations/noise.py", "t**2 / (t**2 + self.sigma**2)", "t / (t + self.sigma)",
+         "degradations/test_noise.py"),
+        ("degradations/noise.py", "/ 0.6745 if", "/ 1.0 if", "degradations/test_noise.py"),
+        ("degradations/jpeg.py", "samples[:, 0] += 0.5", "samples[:, 0] += 0.0",
+         "degradations/test_jpeg.py"),
+        ("degradations/kernels.py", 'if not head.startswith(NUMPY):', "if False:",
+         "cli/test_endless.py degradations/test_kernels.py"),
+        ("solvers/bcm.py", "alpha=preset.noise * t)", "alpha=preset.noise)",
+         "solvers/test_bcm.py"),
+        ("solvers/bcm.py", "1 + preset.relaxation", "1", "solvers/test_bcm.py"),
+        ("solvers/ddnm.py", "math.sqrt(1 - eta**2) * u", "(1 - eta) * u",
+         "solvers/test_traces.py"),
+        ("solvers/ddrm.py", "ETA, ETA_B = 0.85, 1.0", "ETA, ETA_B = 0.85, 0.4",
+         "solvers/test_traces.py"),
+        ("solvers/diffpir.py", "math.sqrt(1 - zeta) * u", "(1 - zeta) * u",
+         "solvers/test_traces.py"),
+        ("solvers/cm4ir.py", ".clamp_(-1, 1)", "", "solvers/test_traces.py"),
+        ("solvers/inversion.py", "1 - math.sqrt(1 - share**2)", "share",
+         "solvers/test_traces.py"
+         " tasks/test_samples.py"
+         "::test_in_noise_space_the_known_pixels_keep_their_noise_and_the_hole_gets_new"),
+        ("solvers/method.py", "t**2 - degradation.sigma**2", "t**2",
+         "solvers/test_traces.py"),
+        ("tiling/noise.py", "self.origin = origin", "self.origin = (0, 0)",
+         "tiling/test_crops.py"),
+        ("tiling/noise.py", "mul_(self.chroma)", "mul_(1.0)",
+         "tiling/test_tiled.py::test_noise_without_chroma_is_grey_and_as_bright"),
+        ("tiling/evaluation.py", "waiting[0][2] <= first", "waiting[0][0] is not None",
+         "tiling/test_tiled.py::test_a_tiled_run_equals_an_untiled_one"),
+        ("tiling/cover.py", "(height + 2 * halo) * (width + 2 * halo)", "height * width",
+         "tiling/test_region.py tiling/test_crops.py"),
+        ("holes/parts.py", "((False, hole & ~thick), (True, thick))", "((False, hole),)",
+         "tasks/test_inpaint_parts.py::test_parts_hold_every_pixel_of_the_hole_once"),
+        ("holes/fill.py", "thick[0] = False", "thick[0] = True",
+         "holes/test_patches.py::test_auto_takes_patches_for_thick_holes_alone"),
+        ("defects/evidence.py", "filled - given", "filled",
+         "defects/test_find.py::test_a_scratch_and_dust_are_found"),
+        # Tasks
+        ("tasks/jpeg.py", "(problem.first or problem.file, shrink=preset.shrink)",
+         "(problem.first or problem.file, shrink=SHRINK)", "tasks/test_jpeg_kinds.py"),
+        ("tasks/jpeg.py", "_hold_lost(problem.lost, problem.source, preset.shrink)",
+         "_hold_lost(problem.lost, problem.source, SHRINK)", "tasks/test_jpeg.py"),
+        ("tasks/denoise.py", "sigma * math.sqrt(3) if", "sigma if", "tasks/test_denoise.py"),
+        ("tasks/inpaint.py", "alpha[problem.hole] = np.iinfo(alpha.dtype).max",
+         "alpha[problem.hole] = 0", "tasks/test_inpaint.py"),
+        ("tasks/superres.py", "count >= 10**6", "count >= 0", "tasks/test_enlargements.py"),
+        ("tasks/schedule.py", "modes[0] if len(modes) == 1", "modes[0] if modes",
+         "tasks/test_samples.py::test_the_ends_of_a_blend_are_the_two_modes"),
+        ("tasks/masks.py", "away <= dilate", "away < dilate", "tasks/test_inpaint.py"),
+        ("tasks/compare.py", "picture.turned_back(stored.orientation)", "picture",
+         "tasks/test_compare.py"),
+        ("settings.py", "not 1 <= self.samples", "not 0 <= self.samples",
+         "tasks/test_samples.py::test_settings_that_cannot_be_are_refused"),
+        ("record.py", "if not 0 <= seconds < LONGEST:", "if not 0 <= seconds:",
+         "checkpoints/test_leaks.py tasks/test_record.py"),
+        ("result.py", "dict.fromkeys((*self.record.warnings, *encoded.warnings))",
+         "dict.fromkeys(self.record.warnings)", "tasks/test_result.py"),
+        # Images and files
+        ("images/exif.py", "*range(512, 533),", "", "images/test_metadata.py"),
+        ("images/exif.py", "holder[across], holder[down] = holder[down], holder[across]", "pass",
+         "images/test_metadata.py"),
+        ("images/metadata.py", "return (value[0] / x, value[1] / y, *value[2:])", "return value",
+         "images/test_metadata.py"),
+        ("images/metadata.py", 'b"tiff:Orientation": 1', 'b"tiff:Orientation": 6',
+         "images/test_metadata.py"),
+        ("images/png.py", 'raise ImageError("truncated PNG: it stops before its IEND chunk")',
+         "return",
+         "images/test_faults.py images/test_decoding.py"),
+        ("images/png.py", "if stream.unconsumed_tail:", "if False:",
+         "images/test_decoding.py images/test_metadata.py"),
+        ("images/jfif.py", 'rest = rest.rstrip(b"\\xff") + END', "rest = rest + END",
+         "images/test_damage.py"),
+        ("images/tiff.py", "found.numbers(NEW_SUBFILE, (0,))[0] & (REDUCED | MASK)", "False",
+         "images/test_damage.py"),
+        ("images/tiff.py", "tags[EXTRASAMPLES] = (2,)", "tags[EXTRASAMPLES] = (1,)",
+         "images/test_encoding.py images/test_depths.py"),
+        ("images/picture.py", "np.clip(sharp[at], least, greatest, out=sharp[at])", "pass",
+         "images/test_damage.py"),
+        ("images/picture.py", "seen[labels[~hidden]] = pixels[~hidden]", "pass",
+         "images/test_pixels.py"),
+        ("images/decoding.py", "if told:\n        raise ImageError(f\"damaged TIFF: {told[0]}\")",
+         "if False:\n        raise ImageError(f\"damaged TIFF: {told[0]}\")",
+         "images/test_damage.py"),
+        ("images/formats.py", "if max(size) > row.longest_side:", "if False:",
+         "images/test_encoding.py images/test_depths.py"),
+        ("images/header.py", "size[::-1] if turned else size, alpha", "size, alpha",
+         "images/test_metadata.py images/test_faults.py"),
+        ("jpegfile/quality.py", "(base * percent + 50) // 100", "(base * percent) // 100",
+         "jpegfile"),
+        ("jpegfile/huffman.py", "bits - (1 << size) + 1, bits", "bits - (1 << size), bits",
+         "jpegfile"),
+        ("files.py", "sync(file)\n                if ready", "if ready", "test_files.py"),
+        ("files.py", 'open(temporary, "x+b")', 'open(temporary, "w+b")', "test_files.py"),
+        ("files.py", "return read_stream(file, repr(path), admit=admit, limit=limit)",
+         "return read_stream(file, repr(path), limit=limit)", "cli/test_endless.py test_files.py"),
+        ("jsonlines.py", "if not (os.path.isfile(path) or is_open_pipe(path)):", "if False:",
+         "cli/test_endless.py"),
+        # Journeys, editing, diagnosis
+        ("journeys/legs.py", "leg[0] ** 2 - level**2", "leg[0] ** 2", "journeys/test_legs.py"),
+        ("journeys/legs.py", "return noise.add_(x, -down[-1])", "return x",
+         "journeys/test_legs.py"),
+        ("journeys/latent.py", 'metadata["bcm.metadata"] = to_json(picture.metadata)', "pass",
+         "journeys/test_latent.py"),
+        ("editing/schedule.py", "if share <= self.tau:", "if share < self.tau:",
+         "editing/test_schedule.py"),
+        ("editing/composition.py", "lost = k * (image", "lost = 0 * (image",
+         "editing/test_composition.py"),
+        ("diagnosis/blocks.py", "DCT[0] = 8**-0.5", "DCT[0] = 0.5",
+         "diagnosis/test_compression.py"),
+        ("diagnosis/kind.py", "return 1 - len(unequal) / len(steps_)",
+         "return len(unequal) / len(steps_)", "diagnosis/test_diagnosis.py"),
+        # Training
+        ("training/losses.py", "1 / rho) - root).clamp", "1 / rho) + root).clamp",
+         "training/test_losses.py"),
+        ("training/losses.py", "t[:, None, None, None] * self.noise", "self.noise",
+         "training/test_losses.py"),
+        # Checkpoints
+        ("checkpoints/headers.py", "if entry.start != end:", "if False:",
+         "checkpoints/test_files.py"),
+        ("checkpoints/headers.py", "if name in entries:", "if False:", "checkpoints/test_files.py"),
+        ("checkpoints/conversion.py", "weights_only=True)\n", "weights_only=False)\n",
+         "test_house.py checkpoints/test_conversion.py checkpoints/test_faults.py"),
+        ("checkpoints/files.py",
+         "_compare_hashes(path, sha256, hashlib.sha256(buffer).hexdigest())",
+         "pass",
+         "checkpoints/test_files.py checkpoints/test_models.py"),
+        ("checkpoints/catalogue.py", 'or ".." in repo', "",
+         "checkpoints/test_catalogue.py checkpoints/test_faults.py"),
+        # Batches, commands, reports
+        ("batch/shards.py", "% self.count == self.index - 1", "% self.count != self.index - 1",
+         "batch/test_shards.py"),
+        ("batch/manifest.py", "for name in sorted({*now, *self.settings})",
+         "for name in sorted({*now, *self.settings} - {'label'})",
+         "batch/test_resume.py batch/test_manifest.py"),
+        ("batch/manifest.py", "for name in sorted({*now, *self.settings})",
+         "for name in sorted({*now, *self.settings} - {'blend', 'samples'})",
+         "batch/test_resume.py"),
+        ("batch/restorer.py", 'IMMATERIAL = ("tile", "reference", "progress"',
+         'IMMATERIAL = ("tile", "reference", "progress", "label"', "batch/test_resume.py"),
+        ("batch/plan.py", "        if alone:\n", "        if False:\n",
+         "batch/test_plan.py cli/test_exits.py"),
+        ("batch/run.py", "data += map(work.read_file, paths[1:])",
+         "data += [b'' for _ in paths[1:]]",
+         "batch/test_resume.py"),
+        ("batch/inputs.py", "> LONGEST_PATH:", "> 10**12:", "cli/test_endless.py"),
+        ("cli/exits.py", "return 3 if error.exit_code == 2 else", "return",
+         "batch/test_commands.py::test_of_several_files_those_that_cannot_be_made_fail_alone"
+         " cli/test_outputs.py"),
+        ("cli/terminal.py", "char if char.isprintable() else", "char if True else",
+         "cli/test_terminal.py images/test_faults.py"),
+        ("cli/jobs.py", "data = read_bytes(path, limit=LONGEST_LIST)",
+         'data = open(path, "rb").read()', "cli/test_endless.py"),
+        ("bench/summary.py", "return self.ours.quality - self.best.quality",
+         "return self.best.quality - self.ours.quality", "bench/test_summary.py"),
+        ("reports/describe.py", 'worst == 0 else "some changed"', 'worst >= 0 else "some changed"',
+         "reports/test_describe.py reports/test_describe_work.py"),
+        ("api/arguments.py", "seed = int(drawn)", "seed = 0",
+         "tasks/test_record.py::test_a_generator_draws_the_seed"),
+        ("devices.py", "if (device.index or 0) >= here[device.type]:", "if False:",
+         "cli/test_exits.py cli/test_restoration.py"),
+        ("degradations/kernels.py", "found = _parse_npy(data)",
+         "found = np.load(path, allow_pickle=True)",
+         "test_house.py degradations/test_kernels.py"),
+        ("defaults.py", '"bcm", "inversion",', '"bcm",',
+         "tasks/test_settings.py"
+         " tasks/test_samples.py::test_inversion_needs_a_way_up_and_a_way_down"),
+        ("errors.py", "exit_code = 4", "exit_code = 3",
+         "cli/test_exits.py checkpoints/test_faults.py"),
+    )
+)  # fmt: skip
+
+EQUIVALENT: dict[tuple[str, str], str] = {}
+"""By (file, new text), why a break changes nothing that anybody could see."""
+
+
+def find_moved(mutants: tuple[Mutant, ...], top: Path) -> list[str]:
+    """A sentence for each mutant whose text does not stand once in its file."""
+    found = []
+    for mutant in mutants:
+        path = top / "restore" / mutant.file
+        count = path.read_text("utf-8").count(mutant.old) if path.is_file() else 0
+        if count != 1:
+            found.append(f"{mutant.file} holds {mutant.old!r} {count} times, not once")
+    return found
+
+
+def run_tests(tests: str, top: Path, seconds: float = SECONDS) -> int | None:
+    """pytest's exit code, in a copy of the checkout; None where it did not end in time."""
+    names = [str(top / "tests" / name) for name in tests.split()]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *names]
+    paths = {"PYTHONPATH": str(top), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=top, env={**os.environ, **paths}, capture_output=True, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode not in (0, 1):
+        print(done.stdout.decode()[-1500:], done.stderr.decode()[-500:], file=sys.stderr)
+    return done.returncode
+
+
+def is_noticed(mutant: Mutant, top: Path) -> bool:
+    """Whether the tests fail while the line is broken; it is mended again."""
+    path = top / "restore" / mutant.file
+    whole = path.read_text("utf-8")
+    broken = whole.replace(mutant.old, mutant.new)
+    compile(broken, mutant.file, "exec")  # broken, and still Python
+    path.write_text(broken, "utf-8")
+    try:
+        return run_tests(mutant.tests, top) != 0
+    finally:
+        path.write_text(whole, "utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("words", nargs="*", help="of the files to break; all unless told")
+    parser.add_argument("--trust", action="store_true", help="that the tests pass unbroken")
+    parser.add_argument("--check", action="store_true", help="look for the texts alone")
+    options = parser.parse_args()
+    words = options.words or [""]
+    chosen = tuple(m for m in MUTANTS if any(word in m.file for word in words))
+    if moved := find_moved(chosen, CHECKOUT):
+        print(*moved, sep="\n")
+        return 2
+    if options.check:
+        print(f"{len(chosen)} lines are where the list says")
+        return 0
+    unnoticed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder)
+        for name in CARRIED:
+            source = CHECKOUT / name
+            if source.is_dir():
+                shutil.copytree(source, top / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, top / name)
+        names = sorted({name for mutant in chosen for name in mutant.tests.split()})
+        if not options.trust and run_tests(" ".join(names), top, len(chosen) * SECONDS) != 0:
+            print("tests fail with nothing broken")
+            return 2
+        for number, mutant in enumerate(chosen, 1):
+            began = time.monotonic()
+            noticed = is_noticed(mutant, top)
+            argued = EQUIVALENT.get((mutant.file, mutant.new))
+            word = "noticed" if noticed else "equivalent" if argued else "UNNOTICED"
+            unnoticed += not noticed and not argued
+            seconds = f"{time.monotonic() - began:.0f} s"
+            print(f"{number}/{len(chosen)} {word}: {mutant.file}: {mutant.new!r}, {seconds}")
+            if argued:
+                print(f"    {argued}" if not noticed else "    though it was argued equivalent")
+    print(f"{len(chosen)} broken, {unnoticed} unnoticed")
+    return 1 if unnoticed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
