@@ -30,6 +30,9 @@ from restore.images.formats import ENDINGS
 from restore.images.mutter import take_in
 
 TOLERANCE = {"JPEG": 2, "WEBP": 2, "AVIF": 3}  # levels of 8 bits, between decoders of one standard
+# Where ImageMagick gives the stored samples: it applies a PNG's gamma, and enlarges the chroma of
+# AVIF and HEIC in its own way.
+COMPARABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 SECONDS = 5.0  # which no file may take
 
 
@@ -38,6 +41,9 @@ def by_pillow(data: bytes) -> np.ndarray | None:
     try:
         with take_in(), Image.open(io.BytesIO(data)) as image:
             image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I;16"):  # which Pillow clips, not scales
+                deep = np.asarray(image).astype(np.uint32)
+                image = Image.fromarray(((deep + 128) // 257).astype(np.uint8))
             return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
     except Exception:  # it raises anything
         return None
@@ -80,7 +86,10 @@ def compare(path: Path) -> tuple[str, str]:
     if time.perf_counter() - began > SECONDS:
         return "SLOW", f"{time.perf_counter() - began:.1f} s"
     ours, said = as_rgb(picture), "; ".join(picture.warnings)
-    for name, theirs in (("Pillow", by_pillow(data)), ("ImageMagick", by_magick(path))):
+    others = [("Pillow", by_pillow(data))]
+    if picture.format in COMPARABLE and not picture.metadata.colours:
+        others.append(("ImageMagick", by_magick(path)))
+    for name, theirs in others:
         if theirs is None:
             continue
         if theirs.shape[:2] != ours.shape[:2]:

@@ -1,6 +1,7 @@
 """Kernels by name, from files and from arrays."""
 
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,16 @@ def test_kernel_files_that_are_none_are_refused(data, tmp_path):
     path.write_bytes(data)
     with pytest.raises(RequestError, match="kernel"):
         make_kernel(path)
+
+
+def test_what_is_no_kernel_is_not_read_whole(tmp_path):
+    path = tmp_path / "big.npy"
+    with open(path, "wb") as file:
+        file.truncate(1 << 26)
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError, match="not an image"):
+            make_kernel(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

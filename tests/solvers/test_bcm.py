@@ -45,6 +45,16 @@ def test_without_noise_one_step_of_a_free_problem_is_the_denoiser(model):
     assert torch.allclose(found, wanted, atol=1e-6)
 
 
+def test_fresh_noise_is_a_share_of_the_level(model):
+    x = torch.rand(1, 3, 40, 56) - 0.5
+    with torch.no_grad():
+        noised = x + 0.5 * 0.2 * NoiseField(3)(0, (0, 40), (0, 56))
+        wanted = model.denoise(noised, 0.2).clamp(-1, 1)
+    preset = Preset((0.2,), noise=0.5)
+    found = bcm(TiledBCM(model), Free(), None, x.clone(), preset, NoiseField(3))
+    assert torch.allclose(found, wanted, atol=1e-6)
+
+
 def test_delta_raises_the_level_the_network_is_told(model):
     x = torch.rand(1, 3, 40, 56) - 0.5
     with torch.no_grad():

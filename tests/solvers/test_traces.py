@@ -7,6 +7,7 @@ that over sqrt(ᾱ), with ᾱ = 1 / (1 + t²). The model is exact, of pixels tha
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -103,9 +104,11 @@ def ddrm(ts: list[float], y: Tensor, known: Tensor, x: Tensor) -> list[Tensor]:
     return [*seen, project(x0, y, known)]
 
 
-def diffpir(ts: list[float], y: Tensor, known: Tensor, x: Tensor) -> list[Tensor]:
+def diffpir(
+    ts: list[float], y: Tensor, known: Tensor, x: Tensor, zeta: float = 1.0
+) -> list[Tensor]:
     """Eq. 12a to 14, ζ = 1 for holes: all of the noise is fresh."""
-    zeta, seen = 1.0, []
+    seen = []
     for i, t in enumerate(ts):
         seen.append(x)
         a = alpha(t)
@@ -187,6 +190,30 @@ def test_every_evaluation_is_that_of_the_published_rule(name):
     for (t, x), x_vp in zip(recorder.seen, wanted, strict=True):
         assert torch.allclose(x * math.sqrt(alpha(t)), x_vp, atol=1e-6)  # gains are in float32
     assert torch.allclose(found, project(last, y, degradation.known).clamp(-1, 1), atol=1e-6)
+
+
+def test_diffpir_keeps_the_noise_that_is_not_fresh():
+    degradation, y, start = problem()
+    preset, recorder = replace(METHODS["diffpir"].schedule(NFE, "inpaint"), noise=0.3), Recorder()
+    METHODS["diffpir"].solve(recorder, degradation, y, start.clone(), preset, NoiseField(0))
+    ts = list(preset.levels)
+    first = (start + ts[0] * z(0)) * math.sqrt(alpha(ts[0]))
+    *wanted, _ = diffpir(ts, y, degradation.known, first, zeta=0.3)
+    for (t, x), x_vp in zip(recorder.seen, wanted, strict=True):
+        assert torch.allclose(x * math.sqrt(alpha(t)), x_vp, atol=1e-6)
+
+
+def test_cm4ir_clips_its_estimates():
+    degradation, y, start = problem()
+    recorder, far = Recorder(), start + 30
+    preset = CM4IR.schedule(NFE, "inpaint")
+    CM4IR.solve(recorder, degradation, y, far.clone(), preset, NoiseField(0))
+    ts = list(preset.levels)
+    first = (far + ts[0] * z(0)) * math.sqrt(alpha(ts[0]))
+    assert float(jump(first / math.sqrt(alpha(ts[0])), ts[0], 0.002).max()) > 1
+    *wanted, _ = cm4ir(ts, y, degradation.known, first)
+    for (t, x), x_vp in zip(recorder.seen, wanted, strict=True):
+        assert torch.allclose(x * math.sqrt(alpha(t)), x_vp, atol=1e-5)
 
 
 # Methods that go back through the network. The derivative of the exact model is one number.
