@@ -36,6 +36,13 @@ from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimato
 HIGHEST, LOWEST = 0.5, 2.0  # a level, and times the noise
 LAMBDA = 0.2
 DOUBTFUL = 3.0  # times the noise: a residual that the kernel does not explain
+UNEXPLAINED = 1.5  # times the noise: more noise than was found, or another kernel
+RAISED = 2.0  # times the residual, a level that is best or nearly so
+HOPELESS = 10.0  # times the noise: undone, the blur would be worse
+WRONG_KERNEL = (
+    "The picture is left as it is, since undoing this kernel would make it worse; --sigma S undoes "
+    "it anyway."
+)
 SHARE = 0.3  # of fresh noise, in perceptual mode and for draws
 
 
@@ -144,6 +151,21 @@ class Deblur(Task):
             f"{residual:.1f} levels, {residual / sigma:.0f} times the noise of {sigma:.1f}; expect "
             "ringing, and try another kernel"
         )
+
+    def restate(self, problem: Problem, found: Metrics) -> Problem | None:
+        """With the noise that the result leaves, as that of a JPEG, where its level was estimated.
+
+        Where that is far more than noise would be, the blur is left as it is.
+        """
+        residual = found.get("residual_sigma")
+        if self.sigma is not None or residual is None or residual < UNEXPLAINED * found["sigma"]:
+            return None
+        assert isinstance(problem, BlurredProblem)
+        if residual > HOPELESS * found["sigma"]:
+            return replace(problem, sound=WRONG_KERNEL)
+        sigma = RAISED * residual
+        blur = problem.degradation.with_noise(sigma / LEVELS)
+        return replace(problem, severity=sigma, degradation=blur, sigma=sigma)
 
     @classmethod
     def describe(cls, record: Record) -> str:

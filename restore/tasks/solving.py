@@ -65,12 +65,23 @@ def solve_problem(
     problem = _take_up_start(problem, settings)
     task, source = problem.task, problem.source
     reference = _read_reference(problem, settings)
-    made = (
-        _hold(problem, settings)
-        if settings.nfe == 0
-        else _run(problem, model or load("default"), settings, solver, presets)
-    )
-    found = task.prove(problem, made.stored)
+    if settings.nfe == 0:
+        made = _hold(problem, settings)
+        found = task.prove(problem, made.stored)
+        doubt = task.doubt(problem, found)
+    else:
+        model = model or load("default")
+        own = solver is None and not presets and settings.method not in PEERS
+        made = _run(problem, model, settings, solver, presets)
+        found = task.prove(problem, made.stored)
+        doubt = None if problem.sound else task.doubt(problem, found)
+        again = task.restate(problem, found) if own and not problem.sound else None
+        if again is not None:
+            problem = again
+            first, made = made, _run(problem, model, settings, solver, presets)
+            nfe = (first.record.nfe or 0) + (made.record.nfe or 0)
+            made = replace(made, record=replace(made.record, nfe=nfe))
+            found = task.prove(problem, made.stored)
     picture = made.stored.upright()
     uncertainty = None
     if settings.samples > 1:
@@ -82,7 +93,6 @@ def solve_problem(
         found["uncertainty_mean"] = round(float(uncertainty.mean(where=where)), 4)
     if reference is not None:
         found.update(_compare(problem, picture, reference))
-    doubt = None if problem.sound else task.doubt(problem, found)
     notes = [note for note in (problem.sound, doubt) if note is not None]
     record = replace(
         made.record,

@@ -125,6 +125,13 @@ class Task(ABC):
         """
         return None
 
+    def restate(self, problem: Problem, found: Metrics) -> Problem | None:
+        """The problem stated anew, by what `prove` found of its result; None where it stands.
+
+        It is solved once more, in place of the first.
+        """
+        return None
+
     @abstractmethod
     def degrade(self, clean: Picture, seed: int = 0) -> Picture | bytes:
         """A degraded input of the task's kind, or the bytes of its file, made of a clean picture.

@@ -53,3 +53,12 @@ def test_presets_are_tuned_on_photographs_and_printed_as_a_catalogue(run, tiny_m
     assert "[default.presets.superres.perceptual]" in printed
     assert printed.count("severity = 2 }") == 2
     assert "superres 4 fidelity 1: Score(psnr=" in printed
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "rows"),
+    [("held", ("--count", "1"), 9), ("seven_jobs", ("--pictures", "1"), 8)],
+)
+def test_real_photographs_are_measured(run, program, options, rows):
+    printed = run(program, "--side", "48", *options)
+    assert sum(line.startswith("| ") for line in printed.splitlines()) == 2 + rows
