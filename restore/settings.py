@@ -32,7 +32,8 @@ class Settings:
     the fidelity result, to 1, the perceptual one; None where `mode` says which. start: another
     result to begin from, an image of the result's size; in a batch the path of one, or of a folder
     of them by the inputs' names. strength: from 0, the start, to 1, the result: the two mixed.
-    varied: the result is one of several variants, which noise must tell apart.
+    varied: the result is one of several variants, which noise must tell apart. preview: (left, top,
+    width, height) in pixels of the result, the part of it that is wanted; None for all of it.
     Raises RequestError for values that cannot be.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     start: Any = None
     strength: float = 1.0
     varied: bool = False
+    preview: tuple[int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
         for name in ("nfe", "seed", "tile", "label", "samples"):
@@ -69,6 +71,8 @@ class Settings:
             raise RequestError(f"tile is {self.tile}, expected 'auto', 0 or a side in pixels")
         if not 1 <= self.samples <= MOST_SAMPLES:
             raise RequestError(f"samples is {self.samples}, expected 1 to {MOST_SAMPLES} draws")
+        if self.preview is not None:
+            self._check_preview(self.preview)
         self._check_share("strength", "0 (what is given) to 1 (the result)")
         if self.blend is not None:
             self._check_share("blend", "0 (fidelity) to 1 (perceptual)")
@@ -76,6 +80,17 @@ class Settings:
                 raise RequestError(
                     "blend goes from fidelity to perceptual by itself: leave mode out"
                 )
+
+    def _check_preview(self, preview: Any) -> None:
+        try:
+            left, top, width, height = box = tuple(map(operator.index, preview))
+        except (TypeError, ValueError) as error:
+            raise RequestError(
+                f"preview is {preview!r}, expected left, top, width and height in pixels"
+            ) from error
+        if min(left, top) < 0 or min(width, height) < 1:
+            raise RequestError(f"preview is {box}, expected 0 or more, and a size of 1 or more")
+        object.__setattr__(self, "preview", box)
 
     def _check_share(self, name: str, expected: str) -> None:
         value = getattr(self, name)

@@ -33,12 +33,13 @@ from restore.record import JSON, Record
 from restore.result import Result
 from restore.settings import Settings
 from restore.tasks import Problem, Task
+from restore.tasks.preview import crop
 from restore.tasks.schedule import choose_mode, count_evaluations
 from restore.tasks.solving import check_size
 
 LOSSY = ("JPEG", "WEBP")
 IMMATERIAL = ("tile", "reference", "progress", "start", "varied")  # or told apart otherwise
-OPTIONAL = {("strength", 1.0)}  # left out of a manifest
+OPTIONAL = {("strength", 1.0), ("preview", None)}  # left out of a manifest
 
 Show = Callable[[Job, Picture, Picture, Picture | None], None]
 """Called as show(job, after, before, reference) when a picture is made, before it is written."""
@@ -273,13 +274,21 @@ class Restorer:
             result.save_uncertainty(path)
             record = record.updated(uncertainty=path)
         if show:
-            show(job, result.picture, opened.problem.source.upright(), opened.reference)
+            show(job, result.picture, *self._show_given(opened))
         encoding = self.encoding.choose(job.output)
         if not encoding.decides(result):
             return result.picture, record
         encoded, shown = encoding.encode_result(replace(result, record=record))
         warnings = (*shown.warnings, *encoded.warnings)
         return encoded.data, replace(shown, warnings=warnings)
+
+    def _show_given(self, opened: Opened) -> tuple[Picture, Picture | None]:
+        """What went in and the reference, or their part where a part was made."""
+        box, problem = self.settings.preview, opened.problem
+        if box is None:
+            return problem.source.upright(), opened.reference
+        given = crop(problem.task.show_given(problem).upright(), box)
+        return given, opened.reference and crop(opened.reference, box)
 
     def look(self, job: Job) -> tuple[Picture, Picture, Picture | None]:
         """What there is to see of a job that is done: what came out, what went in, the reference.

@@ -93,6 +93,8 @@ def describe_work(record: Record) -> str:
     task = TASKS.get(record.task or "")
     if task is None or record.status not in MADE:
         return ""
+    if "preview" in record.more:
+        return "a preview: the rest is not made, and nothing is proved"
     strength = record.more.get("strength", 1.0)
     if record.method == "hold":
         words = "held to what was given, no network asked"

@@ -56,7 +56,8 @@ def bcm(
             return torch.lerp(x, x0, 1 + preset.relaxation)
 
         x = degradation.posterior_mean(x, y, t, out=x)
-        x = denoiser.over(restored, x, out=x)
+        ahead = len(preset.levels) - 1 - step if denoiser.spreads else 0
+        x = denoiser.over(restored, x, out=x, ahead=ahead)
     return degradation.project_into_range(x, y, out=x)
 
 

@@ -114,8 +114,6 @@ class Auto(Task):
         self, problem: Problem, model: BCM | None = None, settings: Settings = DEFAULTS
     ) -> Result:
         """All steps, one after the other; the record has the findings and each step."""
-        from restore.tasks.solving import solve_problem
-
         problem = cast(Examined, problem)
         if settings.start is not None or settings.nfe == 0:
             raise RequestError("auto begins by what it finds: give a start to one of the tasks")
@@ -126,16 +124,17 @@ class Auto(Task):
             own = replace(
                 settings,
                 reference=settings.reference if last else None,
+                preview=settings.preview if last else None,
                 progress=_share(settings.progress, n, count),
             )
             opened = step.open(cast(ImageLike, image), max_pixels=problem.max_pixels)
-            result = solve_problem(opened, model, own)
+            result = step.solve(opened, model, own)
             image = result.picture
             records.append((step, result.record))
             spreads.append(result.uncertainty)
         if result is None:
-            result = solve_problem(problem, model, settings)
-        several = count > 1
+            result = super().solve(problem, model, settings)
+        several = count > 1 and settings.preview is None
         prove = partial(_prove_whole, problem, settings) if several else result.prove
         found = _prove_whole(problem, settings, result.picture) if several else {}
         if several and "uncertainty_mean" in result.record.metrics:

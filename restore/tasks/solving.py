@@ -189,8 +189,12 @@ def _run(
     parts: Sequence[Problem] = (problem,)
     if not presets and solver is None and settings.method not in PEERS:
         parts = task.split(problem, model.network)  # others may see more of the picture
+    scheduled: Sequence[Weighted]
     scheduled = [presets or _schedule(model, settings, part) for part in parts]
     presets = scheduled[0]
+    starts = any(preset.start for weighted in scheduled for _, preset in weighted)
+    if problem.wanted is not None and settings.method == "bcm" and not starts:
+        parts, scheduled = _narrow(problem.wanted, parts, scheduled)
     spread = None
     if problem.sound is None:
         restored, spread = _restore_parts(problem, parts, scheduled, model, settings, solver)
@@ -213,6 +217,26 @@ def _run(
         more=_record_more(settings, presets),
     )
     return _Made(stored, record, spread)
+
+
+def _narrow(
+    wanted: np.ndarray, parts: Sequence[Problem], scheduled: Sequence[Weighted]
+) -> tuple[Sequence[Problem], Sequence[Weighted]]:
+    """The parts, solved for what is wanted of the result alone, and their presets."""
+    kept: list[tuple[Problem, Weighted]] = []
+    for part, weighted in zip(parts, scheduled, strict=True):
+        width, height = part.working_size
+        top, left = part.origin
+        inside = wanted[top : top + height, left : left + width]
+        region = np.zeros((height, width), bool)
+        region[: inside.shape[0], : inside.shape[1]] = inside
+        if part.region is not None:
+            region &= part.region
+        narrowed = replace(part, region=region, wanted=region)
+        if region.any() or not kept:
+            kept = [one for one in kept if one[0].region.any()]  # type: ignore[union-attr]
+            kept.append((narrowed, weighted))
+    return [part for part, _ in kept], [weighted for _, weighted in kept]
 
 
 def _schedule(model: BCM, settings: Settings, part: Problem) -> Weighted:
@@ -272,16 +296,17 @@ def _restore_parts(
     if parts[0].region is None:
         x, spread = runs[0].make(progress)
         return fetch(problem.source, x), spread
-    pixels = problem.source.pixels.copy()
+    pixels = problem.task.show_given(problem).pixels.copy()
     whole = torch.zeros(pixels.shape[:2]) if settings.samples > 1 else None
     for part, run in zip(parts, runs, strict=True):
         assert part.region is not None
         x, spread = run.make(progress)
-        (top, left), (height, width) = part.origin, part.region.shape
+        (top, left), (height, width) = part.origin, x.shape[-2:]
         at = slice(top, top + height), slice(left, left + width)
-        np.copyto(pixels[at], fetch(part.source, x).pixels, where=part.region[..., None])
+        inside = part.region[:height, :width]
+        np.copyto(pixels[at], fetch(part.source, x).pixels, where=inside[..., None])
         if whole is not None and spread is not None:
-            region = torch.from_numpy(part.region)
+            region = torch.from_numpy(inside)
             whole[at] = torch.where(region, spread.cpu().float(), whole[at])
     return problem.source.with_pixels(pixels), whole
 
@@ -318,6 +343,10 @@ class _Run:
         # On the way up the result goes through another evaluation, which sees more of it.
         windows = denoiser.window_count(height, width)
         more = denoiser.window_count(height, width, ahead=1)
+        if denoiser.spreads:
+            counts = partial(denoiser.window_count, height, width)
+            calls = sum(counts(n) for _, one in self.presets for n in range(len(one.levels)))
+            return calls * -(-self.settings.samples // self.batch) * (self.settings.strength > 0)
         calls = sum(
             len(preset.levels) * ((preset.start > 0) * more + windows)
             if not isinstance(preset, Guided)
@@ -362,6 +391,7 @@ class _Run:
             self.model.encode_label(self.settings.label),
             progress,
             region=None if region is None else torch.from_numpy(region),
+            spreads=self.problem.wanted is not None and region is not None,
         )
 
     def _solve(self, denoiser: TiledBCM, y: Any, preset: Preset, seeds: Sequence[int]) -> Tensor:

@@ -51,8 +51,9 @@ class Problem:
     file that the source came in, if any. start: another result to begin from, as stored.
 
     Of a part of a larger problem: origin, its first row and column there. region: (H, W) bool, the
-    pixels that it is solved for, None for all. kind: which of the task's presets it takes, "" for
-    those of its name.
+    pixels that it is solved for, None for all. wanted: (H, W) bool, as stored, the part of the
+    result that anyone looks at, None for all; the rest may come out as it was. kind: which of the
+    task's presets it takes, "" for those of its name.
     """
 
     task: Task
@@ -70,6 +71,7 @@ class Problem:
     start: Picture | None = None
     origin: tuple[int, int] = (0, 0)
     region: np.ndarray | None = None
+    wanted: np.ndarray | None = None
     kind: str = ""
 
     @property
@@ -228,10 +230,15 @@ class Task(ABC):
     def solve(
         self, problem: Problem, model: BCM | None = None, settings: Settings = DEFAULTS
     ) -> Result:
-        """Solve a problem that `open` gave; arguments and errors as of `solve_problem`."""
+        """Solve a problem that `open` gave; arguments and errors as of `solve_problem`.
+
+        Where the settings name a part of the result, that alone, as of `solve_preview`.
+        """
+        from restore.tasks.preview import solve_preview
         from restore.tasks.solving import solve_problem
 
-        return solve_problem(problem, model, settings)
+        solve = solve_problem if settings.preview is None else solve_preview
+        return solve(problem, model, settings)
 
 
 def read_once(image: ImageLike, max_pixels: int) -> tuple[ImageLike, bytes | None]:

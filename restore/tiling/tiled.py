@@ -27,7 +27,8 @@ class TiledBCM:
 
     Where a region is given, each method is told by `ahead` how many evaluations more its result
     goes through before all pixels outside the region are set to what is known of them, since those
-    see as much more of it as the receptive field.
+    see as much more of it as the receptive field. spreads: nothing is known outside the region, so
+    that all evaluations that follow count.
     """
 
     model: BCM
@@ -36,6 +37,7 @@ class TiledBCM:
     progress: Callable[[], object] | None = None
     batch: Batch = "auto"
     region: Tensor | None = None
+    spreads: bool = False
 
     @property
     def network(self) -> Network:
