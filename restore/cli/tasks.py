@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from restore.batch import Policy, Where
+from restore.batch.inputs import identity, within
 from restore.batch.ray import Cluster
 from restore.cli.jobs import choose_output, list_names
 from restore.cli.options import EncodingOptions, Engine, Files, Restoration, RunOptions, Source
 from restore.cli.progress import describe_run, estimate_seconds
 from restore.cli.run import run, say_again, say_rehearsal
-from restore.cli.terminal import complain
+from restore.cli.terminal import complain, emit, escape
 from restore.cli.views import Views, make_views
+from restore.errors import RequestError
 
 if TYPE_CHECKING:
     from restore.batch.prepare import Batch
@@ -55,11 +59,15 @@ def restore(
         blend=restoration.blend,
         start=restoration.start,
         strength=restoration.strength,
+        preview=restoration.part,
     )
+    where = choose_output(files)
+    if restoration.preview is not None and where == Where(existing=where.existing):
+        where = replace(where, suffix=f"_{task.name}_preview")
     batch = prepare(
         task,
         list_names(images, files, conduct),
-        replace(choose_output(files), variants=restoration.variants),
+        replace(where, variants=restoration.variants),
         model,
         settings=settings,
         encoding=restorer.Encoding(None, encoding.quality, encoding.bits, encoding.strip),
@@ -70,6 +78,9 @@ def restore(
         shard=conduct.share,
         cluster=engine.cluster(restoration.threads, conduct.codecs),
     )
+    if restoration.sheet is not None:
+        _write_sheet(batch, restoration.sheet, files.policy, conduct)
+        return
     maps = batch.restorer.maps.values()
     display = make_views(batch.plan, conduct, files.policy, [*batch.aside, *maps])
     with batch.connect() as connected:
@@ -103,6 +114,33 @@ def _run(batch: Batch, conduct: RunOptions, display: Views) -> None:
         say=conduct.terminal.say,
     )
     run(batch.plan, work, conduct, display, go)
+
+
+def _write_sheet(batch: Batch, path: str, existing: Policy, conduct: RunOptions) -> None:
+    """Write a sheet of choices for the first image, and nothing else."""
+    if not path.lower().endswith(".png"):
+        raise RequestError(f"--sheet {path!r}: expected a file that ends in .png")
+    if batch.cluster:
+        raise RequestError("--sheet is made in this process: leave --engine ray out")
+    job = batch.plan.jobs[0]
+    taken = {identity(one) for one in (job.input.path, job.output)}
+    if identity(path) in taken or within(path, batch.aside):
+        raise RequestError(f"--sheet {path!r} is an input, an output, a mask or a reference")
+    if os.path.lexists(path) and existing != "overwrite":
+        raise RequestError(f"{path!r} exists: -y replaces it")
+    from restore.files import write_atomically
+    from restore.reports import draw_choices, make_choices
+
+    with batch.connect() as connected:
+        restorer = connected.restorer
+        opened = restorer.read(job)
+        model = connected.model or restorer.load()
+        settings = replace(restorer.settings, reference=opened.reference, start=opened.start)
+        conduct.terminal.say(f"{job.input.path}: a sheet of choices")
+        choices = make_choices(opened.problem, model, settings)
+    title = f"{restorer.task.name} {job.input.path}"
+    write_atomically(path, draw_choices(title, choices))
+    emit(escape(path))
 
 
 def _describe_batch(batch: Batch, cluster: Cluster | None) -> str:

@@ -1,5 +1,6 @@
 """Reports: what is looked at: a page of results, a sheet of them, an editor for masks."""
 
+from restore.reports.choices import draw_choices, make_choices
 from restore.reports.contact_sheet import ContactSheet
 from restore.reports.describe import describe_proof
 from restore.reports.editor import editor_page
@@ -7,6 +8,6 @@ from restore.reports.page import Page, build_document, escape
 from restore.reports.preview import Preview, make_preview
 
 __all__ = [
-    "ContactSheet", "Page", "Preview", "build_document", "describe_proof", "editor_page", "escape",
-    "make_preview",
+    "ContactSheet", "Page", "Preview", "build_document", "describe_proof", "draw_choices",
+    "editor_page", "escape", "make_choices", "make_preview",
 ]  # fmt: skip

@@ -49,7 +49,7 @@ class ContactSheet:
         """The sheet so far."""
         rows = list(self._rows)
         if self._more:
-            rows.append(_line(f"and {self._more} more", 16))
+            rows.append(fit_line(f"and {self._more} more", 16))
         width = max((row.width for row in rows), default=PANEL) + 2 * MARGIN
         height = sum(row.height + GAP for row in rows) + 2 * MARGIN - GAP
         sheet = Image.new("RGB", (width, max(height, 2 * MARGIN)), PAPER)
@@ -69,11 +69,11 @@ class ContactSheet:
 def _row(record: Record, preview: Preview | None) -> Image.Image:
     columns = len(preview.whole) if preview else 1
     width = max(columns, 2) * (PANEL + GAP) - GAP
-    parts = [_line(name_record(record), 20, width)]
+    parts = [fit_line(name_record(record), 20, width)]
     if record.status not in MADE:
-        parts.append(_line(f"{record.status}: {describe_failure(record)}", 16, width, SOFT))
+        parts.append(fit_line(f"{record.status}: {describe_failure(record)}", 16, width, SOFT))
     elif sentence := describe_proof(record):
-        parts += [_line(line, 14, width, SOFT) for line in _wrapped(sentence, 14, width)]
+        parts += [fit_line(line, 14, width, SOFT) for line in _wrapped(sentence, 14, width)]
     if preview:
         parts += [_space(GAP // 2), _panels(record, preview)]
     row = Image.new("RGB", (width, sum(part.height for part in parts)), PAPER)
@@ -112,12 +112,12 @@ def _panels(record: Record, preview: Preview) -> Image.Image:
         draw.text((x, 24), figures, SOFT, ImageFont.load_default(14))
         whole = preview.whole[name]
         way = Image.Resampling.NEAREST if share >= 1 else Image.Resampling.LANCZOS
-        sheet.paste(_opaque(whole.resize(size, way)), (x, band))
+        sheet.paste(over_checks(whole.resize(size, way)), (x, band))
         right, bottom = max(frame[2] - 1, frame[0]), max(frame[3] - 1, frame[1])
         corners = x + frame[0], band + frame[1], x + right, band + bottom
         draw.rectangle(corners, None, FRAME, 2)
         near = detail[name].crop(box).resize(below, Image.Resampling.NEAREST)
-        sheet.paste(_opaque(near), (x, band + size[1] + GAP // 2))
+        sheet.paste(over_checks(near), (x, band + size[1] + GAP // 2))
         text = f"framed region, {zoom}:1"
         draw.text((x, height - caption + 4), text, SOFT, ImageFont.load_default(13))
     return sheet
@@ -148,7 +148,7 @@ def _lettered(text: str) -> str:
     return spell_out(text).replace("×", "x")
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def over_checks(image: Image.Image) -> Image.Image:
     """The image in RGB, on a chequered ground where it is transparent."""
     if image.mode not in ("LA", "RGBA"):
         return image.convert("RGB")
@@ -163,7 +163,7 @@ def _opaque(image: Image.Image) -> Image.Image:
     return under
 
 
-def _line(text: str, size: int, width: int = 10**6, ink: str = INK) -> Image.Image:
+def fit_line(text: str, size: int, width: int = 10**6, ink: str = INK) -> Image.Image:
     """A line of text, shortened in its middle where it is too long."""
     font = ImageFont.load_default(size)
     text = shown = _lettered(text)

@@ -208,3 +208,35 @@ class Restoration(Machine):
             help="The clean image, for metrics alone; in DIR the one of the input's name",
         ),
     ] = None
+    preview: Annotated[
+        str | None,
+        _restoration(
+            metavar="X,Y,W,H",
+            show_default=False,
+            help="Make this part of the result alone, in its pixels from the top left, to look at "
+            "before the long run; by default NAME_TASK_preview.png",
+        ),
+    ] = None
+    sheet: Annotated[
+        str | None,
+        _restoration(
+            metavar="FILE.png",
+            show_default=False,
+            help="Only write a sheet of one part, of --preview or in the middle, of the first "
+            "image at several strengths and modes, each with its options, to choose from",
+        ),
+    ] = None
+
+    @property
+    def part(self) -> tuple[int, int, int, int] | None:
+        """The part of the result as numbers. RequestError for what is none."""
+        if self.preview is None:
+            return None
+        numbers = self.preview.split(",")
+        if len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
+            raise RequestError(
+                f"--preview {self.preview!r}: expected left, top, width and height in pixels, as "
+                "in 100,80,256,256"
+            )
+        left, top, width, height = map(int, numbers)
+        return left, top, width, height
