@@ -5,9 +5,13 @@
 
 PSNR is inside the hole; texture is the error of `restore.metrics.texture_error` around it; border
 is |ln| of the ratio of the gradients across the hole's border, to the clean picture's: 0 is best.
+G'MIC's `inpaint_matchpatch` is a row where Debian's `gmic` is installed.
 """
 
 import argparse
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +86,18 @@ def fill_alone(pixels: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return Picture(pixels).with_tensor(fill(Picture(pixels).tensor(), known, "patch")).pixels
 
 
+def fill_by_gmic(pixels: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """G'MIC's patches, at its own settings."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, mask, filled = (str(Path(folder, name)) for name in ("x.png", "m.png", "y.png"))
+        Image.fromarray(pixels).save(given)
+        Image.fromarray(np.where(hole, 255, 0).astype(np.uint8)).save(mask)
+        how = "[1],0,9,10,5,0"  # its own settings, but for blending into what is known
+        command = ["gmic", "-v", "-1", given, mask, "inpaint_matchpatch[0]", how, "remove[1]"]
+        subprocess.run([*command, "output", filled], check=True)
+        return np.asarray(Image.open(filled).convert("RGB"))
+
+
 def ways(pixels: np.ndarray, hole: np.ndarray) -> dict[str, np.ndarray]:
     import patchmatch
     from skimage.restoration import inpaint_biharmonic
@@ -90,7 +106,7 @@ def ways(pixels: np.ndarray, hole: np.ndarray) -> dict[str, np.ndarray]:
     given = np.where(hole[..., None], np.uint8(0), pixels)
     patchmatch.set_random_seed(0)
     smooth = inpaint_biharmonic(given / 255, hole, channel_axis=2)
-    return {
+    found = {
         "Telea": cv2.inpaint(given, mask, 3, cv2.INPAINT_TELEA),
         "Navier-Stokes": cv2.inpaint(given, mask, 3, cv2.INPAINT_NS),
         "biharmonic": np.rint(smooth.clip(0, 1) * 255).astype(np.uint8),
@@ -100,6 +116,9 @@ def ways(pixels: np.ndarray, hole: np.ndarray) -> dict[str, np.ndarray]:
         "ours": restore.inpaint(given, hole, device="cpu").image,
         "ours, perceptual": restore.inpaint(given, hole, mode="perceptual", device="cpu").image,
     }
+    if shutil.which("gmic"):
+        found["G'MIC"] = fill_by_gmic(given, hole)
+    return found
 
 
 def search(pixels: np.ndarray, hole: np.ndarray) -> dict[str, np.ndarray]:

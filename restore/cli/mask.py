@@ -128,15 +128,13 @@ def _find(
         if one and os.path.lexists(one) and policy == "error":
             raise RequestError(f"{one!r} exists: --existing skip or overwrite (-y)")
 
-    from restore.checkpoints import load
     from restore.defects import find_defects
     from restore.files import write_atomically
     from restore.images import as_picture, encode, format_of
-    from restore.tiling import TiledBCM
 
     form = format_of(path)
     picture = as_picture(image, max_pixels=max_pixels).upright()
-    found = find_defects(picture, TiledBCM(load("default")), kinds, sensitivity)
+    found = find_defects(picture, kinds, sensitivity)
     write_atomically(path, encode(found.as_picture(), form))
     if overlay:
         write_atomically(overlay, encode(found.overlay(picture), format_of(overlay)))

@@ -10,18 +10,25 @@ import cv2
 import numpy as np
 
 from restore.defaults import FOUND, SENSITIVITY, Find
-from restore.defects.candidates import find_lines, find_spots
-from restore.defects.evidence import score_candidates
+from restore.defects.network import load_finder, score_pixels
 from restore.errors import RequestError
 from restore.images import Picture
-from restore.tiling import TiledBCM
 
 Kind = Find
 KINDS: tuple[Kind, ...] = get_args(Kind)
 USUAL = FOUND
 
-STRICTNESS = 1.3  # of the candidates, at sensitivity 0.5
-SCORE = 5.0  # times the spread, at sensitivity 0.5
+# Logits of a part of the mask: of all its pixels at least, of one, and of their mean. What is sure
+# is judged by the first row; a picture that has enough of it is damaged, and judged by the second.
+SURE, LIKELY = (-1.0, 2.5, 0.7), (-1.0, 0.5, -0.2)
+DAMAGED = 0.004  # share of the pixels that are sure, from which on a picture is damaged
+SLOPE = 4.0  # logits by which these fall from sensitivity 0 to 1
+SMALLEST: dict[Kind, int] = {"scratches": 24, "dust": 3}  # pixels of a part
+CROWDED: dict[Kind, float] = {
+    "scratches": 0.12,
+    "dust": 0.02,
+}  # share of the pixels around: then it is texture
+AROUND = 129  # pixels to a side
 GROWN = 3  # pixels: what is found is grown by one to each side
 ORANGE = (0, 25)  # hues of a date stamp, of 180
 STAMP_SATURATION, STAMP_VALUE = 150, 170  # of 255
@@ -53,19 +60,16 @@ class Defects:
 
 
 def find_defects(
-    picture: Picture,
-    denoiser: TiledBCM,
-    kinds: Sequence[Kind] = USUAL,
-    sensitivity: float = SENSITIVITY,
+    picture: Picture, kinds: Sequence[Kind] = USUAL, sensitivity: float = SENSITIVITY
 ) -> Defects:
     """What does not belong to a photograph.
 
-    Lines and spots are sought at several scales, light and dark; the network is asked of each
-    whether a photograph would have it. A clean photograph has an empty mask, or nearly.
+    A small network, trained on drawn defects, says of each pixel how likely a line or a speck lies
+    on it; parts that hold together are kept where they are likely enough. A clean photograph has an
+    empty mask, or nearly. It runs on the CPU.
 
     Args:
         picture: a scan, of any depth.
-        denoiser: the model that is asked, over pictures of any size.
         kinds: "scratches" (hairs and creases too), "dust", "stamps" (orange digits of a date).
         sensitivity: 0 (only what is certain) to 1 (all that may be).
 
@@ -77,26 +81,49 @@ def find_defects(
             raise RequestError(f"find is {kind!r}, expected some of {', '.join(KINDS)}")
     if not 0 <= sensitivity <= 1:
         raise RequestError(f"sensitivity is {sensitivity:g}, expected 0 to 1")
-    factor = 2 ** (1 - 2 * sensitivity)
-    x = picture.tensor()
-    luma = (x[0].mean(dim=0).numpy() + 1) * 127.5
-    lines, spots = np.zeros(luma.shape, bool), np.zeros(luma.shape, bool)
-    for image in (luma, 255 - luma):
-        if "scratches" in kinds:
-            lines |= find_lines(image, STRICTNESS * factor)
-        if "dust" in kinds:
-            spots |= find_spots(image, STRICTNESS * factor)
-    mask = lines | spots
-    if mask.any():
-        mask &= score_candidates(denoiser, x, mask) >= SCORE * factor
-    found = {"scratches": lines & mask, "dust": spots & mask & ~lines}
-    found["stamps"] = find_stamps(picture) if "stamps" in kinds else np.zeros(luma.shape, bool)
-    mask |= found["stamps"]
-    counts: dict[str, int] = {
-        kind: cv2.connectedComponents(found[kind].astype(np.uint8))[0] - 1 for kind in kinds
-    }
+    found: dict[Kind, np.ndarray] = {}
+    if set(kinds) & set(SMALLEST):
+        logits = score_pixels(load_finder(), picture.tensor())
+        logits += SLOPE * (sensitivity - SENSITIVITY)
+        scores = dict(zip(SMALLEST, logits, strict=True))
+        sure = {kind: keep_parts(one, kind, *SURE) for kind, one in scores.items()}
+        damaged = np.logical_or(*sure.values()).mean() > DAMAGED
+        found = {kind: part for kind, part in sure.items() if kind in kinds}
+        if damaged:
+            for kind, part in found.items():
+                part |= keep_parts(scores[kind], kind, *LIKELY)
+    if "stamps" in kinds:
+        found["stamps"] = find_stamps(picture)
+    mask = np.zeros(picture.pixels.shape[:2], bool)
+    counts: dict[str, int] = {}
+    for name, part in found.items():
+        counts[name] = cv2.connectedComponents((part & ~mask).astype(np.uint8))[0] - 1
+        mask |= part
     mask = cv2.dilate(mask.astype(np.uint8), np.ones((GROWN, GROWN), np.uint8)) > 0
     return Defects(mask, float(mask.mean()), counts)
+
+
+def keep_parts(scores: np.ndarray, kind: Kind, low: float, high: float, mean: float) -> np.ndarray:
+    """(H, W) bool: the connected parts of likely pixels that are likely as a whole.
+
+    Stars, bricks and blades are like specks and lines, but many: parts in a crowd are left.
+
+    scores: (H, W) float32, logits of a kind. low: of a part's pixels, the logit of each at least;
+    high, of one; mean, of all together.
+    """
+    weak = scores > low
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(
+        weak.astype(np.uint8), connectivity=8
+    )
+    area, inside = boxes[:, cv2.CC_STAT_AREA], labels[weak]
+    crowd = cv2.blur((scores > 0).astype(np.float32), (AROUND, AROUND))
+    kept = (np.bincount(inside, scores[weak], count) > mean * area) & (area >= SMALLEST[kind])
+    kept &= np.bincount(inside, crowd[weak], count) < CROWDED[kind] * area
+    strong = np.zeros(count, bool)
+    strong[np.unique(labels[scores > high])] = True
+    kept &= strong
+    kept[0] = False
+    return kept[labels]
 
 
 def find_stamps(picture: Picture) -> np.ndarray:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from restore import metrics
-from restore.checkpoints import load
 from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Find
 from restore.defects import find_defects
 from restore.degradations import Mask
@@ -25,7 +24,6 @@ from restore.networks import Network
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.task import ImageLike, Problem, Task
-from restore.tiling import TiledBCM
 
 ALPHA, AUTO = "alpha", "auto"  # masks that are no file
 WIDE = 12  # pixels: of wider holes nothing around tells what was there
@@ -98,7 +96,7 @@ class Inpaint(Task):
             return hole_of(self.mask, source, invert=self.invert_mask, dilate=self.dilate)
         if self.invert_mask:
             raise RequestError("the mask is found: there is nothing to invert")
-        found = find_defects(source, TiledBCM(load("default")), self.find, self.sensitivity)
+        found = find_defects(source, self.find, self.sensitivity)
         if not found.mask.any():
             return found.mask, ("nothing found: the picture stays as it is",)
         counts = ", ".join(f"{count} {kind}" for kind, count in found.counts.items())
@@ -149,8 +147,8 @@ class Inpaint(Task):
     def finish(self, problem: Problem, restored: Picture) -> Picture:
         """The known pixels are the source's own; what is restored comes out opaque."""
         assert problem.hole is not None
-        pixels, alpha = restored.pixels, problem.source.alpha
-        np.copyto(pixels, problem.source.pixels, where=~problem.hole[..., None])
+        pixels, alpha = problem.source.pixels.copy(), problem.source.alpha
+        pixels[problem.hole] = restored.pixels[problem.hole]
         if alpha is not None:
             alpha = alpha.copy()
             alpha[problem.hole] = np.iinfo(alpha.dtype).max
@@ -160,7 +158,7 @@ class Inpaint(Task):
         """The error of all pixels and of the known ones, whose own is looked at byte by byte."""
         assert problem.hole is not None
         a, b, hole = result.pixels, problem.source.pixels, problem.hole
-        if np.array_equal(a[~hole], b[~hole]):  # then the hole's error is all there is
+        if not ((a != b) & ~hole[..., None]).any():  # then the hole's error is all there is
             psnr = math.inf
             if hole.any():
                 inside = metrics.psnr(a[hole][None], b[hole][None])

@@ -5,20 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore.checkpoints import load
 from restore.defects import find_defects
 from restore.errors import RequestError
 from restore.images import Picture
 from restore.settings import Settings
 from restore.tasks import Inpaint
-from restore.tiling import TiledBCM
 
 SIZE = (200, 260)
-
-
-@pytest.fixture(scope="module")
-def denoiser() -> TiledBCM:
-    return TiledBCM(load("default"))
 
 
 def scene() -> np.ndarray:
@@ -44,9 +37,9 @@ def grow(mask: np.ndarray) -> np.ndarray:
     return cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
 
 
-def test_a_scratch_and_dust_are_found(denoiser):
+def test_a_scratch_and_dust_are_found():
     pixels, wanted = damaged()
-    found = find_defects(Picture(pixels), denoiser)
+    found = find_defects(Picture(pixels))
     assert (grow(found.mask) & wanted).sum() > 0.95 * wanted.sum()
     assert (found.mask & grow(wanted)).sum() > 0.95 * found.mask.sum()
     assert found.counts["scratches"] >= 1
@@ -54,58 +47,67 @@ def test_a_scratch_and_dust_are_found(denoiser):
     assert found.share == pytest.approx(found.mask.mean())
 
 
-def test_sixteen_bits_and_grey_give_the_same_mask(denoiser):
+def test_sixteen_bits_and_grey_give_the_same_mask():
     pixels, _ = damaged()
-    usual = find_defects(Picture(pixels), denoiser).mask
-    deep = find_defects(Picture(pixels.astype(np.uint16) * 257), denoiser).mask
-    grey = find_defects(Picture(pixels[..., :1].copy()), denoiser).mask
+    usual = find_defects(Picture(pixels)).mask
+    deep = find_defects(Picture(pixels.astype(np.uint16) * 257)).mask
+    grey = find_defects(Picture(pixels[..., :1].copy())).mask
     assert (usual != deep).mean() < 1e-3  # where a threshold rounds apart
     assert (usual != grey).mean() < 1e-3
 
 
 @pytest.mark.parametrize("pixels", [scene(), np.full((*SIZE, 3), 128, np.uint8)])
-def test_a_clean_picture_gives_an_empty_mask(denoiser, pixels):
-    found = find_defects(Picture(pixels), denoiser)
+def test_a_clean_picture_gives_an_empty_mask(pixels):
+    found = find_defects(Picture(pixels))
     assert not found.mask.any()
     assert found.share == 0
 
 
-def test_bricks_are_no_scratches(denoiser):
+def test_bricks_are_no_scratches():
     pixels = scene()
     pixels[::14] = 190
     pixels[:, ::28] = 190
-    assert find_defects(Picture(pixels), denoiser).share < 0.001
+    assert find_defects(Picture(pixels)).share < 0.001
 
 
-def test_kinds_are_sought_alone_and_more_sensitivity_finds_no_less(denoiser):
+def test_a_sky_full_of_stars_is_no_dust():
+    rng, sky = np.random.default_rng(0), np.zeros(SIZE, np.float32)
+    at = rng.integers(0, SIZE, (500, 2))
+    sky[at[:, 0], at[:, 1]] = rng.uniform(500, 2500, 500)
+    light = cv2.GaussianBlur(sky, (0, 0), 1.2).clip(0, 255)
+    pixels = np.repeat(light[..., None], 3, axis=2).astype(np.uint8)
+    assert find_defects(Picture(pixels)).share < 0.001
+
+
+def test_kinds_are_sought_alone_and_more_sensitivity_finds_no_less():
     pixels, _ = damaged()
-    dust = find_defects(Picture(pixels), denoiser, ("dust",))
+    dust = find_defects(Picture(pixels), ("dust",))
     assert set(dust.counts) == {"dust"}
     assert dust.mask[:, 50:90].mean() < 0.02  # the scratch is left, but for its crumbs
-    shares = [find_defects(Picture(pixels), denoiser, sensitivity=s).share for s in (0.2, 0.5)]
+    shares = [find_defects(Picture(pixels), sensitivity=s).share for s in (0.2, 0.5)]
     assert shares[0] <= shares[1]
 
 
-def test_a_date_stamp_is_found_when_asked_for(denoiser):
+def test_a_date_stamp_is_found_when_asked_for():
     pixels = scene()
     cv2.putText(pixels, "98 7 4", (180, 190), cv2.FONT_HERSHEY_PLAIN, 1, (255, 120, 10), 1)
-    assert find_defects(Picture(pixels), denoiser, ("stamps",)).mask[180:192, 180:240].any()
+    assert find_defects(Picture(pixels), ("stamps",)).mask[180:192, 180:240].any()
 
 
-def test_what_was_found_is_shown_in_colour(denoiser):
+def test_what_was_found_is_shown_in_colour():
     pixels, _ = damaged()
-    found = find_defects(Picture(pixels), denoiser)
+    found = find_defects(Picture(pixels))
     shown = found.overlay(Picture(pixels)).pixels
     assert (shown[found.mask] == (255, 0, 255)).all()
     assert np.array_equal(shown[~found.mask], pixels[~found.mask])
     assert np.array_equal(found.as_picture().pixels[..., 0] == 255, found.mask)
 
 
-def test_other_kinds_and_sensitivities_are_refused(denoiser):
+def test_other_kinds_and_sensitivities_are_refused():
     with pytest.raises(RequestError, match="find is 'cats'"):
-        find_defects(Picture(scene()), denoiser, ("cats",))
+        find_defects(Picture(scene()), ("cats",))
     with pytest.raises(RequestError, match="sensitivity is 2"):
-        find_defects(Picture(scene()), denoiser, sensitivity=2)
+        find_defects(Picture(scene()), sensitivity=2)
 
 
 def test_a_found_mask_is_restored_and_a_clean_picture_stays():
@@ -115,8 +117,10 @@ def test_a_found_mask_is_restored_and_a_clean_picture_stays():
     before = np.abs(pixels.astype(int) - clean)[wanted].mean()
     assert np.abs(result.image.astype(int) - clean)[wanted].mean() < before / 5
     assert any("the mask was found" in warning for warning in result.record.warnings)
+    assert wanted.mean() < result.record.metrics["hole_share"] < 3 * wanted.mean()
     same = Inpaint(mask="auto").restore(scene(), None, Settings(nfe=1, samples=2))
     assert np.array_equal(same.image, scene())
+    assert same.record.metrics["hole_share"] == 0
     assert any("nothing found" in warning for warning in same.record.warnings)
 
 
