@@ -81,7 +81,7 @@ def take_apart(data: bytes) -> JpegParts:
     start = layout.segments[-1].end if layout.scans else len(data)
     rest = data[start:]
     if not layout.ended:
-        rest = rest.rstrip(b"\xff") + END
+        rest += END  # behind a lonely FF too, for any number of those may begin a marker
         warnings.append("the end marker is missing; every coefficient is there")
     pixels = b"\xff\xd8" + b"".join(needed) + rest
     return JpegParts(layout, pixels, found, icc, exif, paged, tuple(dict.fromkeys(warnings)))

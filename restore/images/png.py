@@ -196,10 +196,8 @@ def _inflate(data: bytes, room: int = LONGEST) -> bytes:
     """Decompressed data; ValueError for more than anybody writes, or than there is room for."""
     stream = zlib.decompressobj()
     text = stream.decompress(data, max(1, min(LONGEST, room)))
-    if stream.unconsumed_tail:
-        raise ValueError("it grows without end")
     if not stream.eof:
-        raise ValueError("it is cut short")
+        raise ValueError("it grows without end, or is cut short")
     return text
 
 

@@ -1,5 +1,7 @@
 """Compare: metrics of a result against the clean picture and what was given."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,3 +56,14 @@ def test_compare_refuses_sizes_that_do_not_fit(clean):
         compare(clean, clean[:, 1:])
     with pytest.raises(ImageError, match="has 112×40 pixels, more than the output"):
         compare(clean, clean, np.hstack([clean, clean]))
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_a_result_is_turned_back_to_lie_as_the_file_does(turn, clean):
+    stream, exif = BytesIO(), Image.Exif()
+    exif[0x0112] = turn
+    Image.fromarray(clean[:24, :40]).save(stream, "JPEG", quality=60, exif=exif)
+    shown = as_picture(stream.getvalue())
+    found = compare(shown, shown, stream.getvalue())
+    assert found["psnr_input_db"] is None
+    assert found["coefficients_kept"] > 0.99
