@@ -85,3 +85,9 @@ def test_a_screenshot_with_real_noise_in_its_photograph_is_denoised(model):
     pixels[:100] = 255
     found = Denoise().restore(Picture(pixels), model).report["metrics"]
     assert found["sigma"] == pytest.approx(12, rel=0.3)
+
+
+def test_noise_of_a_grey_picture_is_told_to_be_stronger():
+    """All three channels have the same noise, √3 times as strong along grey."""
+    for source, gain in ((Picture(CLEAN[..., :1]), 3**0.5), (Picture(CLEAN), 1.0)):
+        assert Denoise(sigma=15).open(source).severity == pytest.approx(15 * gain)

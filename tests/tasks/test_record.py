@@ -15,6 +15,7 @@ from restore.checkpoints import Checkpoint, Preset, read_catalogue
 from restore.defaults import DEFAULT_NFE
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
+from restore.record import is_record
 from restore.tasks import (
     Inpaint,
     Jpeg,
@@ -225,3 +226,10 @@ def test_the_gain_is_over_what_was_given(task, run, clean, real):
     )
     if task != "superres":
         assert metrics["gain_db"] > 0
+
+
+@pytest.mark.parametrize("seconds", [-1, 1e9, 10**15, float("nan"), "1", None])
+def test_what_took_no_time_that_there_is_is_no_record(seconds):
+    known = {"status": "ok", "input": "a", "output": "b"}
+    assert is_record({**known, "seconds": 3.5})
+    assert not is_record({**known, "seconds": seconds})

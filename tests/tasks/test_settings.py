@@ -18,6 +18,7 @@ from restore.tasks import (
     Jpeg,
     Settings,
 )
+from restore.tasks.schedule import choose_mode
 from tests.support.networks import seeded_patch as seeded
 from tests.support.tasks import ONE, TASKS, scratched
 
@@ -108,3 +109,10 @@ def test_a_model_s_own_presets_come_first_and_a_mode_that_nobody_tuned_is_refuse
     assert (
         Inpaint(scratched(clean)).restore(clean, model, ONE).report["nfe"] == 1
     )  # by the default's
+
+
+@pytest.mark.parametrize(
+    ("blend", "mode"), [(None, "fidelity"), (0, "fidelity"), (1, "perceptual"), (0.5, None)]
+)
+def test_a_blend_has_a_mode_at_its_ends_alone(blend, mode):
+    assert choose_mode(Settings(blend=blend)) == mode
