@@ -25,12 +25,14 @@ class Metrics(TypedDict, total=False):
 
     psnr_input_db: PSNR of the result to what was given. consistency_psnr_db: of the result,
     degraded again, to what was given; consistency_exact: they are equal. coefficients_kept: share
-    of a JPEG file's quantised coefficients that compressing the result gives again.
-    known_max_error: largest change of a known pixel. sigma: the noise that was assumed;
-    residual_sigma: the noise that was found. quality: of the JPEG that was mended, on the IJG's
-    scale. hole_share, hole_width: of a hole, its share of the picture and its widest place in
-    pixels. psnr_db, ssim, masked_psnr_db: to the clean picture. psnr_given_db: of what was given to
-    the clean picture, enlarged where it is smaller; gain_db: by how much the result is nearer.
+    of a JPEG file's quantised coefficients that compressing the result gives again, among those in
+    blocks inside the picture; coefficients_counted: how many of all those are, where some are not,
+    since a block that reaches beyond the edge is neither held nor counted. known_max_error:
+    largest change of a known pixel. sigma: the noise that was assumed; residual_sigma: the noise
+    that was found. quality: of the JPEG that was mended, on the IJG's scale. hole_share,
+    hole_width: of a hole, its share of the picture and its widest place in pixels. psnr_db, ssim,
+    masked_psnr_db: to the clean picture. psnr_given_db: of what was given to the clean picture,
+    enlarged where it is smaller; gain_db: by how much the result is nearer.
     uncertainty_mean: mean deviation of the draws. round_trip_*: of a picture that went to the
     noise and back. Of an edit, reconstruction_psnr_db and vae_psnr_db are of the source's words and
     of the autoencoder alone to the picture at the working size, changed_share is of pixels that
@@ -41,6 +43,7 @@ class Metrics(TypedDict, total=False):
     consistency_psnr_db: float | None
     consistency_exact: bool
     coefficients_kept: float
+    coefficients_counted: float
     known_max_error: int
     sigma: float
     residual_sigma: float | None
@@ -164,7 +167,9 @@ def describe_proof(metrics: Metrics) -> list[str]:
     """What a record's metrics prove, each in a few words."""
     parts = []
     if (kept := metrics.get("coefficients_kept")) is not None:
-        parts.append(f"{kept:.2%} of the coefficients kept")
+        counted = metrics.get("coefficients_counted")
+        which = "the coefficients" if counted is None else f"the {counted:.1%} coefficients inside"
+        parts.append(f"{kept:.2%} of {which} kept")
     elif metrics.get("consistency_exact"):
         parts.append("consistent to the last bit")
     elif (decibels := metrics.get("consistency_psnr_db")) is not None:

@@ -22,6 +22,8 @@ from restore.holes.patches import fill_by_patches, patches_available
 How = Fill
 
 DEEP = 8.0  # pixels: a hole that is deeper somewhere is thick
+SMOOTH = 1.5  # levels of 8 bits: second differences of a smooth picture
+BEND = np.array([[1, -2, 1]], np.float32)
 STRIP = 256  # rows
 WINDOW, MARGIN = 256, 32  # pixels kept of a window, and around it
 ITERATIONS = 60
@@ -71,6 +73,37 @@ def thick_holes(hole: np.ndarray, deep: float = DEEP) -> np.ndarray:
     thick[np.unique(labels[depth > deep])] = True
     thick[0] = False
     return thick[labels]
+
+
+def has_texture(pixels: np.ndarray, hole: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The connected parts of `which` (H, W) bool around which the picture is not smooth.
+
+    pixels: (H, W, C) uint8 or uint16. hole: all that is not known. A part is smooth where second
+    differences of the pixels around it are SMOOTH on average, as those of a gradient are that was
+    rounded: what is taken from elsewhere would not fit there.
+    """
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(which.astype(np.uint8))
+    found = np.zeros(count, bool)
+    known = ~cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    around = round(DEEP)
+    scale = np.float32(255 / np.iinfo(pixels.dtype).max)
+    for number in range(1, count):
+        left, top, width, height = (int(end) for end in boxes[number, :4])
+        at = (
+            slice(max(top - around - 1, 0), top + height + around + 1),
+            slice(max(left - around - 1, 0), left + width + around + 1),
+        )
+        part = (labels[at] == number).astype(np.uint8)
+        near = cv2.dilate(part, np.ones((2 * around + 1,) * 2, np.uint8)).astype(bool)
+        ring = near & known[at]
+        crop = pixels[at] * scale
+        if not ring.any():
+            found[number] = True
+            continue
+        bends = (cv2.filter2D(crop, -1, kernel) for kernel in (BEND, np.ascontiguousarray(BEND.T)))
+        bent = [float((bend.reshape(*ring.shape, -1)[ring] ** 2).mean()) for bend in bends]
+        found[number] = sum(bent) / 2 > SMOOTH**2
+    return found[labels]
 
 
 def measure_depth(hole: np.ndarray) -> np.ndarray:

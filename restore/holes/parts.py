@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restore.holes.fill import How, measure_depth, thick_holes
+from restore.holes.fill import How, has_texture, measure_depth, thick_holes
 from restore.holes.patches import find_surroundings, group_holes, patches_available
 from restore.tiling import Place, find_crops, up_to
 
@@ -33,7 +33,9 @@ class Part:
     patch: bool
 
 
-def split_hole(hole: np.ndarray, how: How, field: int | None, stride: int) -> list[Part]:
+def split_hole(
+    hole: np.ndarray, how: How, field: int | None, stride: int, pixels: np.ndarray | None = None
+) -> list[Part]:
     """The parts of a hole (H, W) bool that has some pixel.
 
     Args:
@@ -42,12 +44,16 @@ def split_hole(hole: np.ndarray, how: How, field: int | None, stride: int) -> li
         field: pixels that one evaluation of the network sees to each side; None for all of them,
             where every crop is the whole picture.
         stride: of the network; crops are aligned to it.
+        pixels: (H, W, C) of the picture. Where it is smooth around a thick hole, "auto" guesses
+            that smoothly too.
     """
     thick = np.zeros_like(hole)
     if how == "patch":
         thick = hole
     elif how == "auto" and patches_available():
         thick = thick_holes(hole)
+        if pixels is not None and thick.any():
+            thick &= has_texture(pixels, hole, thick)
     depth = measure_depth(hole)
     parts: list[Part] = []
     for patch, which in ((False, hole & ~thick), (True, thick)):

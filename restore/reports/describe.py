@@ -171,6 +171,8 @@ def _agreement(measured: Metrics) -> str:
         parts.append(
             f"{_percent(measured['coefficients_kept'])} of the known DCT coefficients are equal"
         )
+        if (counted := measured.get("coefficients_counted")) is not None:
+            parts.append(f"{_percent(counted)} of all are known, the rest reaching beyond the edge")
     decibels = measured.get("consistency_psnr_db")
     if decibels is None:
         parts.append("both are the same to the last bit")

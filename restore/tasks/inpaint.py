@@ -24,9 +24,13 @@ from restore.networks import Network
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.tasks.masks import hole_of, thickness
 from restore.tasks.task import ImageLike, Problem, Task
+from restore.tasks.trust import Trust, compare_neighbours, count_colours
 
 ALPHA, AUTO = "alpha", "auto"  # masks that are no file
 WIDE = 12  # pixels: of wider holes nothing around tells what was there
+FEW, HALF = 16, 0.5  # colours, and the share of equal neighbours, of drawings
+MANY, MOSAIC, APART = 256, 0.45, 0.19  # of mosaics, and how far neighbours in them are apart
+FLOOR = 1.25  # levels: a change that is not to be told from rounding
 NO_PATCHES = (
     "a thick hole was filled smoothly: the library pypatchmatch does not load here; "
     "pip install --force-reinstall pypatchmatch"
@@ -111,7 +115,8 @@ class Inpaint(Task):
         if not problem.hole.any():
             return (replace(problem, region=problem.hole),)
         found = []
-        for part in split_hole(problem.hole, self.fill, network.receptive_field, network.stride):
+        sees, pixels = (network.receptive_field, network.stride), problem.source.pixels
+        for part in split_hole(problem.hole, self.fill, *sees, pixels):
             (top, bottom), (left, right) = part.place
             place = slice(top, bottom), slice(left, right)
             hole = np.ascontiguousarray(problem.hole[place])
@@ -143,6 +148,21 @@ class Inpaint(Task):
         if problem.kind == "patch":
             fill_by_patches(x, known, problem.region, seed, usable)
         return x
+
+    def trust(self, problem: Problem) -> Trust | None:
+        """Nothing of the change in drawings that patches go on with, nor in two-tone patterns and
+        mosaics of unrelated colours, which are as likely to be anything.
+        """
+        assert problem.hole is not None
+        pixels, known = problem.source.pixels, ~problem.hole
+        equal, step = compare_neighbours(pixels, known)
+        if problem.kind == "patch":
+            drawn = equal > HALF or count_colours(pixels, FEW, known) <= FEW
+        else:
+            mosaic = equal > MOSAIC and step > APART and count_colours(pixels, MANY, known) > MANY
+            drawn = mosaic or count_colours(pixels, 2, known) <= 2
+        share = 0.0 if drawn else 1.0
+        return Trust(FLOOR, detail=True, luma=share, colour=share)
 
     def finish(self, problem: Problem, restored: Picture) -> Picture:
         """The known pixels are the source's own; what is restored comes out opaque."""

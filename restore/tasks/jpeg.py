@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,6 +37,7 @@ from restore.jpegfile.quality import earlier_file, estimate_quality, luma_table
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.tasks.task import ImageLike, Problem, Task, read_once
+from restore.tasks.trust import Trust, count_colours, is_noise
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 QUALITY = 10  # of a degraded input
@@ -52,6 +54,10 @@ EXPECT = (  # of the result, up to a quality
     (100, "hardly a difference to be seen"),
 )
 SHRINK = 0.5  # of the boxes, where a preset says nothing
+FLOOR = 0.5  # levels: a change that is not to be told from rounding
+UNHELD = 0.5  # the share of a change of colour that is taken where no file holds it
+FEW = 16  # colours of a picture that compression left as it was
+FINE, LARGE, SOME = 0.55, 2, 0.1  # see `coded_finely`
 WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
 WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
 HELD_FIRST = "The result is held to that first JPEG: compressed as both were, it is the file."
@@ -157,6 +163,18 @@ class Jpeg(Task):
     ) -> Picture:
         return problem.source
 
+    def trust(self, problem: Problem) -> Trust | None:
+        """Nothing of the change where the file shows no artefact, no luma where it is noise, and
+        little of the colour where that is not held, as of a JPEG that was.
+        """
+        pixels = problem.source.pixels
+        if count_colours(pixels, FEW + 1) <= FEW:  # artefacts would have made more
+            return Trust(FLOOR, luma=0.0, colour=0.0)
+        problem = cast(JpegProblem, problem)
+        noise = is_noise(pixels) or (problem.file is not None and coded_finely(problem.file))
+        colour = UNHELD if problem.file is None else 1.0
+        return Trust(FLOOR, luma=0.0 if noise else 1.0, colour=colour)
+
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         problem = cast(JpegProblem, problem)
         psnr = metrics.psnr(result.pixels, problem.source.pixels)
@@ -190,6 +208,14 @@ class Jpeg(Task):
 def _check_quality(name: str, quality: int) -> None:
     if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
         raise RequestError(f"{name} is {quality!r}, expected a whole number from 1 to 100")
+
+
+def coded_finely(file: JpegFile) -> bool:
+    """Whether nearly all blocks of luma are noise next to their steps: FINE of the coefficients are
+    LARGE or more in all blocks but SOME. What such steps took away, nobody can tell.
+    """
+    share = (np.abs(file.components[0].coefficients) >= LARGE).mean(axis=(2, 3))
+    return bool(np.quantile(share, SOME) >= FINE)
 
 
 def _hold_lost(lost: Compression, source: Picture, shrink: float) -> Composed:
@@ -265,9 +291,12 @@ def prove_compressed(
         ]
         kept = sum(int(e.sum()) for e in equal) / sum(e.size for e in equal)
         again, source = (picture.with_tensor(box.pinv(some)) for some in (k, y))
-    found = round_decibels(metrics.psnr(*match_kinds(again, source)))
-    return {
-        "consistency_psnr_db": found,
-        "consistency_exact": found is None,
+    psnr = round_decibels(metrics.psnr(*match_kinds(again, source)))
+    found: Metrics = {
+        "consistency_psnr_db": psnr,
+        "consistency_exact": psnr is None,
         "coefficients_kept": round(kept, 6),
     }
+    blocks = [part.known for part in file.components]
+    counted = sum(int(known.sum()) for known in blocks) / sum(known.size for known in blocks)
+    return found if counted == 1 else {**found, "coefficients_counted": round(counted, 5)}

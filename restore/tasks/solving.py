@@ -23,15 +23,16 @@ from restore.devices import dtype_name
 from restore.errors import ImageError
 from restore.images import Picture, as_picture
 from restore.images.comparison import compare_to_clean, compare_with_given
-from restore.images.transfer import fetch, send
+from restore.images.transfer import as_image, as_pixels, fetch, send
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of
 from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
-from restore.solvers import PEERS, SOLVERS, Guided, Solver
+from restore.solvers import OURS, PEERS, SOLVERS, Guided, Solver
 from restore.tasks.draws import batch_of, mean_and_spread
 from restore.tasks.schedule import choose_mode, choose_tile, schedule, shorten
 from restore.tasks.task import Problem
+from restore.tasks.trust import Trust, weigh_
 from restore.tiling import NoiseField, TiledBCM, pixels_at_once, window_shape
 from restore.uncertainty import as_levels
 
@@ -170,7 +171,7 @@ def _hold(problem: Problem, settings: Settings) -> _Made:
     columns, rows = map(slice, problem.size)
     start = send(_begin(problem, y, settings.seed), device)
     given = start[..., rows, columns].clamp(-1, 1) if settings.strength < 1 else None
-    x = (Grey(degradation) if problem.source.grey else degradation).hold(start, y, out=start)
+    x = (Grey(degradation) if problem.grey else degradation).hold(start, y, out=start)
     x = _weaken(x[..., rows, columns], given, settings)
     stored = problem.task.finish(problem, problem.source.with_tensor(x))
     more = _record_more(settings, ())
@@ -290,8 +291,8 @@ def _restore_parts(
 
     Where a part has a region, what lies outside all regions is the source's own.
     """
-    chosen = solver or SOLVERS[settings.method]
-    runs = [_Run(*one, model, settings, chosen) for one in zip(parts, scheduled, strict=True)]
+    chosen, grey = solver or SOLVERS[settings.method], problem.grey
+    runs = [_Run(*one, model, settings, chosen, grey) for one in zip(parts, scheduled, strict=True)]
     progress = count_calls(settings.progress, sum(run.calls for run in runs))
     if parts[0].region is None:
         x, spread = runs[0].make(progress)
@@ -313,13 +314,14 @@ def _restore_parts(
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """How one problem is drawn."""
+    """How one problem is drawn. grey: whether the picture that it is a part of has no colour."""
 
     problem: Problem
     presets: Weighted
     model: BCM
     settings: Settings
     solver: Solver
+    grey: bool
 
     def make(self, progress: Callable[[], None] | None) -> tuple[Tensor, Tensor | None]:
         """As `draw_all`, at the strength of the settings."""
@@ -369,11 +371,19 @@ class _Run:
         """
         y = self.problem.task.observe(self.problem, self.model.device)
         denoiser = self._denoiser(progress)
+        trust = self._trust()
+        depth = self.problem.source.depth
 
         def draw(seeds: Sequence[int]) -> Tensor:
             total: Tensor | None = None
             for share, preset in self.presets:
-                x = self._solve(denoiser, y, preset, seeds)
+                start = self._start(y, seeds)
+                mean = trust is not None and preset.estimator == "denoise"
+                # Kept as it would be written, which takes a quarter of the memory.
+                firsts = [as_pixels(one, depth, grey=False) for one in start.split(1) if mean]
+                x = self._solve(denoiser, y, start, preset, seeds)
+                if trust is not None and mean:
+                    self._weigh_(x, y, firsts, trust)
                 total = x.mul_(share) if total is None else total.add_(x, alpha=share)
             assert total is not None, "no preset"
             return total
@@ -394,21 +404,45 @@ class _Run:
             spreads=self.problem.wanted is not None and region is not None,
         )
 
-    def _solve(self, denoiser: TiledBCM, y: Any, preset: Preset, seeds: Sequence[int]) -> Tensor:
-        """The images (B, 3, H, W) of so many seeds, by one preset."""
+    def _trust(self) -> Trust | None:
+        """How far a change of the start is believed: by our methods, from a start of the task's.
+
+        Of several draws it is their spread that tells.
+        """
+        ours = self.settings.method in OURS and self.solver is SOLVERS[self.settings.method]
+        if not ours or self.problem.start is not None or self.settings.samples > 1:
+            return None
+        return self.problem.task.trust(self.problem)
+
+    def _weigh_(self, x: Tensor, y: Any, firsts: Sequence[Tensor], trust: Trust) -> None:
+        problem = self.problem
+        kept = 0.0
+        for one, first in zip(x.split(1), firsts, strict=True):
+            start = as_image(first, problem.source.depth)
+            kept += weigh_(one, start, trust, problem.hole, problem.region)
+        if kept and problem.degradation.linear:  # a JPEG's start is nearer than its shrunk box
+            problem.degradation.project_into_range(x, y, out=x)
+
+    def _start(self, y: Any, seeds: Sequence[int]) -> Tensor:
+        """The images (B, 3, H, W) that so many seeds begin from."""
         problem, published = self.problem, self.settings.method in PEERS
-        degradation = problem.task.operator(problem, preset, published=published)
         drawn = seeds if problem.kind else seeds[:1]  # else one start is every seed's
         starts = [
             send(_begin(problem, y, seed, published=published), self.model.device) for seed in drawn
         ]
         start = torch.cat(starts) if len(starts) > 1 else starts[0]
-        if len(start) < len(seeds):
-            start = start.repeat(len(seeds), 1, 1, 1)
+        return start.repeat(len(seeds), 1, 1, 1) if len(start) < len(seeds) else start
+
+    def _solve(
+        self, denoiser: TiledBCM, y: Any, start: Tensor, preset: Preset, seeds: Sequence[int]
+    ) -> Tensor:
+        """The images (B, 3, H, W) of so many seeds, by one preset; the start is overwritten."""
+        problem, published = self.problem, self.settings.method in PEERS
+        degradation = problem.task.operator(problem, preset, published=published)
         assert start.shape[-2:] == problem.working_size[::-1], (start.shape, problem.working_size)
         return self.solver(
             denoiser,
-            Grey(degradation) if problem.source.grey else degradation,
+            Grey(degradation) if self.grey else degradation,
             y,
             start,
             preset,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, ClassVar, cast, final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -33,9 +34,14 @@ from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.tasks.jpeg import find_first, prove_compressed, read_compressed
 from restore.tasks.task import LEVELS, ImageLike, Problem, Task
+from restore.tasks.trust import Trust, compare_neighbours, is_noise
 
 TRUST = 0.5  # of the noise: what the estimates leave of it is less (as in `tasks/deblur.py`)
+CLOSING = 0.07  # the least level by which the last estimate is taken to be off
 SHRINK = 0.3  # of a JPEG's boxes
+ALIKE = 0.3  # the correlation of neighbours, of noise that was reduced
+TEXT, FLAT = 0.5, 0.1  # and of text, in which that share of the neighbours is equal
+FLOOR = 0.7  # levels: a change that is not to be told from rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +120,8 @@ class Superres(Task):
         degradation = problem.degradation
         if published or degradation.sigma == 0:
             return degradation
-        return degradation.with_noise(TRUST * degradation.sigma, closing=preset.levels[-1])
+        closing = max(preset.levels[-1], CLOSING)
+        return degradation.with_noise(TRUST * degradation.sigma, closing)
 
     def observe(self, problem: Problem, device: torch.device) -> Any:
         problem = cast(ReducedProblem, problem)
@@ -128,6 +135,16 @@ class Superres(Task):
         x = F.interpolate(small, (height, width), mode="bicubic", align_corners=False)
         exact = problem.degradation.sigma == 0 and isinstance(y, Tensor)
         return problem.degradation.project(x, y, out=x) if exact else x
+
+    def trust(self, problem: Problem) -> Trust | None:
+        """Nothing of the change of noise and small text, whose detail the reduction mixed."""
+        exact = problem.degradation.sigma == 0 and cast(ReducedProblem, problem).file is None
+        if not exact:
+            return None
+        pixels = problem.source.pixels
+        equal, _ = compare_neighbours(pixels, np.ones(pixels.shape[:2], bool))
+        share = 0.0 if is_noise(pixels, TEXT if equal > FLAT else ALIKE) else 1.0
+        return Trust(FLOOR, detail=True, luma=share, colour=share)
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         problem = cast(ReducedProblem, problem)

@@ -18,11 +18,13 @@ from torch import Tensor
 
 from restore.degradations import Degradation
 from restore.images import MAX_PIXELS, Picture, file_bytes
+from restore.images.picture import strips
 from restore.images.transfer import send
 from restore.networks import Network
 from restore.presets import Estimator, Preset
 from restore.record import JSON, Metrics, Record
 from restore.settings import DEFAULTS, Mode, Settings
+from restore.tasks.trust import Trust
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -73,6 +75,19 @@ class Problem:
     region: np.ndarray | None = None
     wanted: np.ndarray | None = None
     kind: str = ""
+
+    @property
+    def grey(self) -> bool:
+        """Whether what is known has no colour, as a grey picture stored in three channels has none.
+
+        A result then gets none either, which a network might give it.
+        """
+        pixels, hole = self.source.pixels, self.hole
+        for rows in strips(self.source.size):
+            part = pixels[rows] if hole is None else pixels[rows][~hole[rows]]
+            if (part != part[..., :1]).any():
+                return False
+        return True
 
     @property
     def working_size(self) -> tuple[int, int]:
@@ -172,6 +187,10 @@ class Task(ABC):
     def take_up(self, problem: Problem, start: Picture) -> Tensor:
         """Another's result as the first guess, (1, 3, H, W) of the working size."""
         return start.tensor()
+
+    def trust(self, problem: Problem) -> Trust | None:
+        """What of a solver's change of the start is taken in fidelity mode; None for all of it."""
+        return None
 
     def observe(self, problem: Problem, device: torch.device) -> Any:
         """The observation y on a device."""

@@ -46,13 +46,13 @@ def test_a_program_measures_and_prints_a_table(run, program, tiny_model):
 def test_presets_are_tuned_on_photographs_and_printed_as_a_catalogue(run, tiny_model, tmp_path):
     (tmp_path / "photos").mkdir()
     Image.fromarray(data.astronaut()[:48, :48]).save(tmp_path / "photos" / "a.png")
-    printed = run(
-        "tune", "--photos", "photos", "--size", "32", "--model", str(tiny_model), "--tasks",
-        "superres", "--nfe", "1", "--rounds", "1",
-    )  # fmt: skip
+    small = "--photos", "photos", "--size", "32", "--model", str(tiny_model)
+    printed = run("tune", *small, "--tasks", "superres", "--nfe", "1", "--rounds", "1")
     assert "[default.presets.superres.perceptual]" in printed
     assert printed.count("severity = 2 }") == 2
     assert "superres 4 fidelity 1: Score(psnr=" in printed
+    printed = run("tune_peers", *small, "--tasks", "superres", "--methods", "ddnm")
+    assert printed.count("ddnm     superres _row(") == 2
 
 
 @pytest.mark.parametrize(

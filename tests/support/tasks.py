@@ -26,7 +26,7 @@ RECORD = [
 ALWAYS = {"psnr_input_db", "consistency_psnr_db", "consistency_exact"}
 OWN = {
     "inpaint": {"known_max_error", "hole_share", "hole_width"},
-    "jpeg": {"coefficients_kept", "quality"},
+    "jpeg": {"coefficients_kept", "coefficients_counted", "quality"},
     "superres": set(),
     "denoise": {"sigma", "residual_sigma"},
     "deblur": {"sigma", "residual_sigma"},
