@@ -7,10 +7,9 @@ picture's depth, degrade the result again and record what that gives.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,20 +22,16 @@ from restore.devices import dtype_name
 from restore.errors import ImageError
 from restore.images import Picture, as_picture
 from restore.images.comparison import compare_to_clean, compare_with_given
-from restore.images.transfer import as_image, as_pixels, fetch, send
-from restore.presets import Preset
+from restore.images.transfer import fetch, send
 from restore.record import JSON, Metrics, Record, name_of
 from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
-from restore.solvers import OURS, PEERS, SOLVERS, Guided, Solver
-from restore.tasks.draws import batch_of, mean_and_spread
+from restore.solvers import PEERS, SOLVERS, Guided, Solver
+from restore.tasks.runs import Run, Weighted, begin, weaken
 from restore.tasks.schedule import choose_mode, choose_tile, schedule, shorten
 from restore.tasks.task import Problem
-from restore.tasks.trust import Trust, weigh_
-from restore.tiling import NoiseField, TiledBCM, pixels_at_once, window_shape
+from restore.tiling import window_shape
 from restore.uncertainty import as_levels
-
-Weighted = Sequence[tuple[float, Preset]]  # presets, each with the share of its result
 
 
 def solve_problem(
@@ -169,10 +164,10 @@ def _hold(problem: Problem, settings: Settings) -> _Made:
     y = problem.task.observe(problem, device)
     degradation = problem.degradation
     columns, rows = map(slice, problem.size)
-    start = send(_begin(problem, y, settings.seed), device)
+    start = send(begin(problem, y, settings.seed), device)
     given = start[..., rows, columns].clamp(-1, 1) if settings.strength < 1 else None
     x = (Grey(degradation) if problem.grey else degradation).hold(start, y, out=start)
-    x = _weaken(x[..., rows, columns], given, settings)
+    x = weaken(x[..., rows, columns], given, settings)
     stored = problem.task.finish(problem, problem.source.with_tensor(x))
     more = _record_more(settings, ())
     return _Made(stored, Record(method="hold", nfe=0, device="cpu", dtype="fp32", more=more))
@@ -251,18 +246,6 @@ def _schedule(model: BCM, settings: Settings, part: Problem) -> Weighted:
     return [(share, shorten(preset)) for share, preset in found]
 
 
-def _begin(problem: Problem, y: Any, seed: int, *, published: bool = False) -> Tensor | Picture:
-    """The first guess: another's result where there is one, else the task's own."""
-    if problem.start is not None:
-        return problem.task.take_up(problem, problem.start)
-    return problem.task.start(problem, y, published=published, seed=seed)
-
-
-def _weaken(x: Tensor, given: Tensor | None, settings: Settings) -> Tensor:
-    """x mixed with what was given; both are consistent or neither is, and so is what is between."""
-    return x if given is None else given.lerp_(x.to(given), settings.strength)
-
-
 def _record_more(settings: Settings, presets: Weighted) -> dict[str, JSON]:
     """What only some runs record: draws, gradients, a blend, a start, a strength."""
     more: dict[str, JSON] = {}
@@ -292,7 +275,7 @@ def _restore_parts(
     Where a part has a region, what lies outside all regions is the source's own.
     """
     chosen, grey = solver or SOLVERS[settings.method], problem.grey
-    runs = [_Run(*one, model, settings, chosen, grey) for one in zip(parts, scheduled, strict=True)]
+    runs = [Run(*one, model, settings, chosen, grey) for one in zip(parts, scheduled, strict=True)]
     progress = count_calls(settings.progress, sum(run.calls for run in runs))
     if parts[0].region is None:
         x, spread = runs[0].make(progress)
@@ -310,144 +293,6 @@ def _restore_parts(
             region = torch.from_numpy(inside)
             whole[at] = torch.where(region, spread.cpu().float(), whole[at])
     return problem.source.with_pixels(pixels), whole
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """How one problem is drawn. grey: whether the picture that it is a part of has no colour."""
-
-    problem: Problem
-    presets: Weighted
-    model: BCM
-    settings: Settings
-    solver: Solver
-    grey: bool
-
-    def make(self, progress: Callable[[], None] | None) -> tuple[Tensor, Tensor | None]:
-        """As `draw_all`, at the strength of the settings."""
-        strength = self.settings.strength
-        if strength == 1:
-            return self.draw_all(progress)
-        y = self.problem.task.observe(self.problem, self.model.device)
-        first = send(_begin(self.problem, y, self.settings.seed), self.model.device)
-        columns, rows = map(slice, self.problem.size)
-        given = first[..., rows, columns].clamp(-1, 1)
-        if strength == 0:
-            return given, None
-        x, spread = self.draw_all(progress)
-        return _weaken(x, given, self.settings), None if spread is None else spread.mul_(strength)
-
-    @property
-    def calls(self) -> int:
-        """Network calls of all draws, a call being one window at one level."""
-        height, width = self.problem.working_size[::-1]
-        denoiser = self._denoiser(None)
-        # On the way up the result goes through another evaluation, which sees more of it.
-        windows = denoiser.window_count(height, width)
-        more = denoiser.window_count(height, width, ahead=1)
-        if denoiser.spreads:
-            counts = partial(denoiser.window_count, height, width)
-            calls = sum(counts(n) for _, one in self.presets for n in range(len(one.levels)))
-            return calls * -(-self.settings.samples // self.batch) * (self.settings.strength > 0)
-        calls = sum(
-            len(preset.levels) * ((preset.start > 0) * more + windows)
-            if not isinstance(preset, Guided)
-            else preset.evaluations * windows
-            for _, preset in self.presets
-        )
-        return calls * -(-self.settings.samples // self.batch) * (self.settings.strength > 0)
-
-    @property
-    def batch(self) -> int:
-        """Draws that go through the network together."""
-        budget = pixels_at_once(self.model)
-        size = self.problem.working_size
-        return batch_of(self.settings.samples, size, self.settings.method, budget)
-
-    def draw_all(self, progress: Callable[[], None] | None) -> tuple[Tensor, Tensor | None]:
-        """The image (1, 3, H, W), the mean of all draws, and their spread (H, W) if there are some.
-
-        Each draw is the sum of its presets' results, each by its share.
-        """
-        y = self.problem.task.observe(self.problem, self.model.device)
-        denoiser = self._denoiser(progress)
-        trust = self._trust()
-        depth = self.problem.source.depth
-
-        def draw(seeds: Sequence[int]) -> Tensor:
-            total: Tensor | None = None
-            for share, preset in self.presets:
-                start = self._start(y, seeds)
-                mean = trust is not None and preset.estimator == "denoise"
-                # Kept as it would be written, which takes a quarter of the memory.
-                firsts = [as_pixels(one, depth, grey=False) for one in start.split(1) if mean]
-                x = self._solve(denoiser, y, start, preset, seeds)
-                if trust is not None and mean:
-                    self._weigh_(x, y, firsts, trust)
-                total = x.mul_(share) if total is None else total.add_(x, alpha=share)
-            assert total is not None, "no preset"
-            return total
-
-        first = self.settings.seed
-        x, spread = mean_and_spread(draw, range(first, first + self.settings.samples), self.batch)
-        columns, rows = map(slice, self.problem.size)
-        return x[..., rows, columns], None if spread is None else spread[rows, columns]
-
-    def _denoiser(self, progress: Callable[[], None] | None) -> TiledBCM:
-        region = self.problem.region
-        return TiledBCM(
-            self.model,
-            choose_tile(self.settings),
-            self.model.encode_label(self.settings.label),
-            progress,
-            region=None if region is None else torch.from_numpy(region),
-            spreads=self.problem.wanted is not None and region is not None,
-        )
-
-    def _trust(self) -> Trust | None:
-        """How far a change of the start is believed: by our methods, from a start of the task's.
-
-        Of several draws it is their spread that tells.
-        """
-        ours = self.settings.method in OURS and self.solver is SOLVERS[self.settings.method]
-        if not ours or self.problem.start is not None or self.settings.samples > 1:
-            return None
-        return self.problem.task.trust(self.problem)
-
-    def _weigh_(self, x: Tensor, y: Any, firsts: Sequence[Tensor], trust: Trust) -> None:
-        problem = self.problem
-        kept = 0.0
-        for one, first in zip(x.split(1), firsts, strict=True):
-            start = as_image(first, problem.source.depth)
-            kept += weigh_(one, start, trust, problem.hole, problem.region)
-        if kept and problem.degradation.linear:  # a JPEG's start is nearer than its shrunk box
-            problem.degradation.project_into_range(x, y, out=x)
-
-    def _start(self, y: Any, seeds: Sequence[int]) -> Tensor:
-        """The images (B, 3, H, W) that so many seeds begin from."""
-        problem, published = self.problem, self.settings.method in PEERS
-        drawn = seeds if problem.kind else seeds[:1]  # else one start is every seed's
-        starts = [
-            send(_begin(problem, y, seed, published=published), self.model.device) for seed in drawn
-        ]
-        start = torch.cat(starts) if len(starts) > 1 else starts[0]
-        return start.repeat(len(seeds), 1, 1, 1) if len(start) < len(seeds) else start
-
-    def _solve(
-        self, denoiser: TiledBCM, y: Any, start: Tensor, preset: Preset, seeds: Sequence[int]
-    ) -> Tensor:
-        """The images (B, 3, H, W) of so many seeds, by one preset; the start is overwritten."""
-        problem, published = self.problem, self.settings.method in PEERS
-        degradation = problem.task.operator(problem, preset, published=published)
-        assert start.shape[-2:] == problem.working_size[::-1], (start.shape, problem.working_size)
-        return self.solver(
-            denoiser,
-            Grey(degradation) if self.grey else degradation,
-            y,
-            start,
-            preset,
-            NoiseField(*seeds, chroma=preset.chroma, origin=problem.origin),
-        )
 
 
 def _read_reference(problem: Problem, settings: Settings) -> Picture | None:
