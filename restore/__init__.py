@@ -31,6 +31,7 @@ from restore.api import (
     invert,
     jpeg,
     reconstruct,
+    render,
     superres,
 )
 from restore.errors import CheckpointError, ImageError, RequestError, ResourceError, RestoreError
@@ -38,6 +39,7 @@ from restore.errors import CheckpointError, ImageError, RequestError, ResourceEr
 if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.checkpoints import load
+    from restore.functions import ImageFunction
     from restore.images import Picture
     from restore.journeys import Inversion, Latent, Series
     from restore.result import Result
@@ -51,6 +53,7 @@ __all__ = [
     "BCM",
     "CheckpointError",
     "ImageError",
+    "ImageFunction",
     "Inversion",
     "Latent",
     "Picture",
@@ -75,6 +78,7 @@ __all__ = [
     "jpeg",
     "load",
     "reconstruct",
+    "render",
     "solve",
     "superres",
 ]
@@ -82,6 +86,7 @@ __all__ = [
 
 _HOMES = {
     "BCM": "restore.bcm",
+    "ImageFunction": "restore.functions",
     "Inversion": "restore.journeys",
     "Latent": "restore.journeys",
     "Picture": "restore.images",

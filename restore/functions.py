@@ -62,6 +62,12 @@ class ImageFunction:
         """(width, height) of what the network was given."""
         return self.x.shape[3], self.x.shape[2]
 
+    @property
+    def report(self) -> dict[str, int]:
+        """What a record says of it: cells, numbers in all, and the side of a window."""
+        cells = self.theta[..., 0].numel()
+        return {"cells": cells, "numbers": self.theta.numel(), "window": self.window}
+
     def render(self, height: int, width: int, box: Box | None = None) -> Tensor:
         """The image (1, 3, height, width) in float32, about [-1, 1].
 

@@ -51,6 +51,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_function(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight file of a tiny network that makes functions, of windows of 16 pixels."""
+    from restore.checkpoints import describe, write
+    from tests.support.networks import seeded_function
+
+    network = seeded_function()
+    path = tmp_path_factory.mktemp("models") / "function.safetensors"
+    write(path, network.state_dict(), describe("function", network.config, title="Tiny"))
+    return path
+
+
+@pytest.fixture(scope="session")
 def photograph() -> Callable[..., np.ndarray]:
     """photograph(name, width, height): a photograph of skimage.data, (H, W, 3) uint8."""
 

@@ -9,9 +9,9 @@ from restore.api.diagnosis import diagnose
 from restore.api.editing import edit
 from restore.api.holding import hold
 from restore.api.restoration import deblur, denoise, inpaint, jpeg, superres
-from restore.api.travel import generate, interpolate, invert, reconstruct
+from restore.api.travel import generate, interpolate, invert, reconstruct, render
 
 __all__ = [
     "auto", "batch", "deblur", "denoise", "diagnose", "edit", "generate", "hold", "inpaint",
-    "interpolate", "invert", "jpeg", "reconstruct", "superres",
+    "interpolate", "invert", "jpeg", "reconstruct", "render", "superres",
 ]  # fmt: skip

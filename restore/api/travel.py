@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from restore.api.arguments import Model
+    from restore.functions import ImageFunction
     from restore.journeys import Inversion, Latent, Series
     from restore.result import Result
     from restore.settings import Progress, Tile
@@ -38,6 +39,8 @@ def generate(
         recipe: the way down, of 1, 2, 3 or 4 network evaluations: "one-step", "ancestral", "zigzag"
             or "mixed" (arXiv 2403.18035, section 4).
         size: (width, height) of a sample in pixels; None is the size that the model was trained at.
+            A model of functions draws each at that size in one go, and `functions` of what comes
+            back draw others.
         model: a loaded model, its name or file; None is the embedded default. A name is loaded
             once, and kept.
         seed: of the noise, any integer; the same seed gives the same pixels.
@@ -216,3 +219,31 @@ def interpolate(
         cross_fade=cross_fade,
         max_pixels=max_pixels,
     )
+
+
+def render(
+    function: ImageFunction | str | os.PathLike[str],
+    *,
+    size: tuple[int, int] | None = None,
+    box: tuple[int, int, int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Result:
+    """Draw an image function at any size.
+
+    Args:
+        function: of a sample (`generate(...).functions`), of `BCM.function`, or its file.
+        size: (width, height) of the whole picture in pixels, 1 or more; None is that of what the
+            network was given.
+        box: the part of it to draw, (left, top, width, height) in pixels; None is all of it.
+        max_pixels: draw no more, and read no function of more.
+
+    Raises:
+        RequestError: no pixels or too many, or a box outside.
+        CheckpointError: a file that is no image function, or a damaged one.
+    """
+    from restore.functions import ImageFunction
+    from restore.journeys import render
+
+    if not isinstance(function, ImageFunction):
+        function = ImageFunction.load(function, max_pixels=max_pixels)
+    return render(function, size or function.size, box, max_pixels)

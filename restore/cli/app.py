@@ -143,6 +143,16 @@ COMMANDS: dict[str, Row] = {
             "generate -n 16 -o samples.png",
             "generate -n 4 --recipe mixed --size 128x96 --seed 7 -o samples/",
             "generate -m imagenet64.safetensors --label 207 -n 9 -o retrievers.png",
+            "generate -m function.safetensors --size 512x512 --function functions/ -o samples/",
+        ),
+    ),
+    "render": Row(
+        "rendering:render",
+        TRAVEL,
+        "Draw an image function at any size.",
+        (
+            "render functions/0.safetensors --size 2048x2048 -o big.png",
+            "render functions/0.safetensors --size 4096x4096 --box 1024,1024,512,512 -o part.png",
         ),
     ),
     "invert": Row(

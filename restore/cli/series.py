@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from restore.batch import STDIN, STDOUT, Job, Output, Size
+from restore.batch import STDIN, STDOUT, Existing, Job, Output, Size
 from restore.cli.jobs import begin
 from restore.cli.journey_run import (
     Draw,
@@ -24,6 +26,7 @@ from restore.cli.journey_run import (
 from restore.cli.options import FLAG, MaxPixels, OutputOptions, Source, flatten
 from restore.cli.restoration import parse_size
 from restore.defaults import MAX_PIXELS
+from restore.errors import RequestError
 from restore.record import Record
 
 if TYPE_CHECKING:
@@ -57,6 +60,14 @@ def generate(
             help="Of each sample, in pixels",
         ),
     ] = None,
+    function: Annotated[
+        str | None,
+        journey(
+            metavar="DIR",
+            show_default=False,
+            help="Keep each sample there as an image function, which `render` draws",
+        ),
+    ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
     *,
     target: Target,
@@ -67,26 +78,33 @@ def generate(
     """Draw samples from noise alone.
 
     Sample k is that of seed + k, so that it is the same however many are drawn.
+    A model of functions draws each at any size in one go.
     """
     asked = None if size is None else parse_size(size)
 
     begin([], manner.terminal)
+    from restore.bcm import check_function
     from restore.journeys import RECIPES, count_evaluations
     from restore.journeys import generate as generated
     from restore.journeys.generate import check_count, choose_columns, choose_sample_size
-    from restore.journeys.series import check_series, overview
+    from restore.journeys.series import check_series, name_files, overview, write_folder
     from restore.tasks import Settings
 
     legs = RECIPES[recipe]
     columns = choose_columns(count)
     files = _files(output, count)
     job = target.job([], output, files, manner.json)
+    kept = [] if function is None else name_files(count, ".safetensors")
+    if function is not None and not job.done:
+        _check_kept(function, kept, target.policy)
 
     def size_of(model: BCM) -> Size:
         return asked or choose_sample_size(model)
 
     def admit(model: BCM) -> None:
         model.encode_label(draw.label)
+        if function is not None:
+            check_function(model)
         check_count(count, size_of(model), max_pixels)
         check_series(_name(output), size_of(model), (columns, -(-count // columns)))
 
@@ -95,6 +113,9 @@ def generate(
             count, model, settings, recipe=recipe, size=asked, max_pixels=max_pixels
         )  # fmt: skip
         show(overview(series))
+        if function is not None:
+            encoded = [made.encode() for made in series.functions]
+            write_folder(function, dict(zip(kept, encoded, strict=True)))
         return series.encode(_name(output)), series.record
 
     if asked:
@@ -193,6 +214,17 @@ def interpolate(
         aside=[b],
     )
     run_journey(journey, source, way, manner)
+
+
+def _check_kept(folder: str, names: Sequence[str], policy: Existing) -> None:
+    """RequestError where functions cannot be kept in a folder, or would replace others."""
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise RequestError(f"--function {folder!r} is no folder")
+    there = [name for name in names if os.path.lexists(os.path.join(folder, name))]
+    if there and policy != "overwrite":
+        raise RequestError(
+            f"{os.path.join(folder, there[0])!r} exists: --existing overwrite (-y) replaces it"
+        )
 
 
 def _name(output: str) -> str:

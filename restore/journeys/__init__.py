@@ -1,7 +1,7 @@
 """Journeys: ways through the noise levels: from noise to a picture, up to its noise, and back.
 
 `legs` goes them with images as tensors. `generate`, `invert`, `reconstruct` and `interpolate` do it
-with pictures, and say in a record what came of it.
+with pictures, and say in a record what came of it; `render` draws the functions of `generate`.
 """
 
 from restore.journeys.generate import generate
@@ -21,10 +21,11 @@ from restore.journeys.legs import (
     slerp,
     travel,
 )
+from restore.journeys.render import render
 from restore.journeys.series import Series
 
 __all__ = [
     "INVERSIONS", "RECIPES", "Inversion", "Latent", "Leg", "Series", "build_ladder", "climb",
     "count_evaluations", "descend", "draw_sample", "generate", "interpolate", "invert",
-    "read_latent", "reconstruct", "refine", "slerp", "travel",
+    "read_latent", "reconstruct", "refine", "render", "slerp", "travel",
 ]  # fmt: skip

@@ -1,24 +1,30 @@
 """generate: samples of what a model was trained on, from noise alone.
 
-Sample k is the journey of seed + k from zeros, so that it is the same however many are drawn.
+Sample k is the journey of seed + k from zeros, so that it is the same however many are drawn. A
+network that makes functions goes it on its own window, and its last jump is drawn at the size.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from restore.bcm import BCM
 from restore.checkpoints import load
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
+from restore.functions import ImageFunction
 from restore.images import Picture
 from restore.images.transfer import fetch
-from restore.journeys.legs import RECIPES, count_evaluations, draw_sample
+from restore.journeys.legs import RECIPES, Leg, count_evaluations, draw_sample, travel
 from restore.journeys.recording import record_journey
+from restore.journeys.render import draw_picture
 from restore.journeys.series import Series
+from restore.networks import FunctionNetwork
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.tiling import NoiseField, TiledBCM, window_count
 
@@ -36,6 +42,7 @@ def generate(
 ) -> Series:
     """`count` samples of `size` (width, height), by one of the published recipes.
 
+    Those of a network that makes functions come with them: they can be drawn at other sizes too.
     RequestError for a recipe that is none, no sample at all, or too many pixels.
     """
     began = time.perf_counter()
@@ -45,14 +52,21 @@ def generate(
     check_count(count, size, max_pixels)
     label = model.encode_label(settings.label)
     legs = RECIPES[recipe]
-    windows = window_count(model, height, width, settings.tile)
+    own = choose_canvas(model, size)
+    windows = window_count(model, own[1], own[0], settings.tile)
     progress = count_calls(settings.progress, windows * count_evaluations(legs) * count)
     denoiser = TiledBCM(model, settings.tile, label, progress)
     blank = Picture(np.broadcast_to(np.uint8(0), (height, width, 3)))
-    pictures = []
+    pictures, functions, render_seconds = [], [], 0.0
     for number in range(count):
-        x = draw_sample(denoiser, size, legs, noise=NoiseField(settings.seed + number))
-        pictures.append(fetch(blank, x))
+        noise = NoiseField(settings.seed + number)
+        if not isinstance(model.network, FunctionNetwork):
+            pictures.append(fetch(blank, draw_sample(denoiser, size, legs, noise=noise)))
+            continue
+        functions.append(make_function(denoiser, own, legs, noise))
+        drawing = time.perf_counter()
+        pictures.append(draw_picture(functions[-1], size, None, max_pixels))
+        render_seconds += time.perf_counter() - drawing
     columns = choose_columns(count)
     record = record_journey(
         "generate",
@@ -65,7 +79,38 @@ def generate(
         size_out=size,
         metrics={},
     )
-    return Series(tuple(pictures), columns, record.updated(recipe=recipe, samples=count))
+    record = record.updated(recipe=recipe, samples=count)
+    if functions:
+        record = record.updated(
+            seconds=round(record.seconds - render_seconds, 3),
+            render_seconds=round(render_seconds, 3),
+            function=functions[0].report,
+        )
+    return Series(tuple(pictures), columns, record, tuple(functions))
+
+
+def make_function(
+    denoiser: TiledBCM, size: tuple[int, int], legs: Sequence[Leg], noise: NoiseField
+) -> ImageFunction:
+    """A sample as a function: the journey from zeros of `size`, whose last jump is not drawn."""
+    x = torch.zeros(1, 3, size[1], size[0], device=denoiser.device)
+    *before, last = legs
+    x = travel(denoiser, x, *before, last[:-1], noise=noise)
+    function = denoiser.model.function(x, last[-2], last[-1])
+    for _ in range(denoiser.window_count(size[1], size[0]) if denoiser.progress else 0):
+        denoiser.progress()  # type: ignore[misc]
+    return function
+
+
+def choose_canvas(model: BCM, size: tuple[int, int]) -> tuple[int, int]:
+    """What the journey of a sample of (width, height) goes over: that, or of functions its shape.
+
+    A function's shorter side is a window's.
+    """
+    if not isinstance(model.network, FunctionNetwork):
+        return size
+    factor = model.network.window / min(size)
+    return round(size[0] * factor), round(size[1] * factor)
 
 
 def choose_sample_size(model: BCM) -> tuple[int, int]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from restore.errors import RequestError, ResourceError
 from restore.files import write_atomically
+from restore.functions import ImageFunction
 from restore.images import (
     Picture,
     animate,
@@ -34,12 +35,13 @@ MOST_SEEN = 16  # pictures of an overview
 class Series:
     """pictures: one or more, alike in all but their pixels. columns: of the one picture of all.
 
-    record: how they were made.
+    record: how they were made. functions: what drew them, of a network that makes functions.
     """
 
     pictures: tuple[Picture, ...]
     columns: int
     record: Record
+    functions: tuple[ImageFunction, ...] = ()
 
     @property
     def report(self) -> dict[str, JSON]:
@@ -92,10 +94,10 @@ def write_folder(folder: str | os.PathLike[str], files: dict[str, bytes]) -> Non
         write_atomically(os.path.join(os.fspath(folder), name), data)
 
 
-def name_files(count: int) -> list[str]:
+def name_files(count: int, ending: str = ".png") -> list[str]:
     """The files of a series of so many pictures in a folder, which sort in their order."""
     digits = len(str(count - 1))
-    return [f"{number:0{digits}}.png" for number in range(count)]
+    return [f"{number:0{digits}}{ending}" for number in range(count)]
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:

@@ -93,7 +93,7 @@ class FunctionNetwork(Network):
         s, b = SIGMA_DATA, BASE_LEVEL
         # (κ (t² + s²) - s²) / (t s), without its cancellation: x is x_t / sqrt(t² + s²) here.
         skip = t * (b**2 - s**2) / ((t**2 + b**2) * s)
-        return _column(skip) * x + _column(self.scale(t)) * g
+        return _column(skip) * x + _column(self.answer_scale(t)) * g
 
     def predict(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
         """θ (B, H/4, W/4, numbers) of the cells, in the network's dtype; arguments as of F."""
@@ -118,7 +118,7 @@ class FunctionNetwork(Network):
         kappa = self.base(t)
         return ((SIGMA_DATA * (1 - kappa)) ** 2 + (kappa * t) ** 2 + FLOOR**2).sqrt()
 
-    def scale(self, t: Tensor) -> Tensor:
+    def answer_scale(self, t: Tensor) -> Tensor:
         return self.gain(t) * (t**2 + SIGMA_DATA**2).sqrt() / (t * SIGMA_DATA)
 
 

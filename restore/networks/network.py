@@ -42,6 +42,6 @@ class Network(nn.Module, ABC):
         another network.
         """
 
-    def scale(self, t: Tensor) -> Tensor:
+    def answer_scale(self, t: Tensor) -> Tensor:
         """How large what the network answers at levels t is, 1 for most: losses divide by it."""
         return torch.ones_like(t)

@@ -8,6 +8,7 @@ from restore.training.losses import LOSSES, Batch, cycle, earlier, pseudo_huber,
 from restore.training.optimizers import Muon, orthogonal
 from restore.training.photographs import Photographs
 from restore.training.recipe import Recipe, draw_levels, scale_to_batch
+from restore.training.samples import Samples
 from restore.training.state import read_state, write_state
 from restore.training.trainer import Chunk, Clock, Trainer, denoising_psnr
 from restore.training.workers import Workers
@@ -20,6 +21,7 @@ __all__ = [
     "Muon",
     "Photographs",
     "Recipe",
+    "Samples",
     "Trainer",
     "Workers",
     "cycle",

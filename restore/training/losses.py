@@ -9,10 +9,13 @@ Each is one function of (model, target, batch):
   chance, which make 44 % of the published weight, would drown the others;
 - semigroup: f(x, t, u) = f(f(x, t, m), m, u) for m between t and u, the right side held fixed
   (flow maps: Boffi et al. 2024, arXiv 2406.07507), which distils the diagonal into jumps;
+- points: the denoising loss of an image function, Î against the truth at points between pixels;
+- reconstruction: the same at levels of hardly any noise: image to its function;
 - cycle: f(f(x_t, t, u), u, t) = x_t for u above t, gradients through both jumps, so that what goes
   up comes back (as in invertible consistency distillation, arXiv 2406.14539).
 
-`target` is the exponential moving average of `model`.
+`target` is the exponential moving average of `model`. Where a network answers in another unit than
+F's, its `answer_scale`, the terms are divided by it, the consistency terms by its square.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
+from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN, check_function
+from restore.functions import interpolate
 from restore.training.recipe import Recipe, draw_levels
 
 
@@ -36,13 +40,17 @@ def pseudo_huber(difference: Tensor, c: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Batch:
-    """Clean images x, their noise, their levels t (B,), and x_t = x + t noise."""
+    """Clean images x, their noise, their levels t (B,), and x_t = x + t noise.
+
+    finest: the clean images at x's size or twice that, None where no term asks for it.
+    """
 
     x: Tensor
     noise: Tensor
     t: Tensor
     recipe: Recipe
     generator: torch.Generator
+    finest: Tensor | None = None
 
     def at(self, t: Tensor) -> Tensor:
         return self.x + t[:, None, None, None] * self.noise
@@ -64,7 +72,57 @@ def diagonal(model: BCM, target: BCM, batch: Batch) -> Tensor:
     x_t = batch.at(batch.t)
     norm = t**2 + s**2
     wanted = (batch.x - s**2 / norm * x_t) * norm.sqrt() / (t * s)
-    return (model.evaluate(x_t, batch.t, batch.t) - wanted).square().mean()
+    difference = model.evaluate(x_t, batch.t, batch.t) - wanted
+    return (difference / _scale(model, batch.t)).square().mean()
+
+
+def points(model: BCM, target: BCM, batch: Batch) -> Tensor:
+    """(Î(r) - x(r))² / c² at points r of the images and of the finest ones, t = u.
+
+    A share of rows and columns, one of each few; each lies beside its pixels by .15 of their side
+    (variational coordinates: arXiv 2407.15355).
+    """
+    return _compare_at_points(model, batch, batch.t)
+
+
+def reconstruction(model: BCM, target: BCM, batch: Batch) -> Tensor:
+    """As `points`, at levels from 0.002 to 0.03."""
+    low, high = math.log(SIGMA_MIN), math.log(0.03)
+    return _compare_at_points(model, batch, (low + (high - low) * batch.uniform()).exp())
+
+
+def _compare_at_points(model: BCM, batch: Batch, t: Tensor) -> Tensor:
+    network = check_function(model)
+    x_t = batch.at(t)
+    c_in = (t**2 + model.sigma_data**2).rsqrt()[:, None, None, None]
+    theta = network.predict(c_in * x_t, t, t)
+    gain, base = (v[:, None, None, None] for v in (network.gain(t), network.base(t)))
+    assert batch.finest is not None
+    total = torch.zeros((), device=x_t.device)
+    truths = [batch.x] if batch.finest.shape == batch.x.shape else [batch.x, batch.finest]
+    for truth in truths:
+        numbers, lines = [], []
+        for given, side in zip(x_t.shape[2:], truth.shape[2:], strict=True):
+            number = _draw_lines(side, max(1, side * 2 // given), batch.generator)
+            beside = 0.15 * torch.randn(len(number), generator=batch.generator, device=truth.device)
+            numbers.append(number)
+            at = number.cpu().double() + 0.5 + beside.clamp(-0.25, 0.25).cpu()
+            lines.append(at * (given / side))
+        wanted = truth[:, :, numbers[0][:, None], numbers[1]]
+        known = interpolate(x_t, *lines)
+        drawn = network.draw(theta, *(line / network.stride for line in lines))
+        total = total + (drawn - (wanted - base * known) / gain).square().mean()
+    return total / len(truths)
+
+
+def _draw_lines(side: int, every: int, generator: torch.Generator) -> Tensor:
+    """One of each `every` rows or columns in turn, at random."""
+    first = torch.arange(0, side - side % every, every, device=generator.device)
+    return first + torch.randint(every, first.shape, generator=generator, device=generator.device)
+
+
+def _scale(model: BCM, t: Tensor) -> Tensor:
+    return model.network.answer_scale(t)[:, None, None, None]
 
 
 def earlier(t: Tensor, bins: int) -> Tensor:
@@ -81,7 +139,7 @@ def consistency(model: BCM, target: BCM, batch: Batch) -> Tensor:
     with torch.no_grad():
         wanted = target(batch.at(below), below, low)
     distance = pseudo_huber(model(batch.at(t), t, low) - wanted, batch.huber)
-    return (distance / (t - below).clamp(min=1e-4)).mean()
+    return (distance / ((t - below).clamp(min=1e-4) * model.network.answer_scale(t) ** 2)).mean()
 
 
 def trajectory(model: BCM, target: BCM, batch: Batch) -> Tensor:
@@ -97,7 +155,7 @@ def trajectory(model: BCM, target: BCM, batch: Batch) -> Tensor:
         wanted = target(batch.at(below), below, low)
     landed = target(model(batch.at(t), t, u), u, low)
     distance = pseudo_huber(landed - wanted, batch.huber)
-    return (distance / (t - u).abs().clamp(min=1e-2)).mean()
+    return (distance / ((t - u).abs().clamp(min=1e-2) * model.network.answer_scale(t) ** 2)).mean()
 
 
 def semigroup(model: BCM, target: BCM, batch: Batch) -> Tensor:
@@ -121,7 +179,8 @@ def semigroup(model: BCM, target: BCM, batch: Batch) -> Tensor:
     with torch.no_grad():
         landed = target(target(x_t, t, m), m, u)
         wanted = (landed - (tc * uc + s**2) / norm * x_t) * norm.sqrt() / ((tc - uc) * s)
-    error = (model.evaluate(x_t, t, u) - wanted).square().flatten(1).mean(dim=1)
+    difference = (model.evaluate(x_t, t, u) - wanted) / _scale(model, t)
+    error = difference.square().flatten(1).mean(dim=1)
     return (error / (error.detach() + 0.1).sqrt()).mean()
 
 
@@ -140,12 +199,14 @@ def cycle(model: BCM, target: BCM, batch: Batch) -> Tensor:
     x_t = batch.at(t)
     back = model(model(x_t, t, u), u, t)
     c_out = ((u - t) * s * (u**2 + s**2).rsqrt())[:, None, None, None]
-    error = ((back - x_t) / c_out).square().flatten(1).mean(dim=1)
+    error = ((back - x_t) / (c_out * _scale(model, u))).square().flatten(1).mean(dim=1)
     return (error / (error.detach() + 0.1).sqrt()).mean()
 
 
 LOSSES: dict[str, Loss] = {
     "diagonal": diagonal,
+    "points": points,
+    "reconstruction": reconstruction,
     "consistency": consistency,
     "trajectory": trajectory,
     "semigroup": semigroup,

@@ -82,7 +82,7 @@ def optimizers(
     rest: list[Tensor] = []
     matrices: list[Tensor] = []
     for name, p in network.named_parameters():
-        inner = p.ndim >= 2 and not name.startswith(("stem", "head", "embedding"))
+        inner = p.ndim >= 2 and not name.startswith(("stem", "head", "embedding", "shared"))
         (matrices if inner and recipe.optimizer == "muon" else rest).append(p)
     found: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(rest, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)

@@ -17,10 +17,13 @@ class Recipe:
     """All that decides a run; what is written beside its checkpoints."""
 
     network: Mapping[str, object] = field(default_factory=dict)
+    architecture: str = "patch"
     shares: Mapping[str, float] = field(default_factory=lambda: {"diagonal": 1.0})
     batch: int = 32
     chunk: int = 16  # patches that go through the network at once
     crop: int = 64
+    finer: bool = False  # the crop is the mean of one of twice its side, which is a target too
+    pretraining: float = 0.0  # fraction of the run at its beginning that reconstructs alone
     optimizer: str = "muon"  # or "adamw"
     learning_rate: float = 1e-3
     warmup: int = 200  # steps

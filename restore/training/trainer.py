@@ -25,6 +25,7 @@ from restore.training.losses import LOSSES, Batch
 from restore.training.optimizers import optimizers
 from restore.training.photographs import Photographs
 from restore.training.recipe import Recipe, draw_levels
+from restore.training.samples import Samples
 from restore.training.state import read_state, write_state
 from restore.training.workers import Workers
 
@@ -49,29 +50,31 @@ class Clock:
 class Trainer:
     """A run in a folder: model, average, optimisers; saved atomically and resumed exactly.
 
-    `minutes` is the length of the whole run in training time, over all its sessions; the learning
-    rate follows it. `compiled` compiles the network, as pays on a GPU. `clock` measures.
+    `photographs` or samples are what it learns from. `minutes` is the length of the whole run in
+    training time, over all its sessions, unless `steps` says it; the learning rate follows it.
+    `compiled` compiles the network, as pays on a GPU. `clock` measures.
     """
 
     def __init__(
         self,
         folder: Path,
-        photographs: Photographs,
+        photographs: Photographs | Samples,
         recipe: Recipe,
         minutes: float,
         *,
         workers: Workers | None = None,
         compiled: bool = False,
+        steps: int | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.folder, self.photographs, self.recipe = folder, photographs, recipe
         self.device = photographs.pixels.device
-        self.seconds = 60 * minutes
+        self.seconds, self.steps = 60 * minutes, steps
         self.workers, self.clock = workers or Workers(), clock or Clock()
         self.step, self.elapsed, self.patches = 0, 0.0, 0
         torch.manual_seed(recipe.seed)
         self.model, self.average, self.working, self.target = (
-            BCM(build("patch", recipe.network)).to(self.device) for _ in range(4)
+            BCM(build(recipe.architecture, recipe.network)).to(self.device) for _ in range(4)
         )
         for model in (self.average, self.working, self.target):
             model.load_state_dict(self.model.state_dict())
@@ -85,7 +88,8 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        return min(self.elapsed / self.seconds, 1.0)
+        done = self.elapsed / self.seconds if self.steps is None else self.step / self.steps
+        return min(done, 1.0)
 
     def learning_rate(self) -> float:
         warm = min(1.0, (self.step + 1) / self.recipe.warmup)
@@ -94,9 +98,13 @@ class Trainer:
 
     def chunks(self) -> list[Chunk]:
         """The parts of this step's batch, each of at most `recipe.chunk` patches."""
-        recipe, total = self.recipe, sum(self.recipe.shares.values())
+        recipe = self.recipe
+        shares = recipe.shares
+        if self.progress < recipe.pretraining:
+            shares = {"reconstruction": 1.0}
+        total = sum(shares.values())
         parts = []
-        for term, share in recipe.shares.items():
+        for term, share in shares.items():
             n = round(recipe.batch * share / total)
             count = math.ceil(n / recipe.chunk)
             parts += [(term, n // count + (k < n % count)) for k in range(count)]
@@ -108,9 +116,13 @@ class Trainer:
         recipe = self.recipe
         with self.clock("data"):
             generator = torch.Generator(self.device).manual_seed(chunk.seed)
-            x = self.photographs.crops(chunk.n, recipe.crop, generator)
+            side = recipe.crop * (2 if recipe.finer else 1)
+            x = finest = self.photographs.crops(chunk.n, side, generator)
+            if recipe.finer:
+                x = F.avg_pool2d(finest, 2)
             noise = torch.randn(x.shape, generator=generator, device=self.device)
-            batch = Batch(x, noise, draw_levels(chunk.n, recipe, generator), recipe, generator)
+            levels = draw_levels(chunk.n, recipe, generator)
+            batch = Batch(x, noise, levels, recipe, generator, finest)
         with self.clock("forward"):
             loss = LOSSES[chunk.term](self.working, self.target, batch)
         with self.clock("backward"):

@@ -120,7 +120,9 @@ def test_the_scale_is_how_much_an_answer_moves_with_what_is_drawn() -> None:
     for t in (0.002, 0.1, 80.0):
         level = torch.tensor([t])
         c_out = t * s / math.sqrt(t**2 + s**2)
-        assert float(network.scale(level)) == pytest.approx(float(network.gain(level)) / c_out)
+        assert float(network.answer_scale(level)) == pytest.approx(
+            float(network.gain(level)) / c_out
+        )
 
 
 def test_both_levels_matter() -> None:

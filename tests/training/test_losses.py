@@ -1,6 +1,7 @@
 """Losses: zero for a true flow, finite, and they reach all of the network."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from restore.training import (
     pseudo_huber,
     semigroup,
 )
+from tests.support.networks import seeded_function
 from tests.support.networks import seeded_patch as seeded
 
 
@@ -23,7 +25,8 @@ def batch_of(n: int, recipe: Recipe) -> Batch:
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(n, 3, 16, 16, generator=generator) - 0.5
     noise = torch.randn(x.shape, generator=generator)
-    return Batch(x, noise, draw_levels(n, recipe, generator), recipe, generator)
+    finest = torch.nn.functional.interpolate(x, scale_factor=2)
+    return Batch(x, noise, draw_levels(n, recipe, generator), recipe, generator, finest)
 
 
 def test_the_step_below_is_below_until_the_lowest_level():
@@ -42,13 +45,45 @@ def test_pseudo_huber_is_quadratic_near_zero_and_linear_far_away():
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_each_loss_is_finite_and_reaches_every_part_of_the_network_but_not_the_target(name):
-    model, target = BCM(seeded()), BCM(seeded())
+    make = seeded_function if name in ("points", "reconstruction") else seeded
+    model, target = BCM(make()), BCM(make())
     loss = LOSSES[name](model, target, batch_of(8, Recipe(crop=16)))
     loss.backward()
     assert math.isfinite(float(loss.detach()))
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
     target.requires_grad_(False)
     assert name == "trajectory" or all(p.grad is None for p in target.parameters())
+
+
+def test_a_function_is_compared_with_the_truth_at_points_of_both_sizes():
+    """Where it draws nothing, what is missing is what its share of the input lacks."""
+    network = seeded_function()
+    for p in (*network.head.parameters(), *network.shared.third.parameters()):
+        p.data.zero_()
+    batch = batch_of(4, Recipe(crop=16))
+    t = torch.full((4,), 0.03)  # where the share of the input is a half
+    flat, none = torch.full_like(batch.x, 0.5), torch.zeros_like(batch.x)
+    gain, model = float(network.gain(t[:1])), BCM(network)
+
+    def loss(finest):
+        known = replace(batch, x=flat, noise=none, t=t, finest=torch.full((4, 3, 32, 32), finest))
+        return float(LOSSES["points"](model, model, known).detach())
+
+    assert loss(0.5) == pytest.approx(0.25**2 / gain**2, rel=1e-4)
+    assert loss(0.7) == pytest.approx((0.25**2 + 0.45**2) / 2 / gain**2, rel=1e-4)
+
+
+def test_terms_are_in_the_units_of_what_the_network_answers(monkeypatch):
+    """An answer in units ten times as large weighs a hundredth."""
+    model, target = BCM(seeded()), BCM(seeded())
+    for name in ("diagonal", "consistency", "trajectory"):
+        before = float(LOSSES[name](model, target, batch_of(8, Recipe(crop=16))).detach())
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                type(model.network), "answer_scale", lambda self, t: torch.full_like(t, 10)
+            )
+            after = float(LOSSES[name](model, target, batch_of(8, Recipe(crop=16))).detach())
+        assert after == pytest.approx(before / 100, rel=1e-4)
 
 
 class Exact(BCM):

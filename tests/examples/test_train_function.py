@@ -1,0 +1,85 @@
+"""The program that trains image functions, on scikit-learn's digits."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import restore
+from restore.training import Trainer
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Trainer]]:
+    """train(*arguments) runs the recipe for digits; its folder is tmp_path/run."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import train_function as program
+
+    threads = torch.get_num_threads()
+    yield lambda *arguments: program.main(
+        [str(tmp_path / "run"), "--recipe", "digits", "--device", "cpu", *arguments]
+    )
+    torch.set_num_threads(threads)
+
+
+def log(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_digits_are_learned(train, tmp_path) -> None:
+    """The loss falls, noise of 0.3 is taken off, and samples in one step are like the data."""
+    train("--steps", "25", "--report", "1e9")
+    first = log(tmp_path / "run")[-1]
+    trainer = train("--steps", "300", "--report", "1e9")
+    last = log(tmp_path / "run")[-1]
+    assert last["losses"]["diagonal"] < 0.7 * first["losses"]["diagonal"]
+    assert last["psnr_db"]["0.3"] > 20  # of 16.5
+    data = trainer.photographs.at(torch.arange(1000))
+    mean, spread = last["one_step"]
+    assert mean == pytest.approx(float(data.mean()), rel=0.2)
+    assert spread == pytest.approx(float(data.std()), rel=0.2)
+    seen = restore.generate(4, recipe="one-step", model=tmp_path / "run/average.safetensors")
+    assert seen.pictures[0].size == (8, 8)
+    assert Image.open(tmp_path / "run/samples-0000300.png").size == (64, 64)
+
+
+@pytest.mark.parametrize("network", ["dit", "patch"])
+def test_networks_of_pixels_learn_by_the_same_program(train, tmp_path, network) -> None:
+    train("--network", network, "--steps", "2")
+    found = log(tmp_path / "run")[-1]
+    assert found["step"] == 2
+    assert np.isfinite(list(found["losses"].values())).all()
+    assert restore.load(tmp_path / "run/average.safetensors").checkpoint.architecture == network
+
+
+def test_a_run_goes_on_where_it_stopped(train, tmp_path) -> None:
+    whole = train("--steps", "6").average.state_dict()
+    for path in (tmp_path / "run").iterdir():
+        path.unlink()
+    train("--steps", "6", "--session", "0")  # ends after one step
+    assert log(tmp_path / "run")[-1]["step"] == 1
+    parts = train("--steps", "6").average.state_dict()
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+def test_fashion_is_read_as_the_package_has_it(train, tmp_path, monkeypatch) -> None:
+    import gzip
+
+    import train_function as program
+
+    for part, count in (("train", 3), ("t10k", 2)):
+        numbers = b"".join(n.to_bytes(4, "big") for n in (count, 28, 28))
+        data = b"\0\0\x08\x03" + numbers + bytes([count]) * (count * 784)
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(data))
+    training, test = program.read_data("fashion", tmp_path, "cpu")
+    assert training.pixels.shape == (3, 32, 32, 1)
+    x = test.at(torch.tensor([1]))
+    assert x.shape == (1, 3, 32, 32)
+    assert x[0, 0, 0, 0] == -1  # the border is black
+    assert float(x[0, 2, 16, 16]) == pytest.approx(2 / 127.5 - 1)
