@@ -10,13 +10,14 @@ denoiser in the preconditioning of EDM (Karras et al. 2022, table 1). s = sigma_
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from restore.errors import RequestError
-from restore.functions import ImageFunction, predict
+from restore.functions import ImageFunction, Window, draw_picture, predict
 from restore.networks import FunctionNetwork, Network
 from restore.networks.function import SIGMA_DATA
 
@@ -101,26 +102,61 @@ class BCM(nn.Module):
         return _column(c_skip) * x + _column(c_out) * self.evaluate(x, t, t, label)
 
     @torch.no_grad()
-    def function(self, x: Tensor, t: float, u: float = SIGMA_MIN) -> ImageFunction:
+    def function(self, x: Tensor, t: float, u: float | None = SIGMA_MIN) -> ImageFunction:
         """The jump of x (1, 3, H, W) of noise level t to u as a function, drawn at any size.
 
-        Between the pixels it is (u/t) B[x] + (1 - u/t) Î, and on them jump(x, t, u). RequestError
-        where the network answers pixels and no function.
+        Between the pixels it is (u/t) B[x] + (1 - u/t) Î, and on them jump(x, t, u); with None for
+        u it is Î, and on them denoise(x, t). RequestError where the network answers pixels.
         """
-        network = check_function(self)
-        share = u / t
-        level, to = self._levels(t, u, like=x)
-        windows = [theta for _, _, theta in predict(network, x, level, to)]
+        network, base, gain = self._weigh(t, u, x)
+        windows = [theta for _, _, theta in predict(network, x, *self._ends(t, u, x))]
         return ImageFunction(
             x.clone(),
             torch.cat(windows).float(),
             {k: v.detach().float() for k, v in network.shared.state_dict().items()},
-            base=share + (1 - share) * float(network.base(level)),
-            gain=(1 - share) * float(network.gain(level)),
+            base=base,
+            gain=gain,
             window=network.window,
             model=self.checkpoint.name if self.checkpoint else "",
             model_sha256=self.sha256 or "",
         )
+
+    @torch.no_grad()
+    def draw(
+        self,
+        x: Tensor,
+        t: float,
+        u: float | None,
+        height: int,
+        width: int,
+        progress: Callable[[], object] | None = None,
+    ) -> Tensor:
+        """`function(x, t, u).render(height, width)` in the memory of the drawing, window by window.
+
+        progress is called after each window.
+        """
+        network, base, gain = self._weigh(t, u, x)
+
+        def windows() -> Iterator[Window]:
+            for window in predict(network, x, *self._ends(t, u, x)):
+                yield window
+                if progress:
+                    progress()
+
+        shared = network.shared.state_dict()
+        return draw_picture(x, windows(), shared, network.window, base, gain, (height, width))
+
+    def _ends(self, t: float, u: float | None, x: Tensor) -> tuple[Tensor, Tensor]:
+        level, end = self._levels(t, t if u is None else u, like=x)
+        return level, end
+
+    def _weigh(self, t: float, u: float | None, x: Tensor) -> tuple[FunctionNetwork, float, float]:
+        """The network of functions, and what the input and the drawn weigh in the jump."""
+        network = check_function(self)
+        level, _ = self._ends(t, u, x)
+        share = 0.0 if u is None else u / t
+        base = share + (1 - share) * float(network.base(level))
+        return network, base, (1 - share) * float(network.gain(level))
 
     @staticmethod
     def _levels(*levels: float | Tensor, like: Tensor) -> tuple[Tensor, ...]:

@@ -79,14 +79,10 @@ class ImageFunction:
         A side longer than the input's takes points; a shorter one the means of as many points as
         cover a pixel. RequestError for a size of none, and a box that leaves the picture.
         """
-        left, top, w, h = check_box((width, height), box)
-        rows, down = _points(self.x.shape[2], height, top, h)
-        columns, across = _points(self.x.shape[3], width, left, w)
-        drawn = blend(self.windows(), self.shared, self.window, rows, columns)
-        drawn.mul_(self.gain).add_(interpolate(self.x, rows, columns), alpha=self.base)
-        if down * across == 1:
-            return drawn
-        return torch.nn.functional.avg_pool2d(drawn, (down, across))
+        windows, size = self.windows(), (height, width)
+        return draw_picture(
+            self.x, windows, self.shared, self.window, self.base, self.gain, size, box
+        )
 
     def windows(self) -> Iterator[Window]:
         """The windows in turn."""
@@ -161,6 +157,28 @@ def check_box(size: tuple[int, int], box: Box | None) -> Box:
             f"the box of {w}×{h} pixels at {left},{top} is not inside {width}×{height} pixels"
         )
     return box
+
+
+def draw_picture(
+    x: Tensor,
+    windows: Iterable[Window],
+    shared: Mapping[str, Tensor],
+    side: int,
+    base: float,
+    gain: float,
+    size: tuple[int, int],
+    box: Box | None = None,
+) -> Tensor:
+    """The image of (height, width), or the box of it: what `ImageFunction.render` says."""
+    height, width = size
+    left, top, w, h = check_box((width, height), box)
+    rows, down = _points(x.shape[2], height, top, h)
+    columns, across = _points(x.shape[3], width, left, w)
+    drawn = blend(windows, shared, side, rows, columns)
+    drawn.mul_(gain).add_(interpolate(x, rows, columns), alpha=base)
+    if down * across == 1:
+        return drawn
+    return torch.nn.functional.avg_pool2d(drawn, (down, across))
 
 
 @torch.no_grad()

@@ -42,6 +42,14 @@ def test_on_the_pixels_it_is_the_jump(model, t, u) -> None:
 
 
 @pytest.mark.parametrize("t", LEVELS)
+def test_without_a_level_to_go_to_it_is_the_denoiser(model, t) -> None:
+    x = noisy(16, 16, t)
+    with torch.no_grad():
+        denoised = model.denoise(x, t)
+    assert torch.allclose(model.function(x, t, None).render(16, 16), denoised, atol=1e-5)
+
+
+@pytest.mark.parametrize("t", LEVELS)
 def test_a_jump_to_its_own_level_is_the_identity(model, t) -> None:
     x = noisy(16, 16, t)
     with torch.no_grad():

@@ -17,6 +17,7 @@ from restore.images.transfer import as_image, as_pixels, send
 from restore.presets import Preset
 from restore.settings import Settings
 from restore.solvers import OURS, PEERS, SOLVERS, Guided, Solver
+from restore.tasks.drawing import Drawing
 from restore.tasks.draws import batch_of, mean_and_spread
 from restore.tasks.schedule import choose_tile
 from restore.tasks.task import Problem
@@ -66,6 +67,8 @@ class Run:
     @property
     def calls(self) -> int:
         """Network calls of all draws, a call being one window at one level."""
+        if isinstance(self.solver, Drawing):
+            return self.solver.calls * (self.settings.strength > 0)
         height, width = self.problem.working_size[::-1]
         denoiser = self._denoiser(None)
         # On the way up the result goes through another evaluation, which sees more of it.

@@ -27,6 +27,7 @@ from restore.record import JSON, Metrics, Record, name_of
 from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.solvers import PEERS, SOLVERS, Guided, Solver
+from restore.tasks.drawing import choose_drawing
 from restore.tasks.runs import Run, Weighted, begin, weaken
 from restore.tasks.schedule import choose_mode, choose_tile, schedule, shorten
 from restore.tasks.task import Problem
@@ -183,6 +184,9 @@ def _run(
     """What the solver makes of a problem; the source itself where there is nothing to restore."""
     task = problem.task
     parts: Sequence[Problem] = (problem,)
+    drawing = None if solver or presets else choose_drawing(problem, model, settings)
+    if drawing:
+        solver, presets = drawing, ((1.0, drawing.preset),)
     if not presets and solver is None and settings.method not in PEERS:
         parts = task.split(problem, model.network)  # others may see more of the picture
     scheduled: Sequence[Weighted]
@@ -204,13 +208,13 @@ def _run(
     record = Record(
         model=checkpoint.name if checkpoint else None,
         model_sha256=model.sha256,
-        method=getattr(solver, "__name__", "own") if solver else settings.method,
+        method=getattr(solver, "__name__", "own") if solver and not drawing else settings.method,
         mode=choose_mode(settings),
         nfe=settings.samples * sum(preset.evaluations for _, preset in presets),
         device=str(model.device),
         dtype=dtype_name(model.dtype),
         tile=max(window_shape(model, height, width, choose_tile(settings))),
-        more=_record_more(settings, presets),
+        more={**_record_more(settings, presets), **(drawing.report if drawing else {})},
     )
     return _Made(stored, record, spread)
 
