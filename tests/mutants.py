@@ -213,8 +213,7 @@ MUTANTS = tuple(
          "batch/test_resume.py"),
         ("batch/inputs.py", "> LONGEST_PATH:", "> 10**12:", "cli/test_endless.py"),
         ("cli/exits.py", "return 3 if error.exit_code == 2 else", "return",
-         "batch/test_commands.py::test_of_several_files_those_that_cannot_be_made_fail_alone"
-         " cli/test_outputs.py"),
+         "cli/test_exits.py::test_what_ends_one_input_has_its_own_code"),
         ("cli/terminal.py", "char if char.isprintable() else", "char if True else",
          "cli/test_terminal.py images/test_faults.py"),
         ("cli/jobs.py", "data = read_bytes(path, limit=LONGEST_LIST)",

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from restore.cli.exits import code_of
 from restore.errors import (
     CheckpointError,
     ImageError,
@@ -196,3 +197,19 @@ def test_a_model_that_cannot_be_loaded_is_code_4(run: Run) -> None:
 def test_a_folder_that_cannot_be_made_is_code_5(run: Run) -> None:
     Path("file").write_text("")
     assert run("jpeg", "photo.jpg", "-o", "file/below/").exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RequestError("asked of one file"), 3),
+        (ImageError("damaged"), 3),
+        (CheckpointError("no model"), 4),
+        (ResourceError("a full disk"), 5),
+        (MemoryError(), 5),
+        (ValueError("ours"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_ends_one_input_has_its_own_code(error: Exception, code: int) -> None:
+    assert code_of(error) == code
