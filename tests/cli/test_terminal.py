@@ -10,7 +10,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from restore.cli.terminal import Terminal, complain
+from restore.cli.terminal import Terminal, complain, escape
 
 
 class Screen(io.StringIO):
@@ -73,3 +73,12 @@ def test_what_is_piped_on_arrives() -> None:
     assert done.returncode == 0
     assert os.read(leader, 100).startswith(b"bcm-restore ")
     os.close(leader)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("a\x1b[2Jb", r"a\x1b[2Jb"), ("a\nfailed: b", r"a\nfailed: b"), ("\udcff", r"\udcff"),
+     ("\x9bm\u202e", r"\x9bm\u202e"), ("写真 é", "写真 é")],
+)  # fmt: skip
+def test_no_text_moves_the_cursor_or_begins_a_line(text, said):
+    assert escape(text) == said
