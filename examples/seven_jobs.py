@@ -131,7 +131,7 @@ def pictures(name: str, side: int, count: int) -> Iterator[Pixels]:
     if "text" in name:
         yield from (page(seed)[:side, :side] for seed in range(count))
         return
-    side = min(side, 128) if "superres" in name else side
+    side = 2 * side if "superres" in name else side
     yield from photographs(None, len(PUBLIC), side)[:count]
 
 

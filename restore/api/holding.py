@@ -54,6 +54,6 @@ def hold(
         elif as_picture(image, max_pixels=max_pixels).size == begun.size:
             task = Jpeg()
         else:
-            task = Superres(size=begun.size, sigma=sigma)
+            task = Superres(size=begun.size, sigma=sigma, stretch=True)
     settings = Settings(nfe=0, start=begun, reference=reference)
     return solve_problem(task.open(image, max_pixels=max_pixels), None, settings)

@@ -28,7 +28,8 @@ from restore.record import JSON
 if TYPE_CHECKING:
     pass
 
-PROCESSED = 2.0  # levels: the tolerance of what was sharpened, or lost the tables of its codec
+PROCESSED = 2.0  # levels: the tolerance of what lost the tables of its codec
+SHARPENED = 5.0  # levels: of what was sharpened
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,14 @@ class Diagnosis:
         """The noise, in levels of 8 bits, of the picture as a reduction of a larger one.
 
         0 where it may be an exact one: no noise, no lost compression and no sharpening is seen. A
-        JPEG file of quality 85 or less needs none: its box says how far it is off.
+        JPEG file of quality 85 or less needs none for its noise: its box says how far it is off.
         """
-        if self.file is not None and self.file.quality <= COMPRESSED:
-            return 0.0
-        sigma = self.noise.sigma if self.noise is not None else 0.0
-        lost = self.history is not None and self.history.kind == "lost"
-        if lost or (self.detail is not None and self.detail.sharpened):
+        coarse = self.file is not None and self.file.quality <= COMPRESSED
+        sigma = self.noise.sigma if self.noise is not None and not coarse else 0.0
+        if self.history is not None and self.history.kind == "lost":
             sigma = max(sigma, PROCESSED)
+        if self.detail is not None and self.detail.sharpened:
+            sigma = max(sigma, SHARPENED)
         return sigma
 
     def as_dict(self) -> dict[str, JSON]:

@@ -84,7 +84,7 @@ def _describe_reduction(found: Diagnosis) -> Finding:
     """How far the picture is from an exact reduction of a larger one."""
     sigma = found.tolerance
     figures: dict[str, JSON] = {"tolerance": sigma}
-    if found.file is not None and found.file.quality <= COMPRESSED:
+    if found.file is not None and found.file.quality <= COMPRESSED and not sigma:
         said = "To be enlarged it is held to its JPEG coefficients."
     elif sigma:
         said = f"Off by {sigma:.1f} levels from the exact reduction of a larger picture."

@@ -38,6 +38,7 @@ from restore.tasks.trust import Trust, compare_neighbours, is_noise
 
 TRUST = 0.5  # of the noise: what the estimates leave of it is less (as in `tasks/deblur.py`)
 CLOSING = 0.07  # the least level by which the last estimate is taken to be off
+CAMERA = 1.5  # levels for each factor above 2: a file of a camera is no exact reduction
 SHRINK = 0.3  # of a JPEG's boxes
 ALIKE = 0.3  # the correlation of neighbours, of noise that was reduced
 TEXT, FLAT = 0.5, 0.1  # and of text, in which that share of the neighbours is equal
@@ -101,12 +102,16 @@ class Superres(Task):
             notes += more
             box = JpegBox.from_file(first or file, shrink=SHRINK)
             degradation = Composed(box, degradation)
-        sigma = measure_tolerance(source, first or file) if self.sigma is None else self.sigma
+        factor = math.sqrt(width * height / (source.size[0] * source.size[1]))
+        sigma = self.sigma
+        if sigma is None:
+            sigma = measure_tolerance(source, first or file)
+            sigma = max(sigma, CAMERA * max(factor - 2, 0)) if file is not None else sigma
         return ReducedProblem(
             task=self,
             source=source,
             size=size,
-            severity=math.sqrt(width * height / (source.size[0] * source.size[1])),
+            severity=factor,
             degradation=degradation.with_noise(sigma / LEVELS),
             name=name_of(image),
             warnings=() if file is None else notes,

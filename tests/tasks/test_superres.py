@@ -2,8 +2,10 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 import restore
@@ -84,3 +86,22 @@ def test_methods_take_a_jpeg_too(model, small):
 def test_levels_that_cannot_be_are_refused(sigma):
     with pytest.raises(RequestError, match="sigma is"):
         Superres(2, sigma=sigma)
+
+
+def test_a_camera_s_file_is_held_with_more_tolerance_the_more_it_is_enlarged(small):
+    data = compress(small, 80)
+    assert [Superres(scale).open(data).sigma for scale in (2, 3, 4)] == pytest.approx([0, 1.5, 3])
+    assert Superres(4, sigma=1).open(data).sigma == 1
+    assert Superres(4).open(decode(data)).sigma == 2  # of a PNG nobody knows that
+
+
+def test_what_was_sharpened_is_not_enlarged_as_it_is(model):
+    truth = np.ascontiguousarray(skimage.data.astronaut()[40:296, 100:356])
+    plain = Superres(4).degrade(Picture(truth)).pixels.astype(float)
+    over = 2 * plain - cv2.GaussianBlur(plain, (0, 0), 1)
+    data = compress(over.round().clip(0, 255).astype(np.uint8), 85)
+    assert Superres(4).open(data).sigma == 5
+    ours, held = (
+        Superres(4, sigma=sigma).restore(data, model, TWO).picture for sigma in (None, 0.001)
+    )
+    assert metrics.psnr(ours.pixels, truth) > metrics.psnr(held.pixels, truth) + 0.3
