@@ -1,6 +1,7 @@
 """Degradations: known ways to lose information, each with its exact projection."""
 
 from restore.degradations.blur import Blur, pad_periodic
+from restore.degradations.both import Both
 from restore.degradations.composed import Composed, compose
 from restore.degradations.crop import Crop
 from restore.degradations.degradation import Degradation, Free
@@ -13,6 +14,7 @@ from restore.degradations.resize import Resize
 
 __all__ = [
     "Blur",
+    "Both",
     "Composed",
     "Crop",
     "Degradation",

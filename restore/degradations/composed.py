@@ -16,6 +16,7 @@ from typing import Any, final
 
 from torch import Tensor
 
+from restore.degradations.both import Both
 from restore.degradations.degradation import Degradation
 from restore.degradations.jpeg import Jpeg
 from restore.degradations.mask import Mask
@@ -71,16 +72,18 @@ def compose(outer: Degradation[Any], inner: Degradation[Any]) -> Degradation[Any
     """The degradation y = outer(inner(x)), in the form that serves the two best.
 
     outer: of any kind, of the size that inner's observation has. inner: one that is onto, or white
-    noise, which is the outer's own then; or a JPEG, where outer is a mask: its blocks that the hole
-    touches are free, and y stays the file's coefficients. Raises RequestError for a pair that has
-    no form.
+    noise, which is the outer's own then; or a JPEG, where outer is a mask: of its blocks that the
+    hole touches the known pixels are held, and y is the file's coefficients followed by the picture
+    with its hole. Raises RequestError for a pair that has no form.
     """
     if isinstance(inner, Noise):
         return outer.with_noise(math.hypot(outer.sigma, inner.sigma))
     if isinstance(outer, Noise) and inner.linear:
         return inner.with_noise(math.hypot(outer.sigma, inner.sigma))
     if isinstance(outer, Mask) and isinstance(inner, Jpeg):
-        return inner.without(~outer.known[0, 0])
+        hole = ~outer.known[0, 0]
+        beside = Mask(inner.beside(hole)[None, None], outer.sigma)
+        return Both(inner.without(hole), beside)
     return Composed(outer, inner)
 
 

@@ -166,14 +166,26 @@ class Jpeg(Degradation[Coefficients]):
 
         A block shares a sample of chroma with its neighbours, so that all blocks of a unit go.
         """
+        unit, touched = self._touched(hole)
+        other = copy(self)
+        other._planes = tuple(plane.without(touched, unit) for plane in self._planes)
+        return other
+
+    def beside(self, hole: Tensor) -> Tensor:
+        """The pixels (H, W) bool beside a hole (H, W) bool, in the blocks that `without` frees."""
+        unit, touched = self._touched(hole)
+        height, width = self.size
+        whole = touched.repeat_interleave(unit[0], 0).repeat_interleave(unit[1], 1)
+        return whole[:height, :width] & ~hole
+
+    def _touched(self, hole: Tensor) -> tuple[list[int], Tensor]:
+        """The sides of a unit of blocks in pixels, and which (rows, columns) a hole touches."""
         assert hole.shape == self.size, (hole.shape, self.size)
         unit = [8 * max(plane.sampling[side] for plane in self._planes) for side in (0, 1)]
         pad = [-side % step for side, step in zip(self.size, unit, strict=True)]
         touched = F.pad(hole, (0, pad[1], 0, pad[0]))
         touched = touched.unflatten(1, (-1, unit[1])).any(2).unflatten(0, (-1, unit[0])).any(1)
-        other = copy(self)
-        other._planes = tuple(plane.without(touched, unit) for plane in self._planes)
-        return other
+        return unit, touched
 
     def _strips(self, batch: int) -> Iterator[slice]:
         """Rows of pixels, in strips that cut no block."""

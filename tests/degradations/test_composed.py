@@ -6,7 +6,18 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from restore.degradations import Blur, Composed, Crop, Free, Jpeg, Mask, Noise, Resize, compose
+from restore.degradations import (
+    Blur,
+    Both,
+    Composed,
+    Crop,
+    Free,
+    Jpeg,
+    Mask,
+    Noise,
+    Resize,
+    compose,
+)
 from restore.errors import RequestError
 from restore.images import Picture, decode
 from restore.jpegfile import coefficients_kept, read_jpeg
@@ -41,9 +52,24 @@ def test_pairs_without_a_form_are_refused_by_name(outer, inner):
         compose(outer, inner)
 
 
-def test_around_a_hole_in_a_jpeg_blocks_are_free_and_no_others():
+def test_beside_a_hole_in_a_jpeg_the_known_pixels_are_held():
     whole = box((37, 53), 30, S420)
     around = compose(Mask(HOLED), whole)
+    assert isinstance(around, Both)
+    given, x = image(1, 3, 37, 53, seed=2), image(1, 3, 37, 53, seed=1)
+    found = around.project(x, (*whole(given), given))
+    touched = torch.zeros(37, 53, dtype=torch.bool)
+    touched[:16, 16:] = True  # the units that rows 9 to 11, columns 20 to 49 touch
+    beside = touched & HOLED[0, 0]
+    assert torch.equal(found[..., beside], given[..., beside])
+    assert torch.equal(found[..., ~HOLED[0, 0]], x[..., ~HOLED[0, 0]])
+    outside = ~touched
+    assert torch.allclose(found[..., outside], whole.project(x, whole(given))[..., outside])
+
+
+def test_around_a_hole_in_a_jpeg_blocks_are_free_and_no_others():
+    whole = box((37, 53), 30, S420)
+    around = whole.without(~HOLED[0, 0])
     y, x = whole(image(1, 3, 37, 53, seed=2)), image(1, 3, 37, 53, seed=1)
     change = (around.project(x, y) - x).abs().amax((0, 1))
     assert not change[:16, 16:].any()  # the units that rows 9 to 11, columns 20 to 49 touch

@@ -9,6 +9,7 @@ from PIL import Image
 
 from restore.degradations import (
     Blur,
+    Both,
     Composed,
     Crop,
     Degradation,
@@ -124,6 +125,8 @@ def sides(degradation: Degradation) -> tuple[int, int]:
     """(H, W) of the images that a degradation of the list takes."""
     if isinstance(degradation, Composed):
         return sides(degradation.inner)
+    if isinstance(degradation, Both):
+        return sides(degradation.first)
     if isinstance(degradation, Mask):
         height, width = degradation.known.shape[-2:]
         return height, width
@@ -135,7 +138,7 @@ def sides(degradation: Degradation) -> tuple[int, int]:
 def rounds(degradation: Degradation) -> bool:
     """Whether there is a JPEG in it."""
     inside = isinstance(degradation, Composed) and rounds(degradation.outer)
-    return inside or isinstance(degradation, Jpeg)
+    return inside or isinstance(degradation, Jpeg | Both)
 
 
 def distance(a, b):

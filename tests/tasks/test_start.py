@@ -43,6 +43,14 @@ def test_an_enlargement_is_held_to_a_small_jpeg(astronaut):
     assert result.record.metrics["coefficients_kept"] > 0.999
 
 
+def test_an_enlargement_of_other_proportions_is_held_too(clean):
+    small = clean[:20, :29]
+    result = restore.hold(np.asarray(Image.fromarray(small).resize((60, 43))), small, sigma=0)
+    assert result.picture.size == (60, 43)
+    held = result.record.metrics
+    assert held["consistency_exact"] or held["consistency_psnr_db"] > 50
+
+
 def test_a_cleaned_jpeg_is_held_to_its_coefficients(astronaut):
     data = jpeg_bytes(astronaut, quality=20)
     other = smoothed(astronaut)
