@@ -71,6 +71,7 @@ ROWS: dict[str, tuple[str, str] | str] = {
     "--open": (JPEG, "--open"),
     "--output": (JPEG, "--output elsewhere.png"),
     "--overlay": ("mask lined.png", "--overlay o.png"),
+    "--preview": ("denoise lined.png --sigma 20", "--preview 40,30,64,48"),
     "--quality": (f"{JPEG} -o q.jpg", "--quality 20"),
     "--quiet": (JPEG, "--quiet"),
     "--recipe": (GENERATE, "--recipe mixed"),
@@ -86,6 +87,7 @@ ROWS: dict[str, tuple[str, str] | str] = {
     "--seeds": (f"{BENCH} --dry-run", "--seeds 2"),
     "--sensitivity": ("mask lined.png", "--sensitivity 0"),
     "--shard": (MANY, "--shard 1/2"),
+    "--sheet": (JPEG, "--sheet sheet.png"),
     "--sigma": ("denoise clean.png --sigma 5", "--sigma 30"),
     "--size": (GENERATE, "--size 24x16"),
     "--start": (f"{INPAINT} -o begun.png", "--start other.png"),
@@ -106,7 +108,7 @@ ROWS: dict[str, tuple[str, str] | str] = {
     "--variants": (f"{JPEG} --mode perceptual", "--variants 2"),
     "--verbose": (JPEG, "--verbose"),
     "--with": (JPEG, "--with print"),
-    "--workers": "tests/batch/test_pipeline.py",
+    "--workers": "tests/batch/test_commands.py",
     "--yes": (f"{JPEG} -o other.png", "--yes"),
     "-n": (GENERATE, "-n 2"),
     "--allow-unverified": "tests/checkpoints/test_leaks.py",
@@ -119,7 +121,7 @@ ROWS: dict[str, tuple[str, str] | str] = {
         EDITING,
     ),
     "--architecture": (f"{CONVERT} {TINY_CONFIG}", "--architecture patch"),
-    "--config": (f"{CONVERT} --architecture patch", TINY_CONFIG),
+    "--config": (f"{CONVERT} --architecture patch", '--config {"features":9}'),
     "--part": (f"{WHOLE} --license MIT".replace("w.pt", "two.pt"), "--part ema"),
     "--license": (WHOLE, "--license MIT"),
     "--sigma-data": (WHOLE, "--sigma-data 0.4"),
@@ -127,8 +129,8 @@ ROWS: dict[str, tuple[str, str] | str] = {
     "--training": (WHOLE, "--training photographs"),
 }  # fmt: skip
 # What these change is that a command is refused, or that one is that would be.
-FAILS = ("--label", "--max-pixels", "--device")
-WITHOUT = ("--existing", "--yes", "--null", "--architecture", "--config", "--part")
+FAILS = ("--label", "--max-pixels", "--device", "--config")
+WITHOUT = ("--existing", "--yes", "--null", "--architecture", "--part")
 
 
 def list_options() -> set[str]:
