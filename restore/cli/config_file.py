@@ -62,6 +62,8 @@ class Config:
         given = _name_given(command, arguments)
         rivals = {rival for pair in RIVALS if given & set(pair) for rival in pair}
         chosen = self.choose(name, command)
+        if "quality" in chosen and not _is_lossy(arguments, chosen):
+            rivals.add("quality")  # it is meant for the files that it is something to
         return {key: setting.value for key, setting in chosen.items() if key not in rivals}
 
     def expand(self, command: Any, arguments: Sequence[str]) -> list[str]:
@@ -183,6 +185,18 @@ def _name_given(command: Any, arguments: Sequence[str]) -> set[str]:
     """The names of the parameters that arguments name."""
     words = {word.split("=")[0] for word in arguments}
     return {option.name for option in command.params if words & set(option.opts)}
+
+
+def _is_lossy(arguments: Sequence[str], chosen: Mapping[str, Setting]) -> bool:
+    """Whether the output is said to be of a format that loses something."""
+    named = [str(chosen[key].value) for key in ("output", "format") if key in chosen]
+    for number, word in enumerate(arguments):
+        option, _, value = word.partition("=")
+        if option in ("-o", "--output", "--format"):
+            named += [value] if value else arguments[number + 1 : number + 2]
+        elif option == "--name":
+            named += ["same"] * word.endswith("{ext}")
+    return any(name.lower().endswith(("jpg", "jpeg", "webp", "same")) for name in named)
 
 
 def _bundles_in(arguments: Sequence[str]) -> list[str]:

@@ -41,10 +41,13 @@ def plan(
     return planned(named, choose_output(files), kind, conduct.share)
 
 
-def begin(names: Sequence[str], terminal: Terminal) -> None:
-    """Refuse mistyped names at once, then say that the libraries, which take a second, load."""
-    check_inputs(names)
-    if "torch" not in sys.modules:
+def begin(names: Sequence[str] | None, terminal: Terminal) -> None:
+    """Refuse mistyped names at once, then say that the libraries, which take a second, load.
+
+    names: as typed; None where a command takes none.
+    """
+    check_inputs(names or ())
+    if names != [] and "torch" not in sys.modules:
         used = "".join(f", settings of {path}" for path in find_files() if path.is_file())
         terminal.say(f"starting: loading torch{used}")
 

@@ -82,7 +82,7 @@ def generate(
     """
     asked = None if size is None else parse_size(size)
 
-    begin([], manner.terminal)
+    begin(None, manner.terminal)
     from restore.bcm import check_function
     from restore.journeys import RECIPES, count_evaluations
     from restore.journeys import generate as generated

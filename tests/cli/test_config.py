@@ -64,6 +64,14 @@ def test_flags_and_lists_are_taken(run: Run) -> None:
     assert not Path("out").exists()
 
 
+def test_a_quality_in_a_file_is_for_the_outputs_that_have_one(run: Run) -> None:
+    FILE.write_text("[jpeg]\nquality = 5")
+    assert run("jpeg", "photo.jpg", "-o", "a.png").exit_code == 0
+    assert run("jpeg", "photo.jpg", "-o", "low.jpg").exit_code == 0
+    assert run("jpeg", "photo.jpg", "-o", "high.jpg", "--quality", 95).exit_code == 0
+    assert Path("low.jpg").stat().st_size < Path("high.jpg").stat().st_size
+
+
 def test_a_run_says_whose_settings_it_has() -> None:
     FILE.write_text("seed = 1")
     words = [sys.executable, "-m", "restore", "jpeg", "photo.jpg", "--dry-run"]
@@ -77,7 +85,7 @@ def test_a_run_says_whose_settings_it_has() -> None:
         ("seeds_ = 1", "there is no option 'seeds-': did you mean 'seeds'?"),
         ("[jpeg]\nqualty = 1", "there is no option 'jpeg.qualty': did you mean 'quality'?"),
         ("[jpge]\nquality = 1", "there is no command 'jpge': did you mean 'jpeg'?"),
-        ("[jpeg]\nquality = 200", "in bcm-restore.toml"),
+        ('[jpeg]\nquality = 200\nformat = "jpg"', "in bcm-restore.toml"),
         ('seed = "many"', "in bcm-restore.toml"),
         ("seed =", "'bcm-restore.toml' cannot be read"),
         ("[jpeg.more]\nseed = 1", "jpeg.more is a table"),
