@@ -113,6 +113,8 @@ ROWS: dict[str, tuple[str, str] | str] = {
     "-n": (GENERATE, "-n 2"),
     "--allow-unverified": "tests/checkpoints/test_leaks.py",
     "--offline": "tests/cli/test_tools.py",
+    "--box": "tests/cli/test_functions.py",
+    "--function": "tests/cli/test_functions.py",
     **dict.fromkeys(("--engine", "--ray-address", "--ray-workers"), RAY),
     **dict.fromkeys(("--cpus-per-worker", "--gpus-per-worker"), RAY),
     **dict.fromkeys(
