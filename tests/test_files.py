@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from io import BytesIO
+from threading import Thread
 
 import pytest
 
@@ -222,6 +224,28 @@ def test_a_pipe_that_was_given_open_is_read(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(ImageError, match="name - and redirect"):
         read_bytes(tmp_path / "a.png")
+
+
+def test_the_first_bytes_of_a_pipe_decide_and_are_told_again(tmp_path):
+    out, into = os.pipe()
+    written = []
+
+    def write():
+        with suppress(BrokenPipeError), open(into, "wb", buffering=0) as file:
+            for _ in range(200):
+                written.append(file.write(bytes(1 << 16)))
+
+    def refuse(head):
+        raise ImageError("not an image")
+
+    writer = Thread(target=write)
+    writer.start()
+    for _ in range(2):  # a pipe that was begun is not read on
+        with pytest.raises(ImageError, match="not an image"):
+            read_bytes(f"/dev/fd/{out}", admit=refuse)
+    os.close(out)
+    writer.join()
+    assert sum(written) < 1 << 20
 
 
 def test_what_is_raised_while_a_file_is_written_is_not_called_a_bad_name(tmp_path):

@@ -29,6 +29,13 @@ def batch_of(n: int, recipe: Recipe) -> Batch:
     return Batch(x, noise, draw_levels(n, recipe, generator), recipe, generator, finest)
 
 
+def test_a_batch_has_its_noise_at_the_level_asked_for():
+    batch, t = batch_of(3, Recipe()), torch.tensor([0.01, 1.0, 80.0])
+    for number, level in enumerate(t):
+        noised = batch.x[number] + level * batch.noise[number]
+        assert torch.allclose(batch.at(t)[number], noised)
+
+
 def test_the_step_below_is_below_until_the_lowest_level():
     t = torch.tensor([0.002, 0.01, 1.0, 80.0])
     below = earlier(t, 320)
