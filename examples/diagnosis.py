@@ -24,6 +24,7 @@ from restore.diagnosis.diagnosis import Diagnosis
 from restore.diagnosis.noise import NOISY
 from restore.errors import ImageError
 from restore.images import as_picture
+from restore.tasks import Auto
 
 Pixels = np.ndarray
 PUBLIC = ("astronaut", "camera", "chelsea", "coffee", "rocket", "motorcycle", "grass", "gravel")
@@ -143,6 +144,30 @@ DETAILS: dict[str, tuple[str, Callable[[Pixels], Pixels]]] = {
 }
 
 
+BRIGHTNESS: dict[str, Callable[[Pixels], Pixels]] = {
+    "white 10": lambda a: white(a, 10),
+    "shot 15 at white": lambda a: shot(a, 15),
+    "white 10, then brightened by a gamma of 2": lambda a: gamma(white(a, 10), 0.5),
+}
+REDUCTIONS: dict[str, Callable[[Pixels], Pixels]] = {
+    "reduced by 2": lambda a: scale(a, 0.5),
+    "reduced by 2, white noise 5": lambda a: white(scale(a, 0.5), 5),
+    "reduced by 2, JPEG 50": lambda a: lossy(scale(a, 0.5), 50),
+    "reduced by 2, sharpened": lambda a: sharpen(scale(a, 0.5)),
+}
+VERDICTS: dict[str, Callable[[Pixels], Pixels | bytes]] = {
+    "file of 75 after white noise 20": lambda a: compress(white(a, 20), 75),
+    "file of 95 after white noise 10": lambda a: compress(white(a, 10), 95),
+    "file of 70 after JPEG 30, scaled by 0.7": lambda a: compress(scale(lossy(a, 30), 0.7), 70),
+    "blurred, Gaussian of 2": lambda a: cv2.GaussianBlur(a, (0, 0), 2),
+}
+
+
+def gamma(pixels: Pixels, power: float) -> Pixels:
+    """Made brighter, or darker, by a power of each value."""
+    return np.rint(255 * (pixels / 255) ** power).astype(np.uint8)
+
+
 def page(seed: int, background: int = 255, ink: int = 0) -> Pixels:
     """A page of words."""
     image = Image.new("L", (512, 512), background)
@@ -240,6 +265,39 @@ def answer_noise(photos: list[Pixels]) -> None:
             "" if ratio is None else f"{ratio:.2f}")  # fmt: skip
 
 
+def answer_brightness(photos: list[Pixels]) -> None:
+    """Whether the noise found is said to depend on brightness."""
+    heading("noise", "none found", "alike", "less where it is dark", "more where it is dark")
+    for name, degrade in BRIGHTNESS.items():
+        found = [diagnose(degrade(pixels)).noise for pixels in photos]
+        said = ["alike" if ";" not in one.sentence else "less" if one.dark < one.bright else "more"
+                for one in found if one]  # fmt: skip
+        row(name, sum(one is None for one in found), *counts(said, ("alike", "less", "more")))
+
+
+def answer_reduction(photos: list[Pixels]) -> None:
+    """How far a picture is said to be from the exact reduction of a larger one."""
+    heading("picture", "exact", "off by less than 1.5", "off by more")
+    for name, degrade in REDUCTIONS.items():
+        off = [diagnose(degrade(pixels)).tolerance for pixels in photos]
+        said = ["exact" if one == 0 else "little" if one < NOISY else "more" for one in off]
+        row(name, *counts(said, ("exact", "little", "more")))
+
+
+def answer_verdict(photos: list[Pixels]) -> None:
+    """What `auto` does about it."""
+    names = ("left alone", "jpeg", "denoise", "noisy-jpeg")
+    heading("what happened", *names)
+    known = {**COMPRESSIONS, **{name: degrade for name, (_, degrade) in NOISES.items()}}
+    for name, degrade in [*known.items(), *VERDICTS.items()]:
+        steps = [Auto().open(degrade(pixels)).steps for pixels in photos]
+        row(name, *counts((one[0].name if one else "left alone" for one in steps), names))
+    for name, pictures in kinds(photos).items():
+        if not name.startswith("photograph"):
+            steps = [Auto().open(pixels).steps for pixels in pictures]
+            row(name, *counts((one[0].name if one else "left alone" for one in steps), names))
+
+
 def answer_kind(photos: list[Pixels]) -> None:
     names = ("photograph", "flat", "text", "halftone", "pixel art", "drawing")
     heading("picture", *names, "noise found")
@@ -272,7 +330,8 @@ def main() -> None:
     photos = photographs(arguments.folder, arguments.pictures, arguments.side)
     photos = [a for a in photos if min(a.shape[:2]) >= min(256, arguments.side)]
     print(f"{len(photos)} photographs, {arguments.side} pixels a side at most")
-    for answer in (answer_compression, answer_noise, answer_kind, answer_detail):
+    for answer in (answer_compression, answer_noise, answer_brightness, answer_kind,
+                   answer_detail, answer_reduction, answer_verdict):  # fmt: skip
         answer(photos)
 
 
