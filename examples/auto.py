@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from diagnosis import page
 from PIL import Image
 from skimage import data
 
@@ -85,6 +86,7 @@ def jobs(side: int) -> dict[str, Job]:
     cup, man = cup[:side, :side], shown(man[:side, :side])
     dim, seen = dark(face)
     sent = scale(lossy(cup, 30), 0.7)
+    text = shown(page(0)[:side, :side, 0])
     scan, hole = scratched(add(man, 6, 1))
     return {
         "clean PNG": Job(scale(face, 0.5), scale(face, 0.5)),
@@ -99,6 +101,7 @@ def jobs(side: int) -> dict[str, Job]:
         "reduced by 2, JPEG 50, scale 2": Job(encode(scale(cup, 0.5), "JPEG", quality=50), cup,
                                               {"scale": 2}),
         "reduced by 2, noise 12, scale 2": Job(add(scale(face, 0.5), 12), face, {"scale": 2}),
+        "page of text, JPEG 75": Job(encode(text, "JPEG", quality=75), text),
         "blurred, Gaussian of 3": Job(cv2.GaussianBlur(cup, (0, 0), 3), cup),
     }  # fmt: skip
 

@@ -72,7 +72,13 @@ class Diagnosis:
 
     @property
     def sound(self) -> bool:
-        """Whether there is nothing to mend, or nothing to go by."""
+        """Whether there is nothing to mend, or nothing to go by.
+
+        What a JPEG leaves of noise looks like a screen, and what is held to its coefficients cannot
+        go far: a compression is mended in both.
+        """
+        if self.kind.name == "halftone":
+            return not self.compressed
         return not self.kind.photographic or not (self.noisy or self.compressed)
 
     @property

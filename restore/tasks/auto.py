@@ -199,7 +199,7 @@ class Auto(Task):
         noise = found.noise if found.noisy else None
         enlarged = self.scale is not None and hole is None  # by the first solve itself
         sigma = 0.0 if noise is None else max(noise.effective, 1.0)
-        if found.kind.photographic and found.compressed:
+        if found.compressed and not found.sound:
             if sigma >= TOGETHER:
                 yield NoisyJpeg(sigma)
             elif not enlarged or found.file is None:

@@ -81,6 +81,14 @@ def test_the_width_of_a_hole_is_measured_against_the_reach():
     assert measure_hole(np.ones((9, 9), bool)).width >= 9
 
 
+def test_a_compressed_screen_is_no_photograph_and_has_a_compression_to_mend():
+    stored = encode(halftone()[..., 0].round().astype(np.uint8), format="JPEG", quality=60)
+    found = diagnose(stored)
+    assert found.kind.name == "halftone"
+    assert not found.sound
+    assert diagnose(halftone().round().astype(np.uint8)).sound
+
+
 def test_a_sound_photograph_is_left_alone():
     small = cv2.resize(data.rocket(), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     found = diagnose(small)

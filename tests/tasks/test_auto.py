@@ -1,6 +1,7 @@
 """Auto: all that is found is restored, in as few solves as there are; what is sound stays."""
 
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -128,6 +129,16 @@ def test_noise_and_scratches_and_size_are_all_mended(real):
     assert found.record.metrics["psnr_db"] > metrics.psnr(shown, CLEAN) + 3
     gain = found.record.metrics["psnr_db"] - found.record.metrics["psnr_given_db"]
     assert found.record.metrics["gain_db"] == pytest.approx(gain, abs=0.002)
+
+
+def test_its_problem_goes_to_other_processes(real):
+    given, hole = scratch(noisy(10))
+    opened = Auto(scale=2, mask=hole).open(given)
+    again = pickle.loads(pickle.dumps(opened))
+    assert [step.name for step in again.steps] == ["denoise", "inpaint", "superres"]
+    settings = Settings(nfe=1)
+    a, b = (one.task.solve(one, real, settings).image for one in (opened, again))
+    assert np.array_equal(a, b)
 
 
 def test_the_noise_around_scratches_is_what_is_measured():
