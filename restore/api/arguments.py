@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from restore.errors import RequestError
 
@@ -57,15 +58,18 @@ def make_settings(
     )
 
 
-def load_model(model: Model, device: str, *, exact: bool = False) -> BCM:
+def load_model(
+    model: Model, device: str, label: int | Literal["any"] | None, *, exact: bool = False
+) -> BCM:
     """The model of a name or file, loaded once; one that is loaded stays as it is.
 
-    `exact`: in float32, whatever the machine likes best.
+    label: a class, which is checked before the model's tensors are read; "any" is not. exact: in
+    float32, whatever the machine likes best.
     """
     if model is None or isinstance(model, str | os.PathLike):
         spec = "default" if model is None else os.fspath(model)
         changed = os.stat(spec).st_mtime_ns if os.path.isfile(spec) else 0
-        return _load_once(spec, device, exact, changed)
+        return _load_once(spec, device, exact, changed, _Class(label))
     if device != "auto":
         raise RequestError(
             f"device is {device!r}, and the model is on {model.device} already: give one of the two"
@@ -73,9 +77,17 @@ def load_model(model: Model, device: str, *, exact: bool = False) -> BCM:
     return model
 
 
-@lru_cache(maxsize=4)
-def _load_once(spec: str, device: str, exact: bool, changed: int) -> BCM:
-    """`changed`: when a file did, so that one written anew is loaded anew."""
-    from restore.checkpoints import load
+@dataclass(frozen=True)
+class _Class:
+    """A class that a model is loaded for; every class has the same model."""
 
-    return load(spec, device, exact=exact)
+    label: int | Literal["any"] | None = field(compare=False)
+
+
+@lru_cache(maxsize=4)
+def _load_once(spec: str, device: str, exact: bool, changed: int, wanted: _Class) -> BCM:
+    """`changed`: when a file did, so that one written anew is loaded anew."""
+    from restore.checkpoints import admit_label, load
+
+    admit = None if wanted.label == "any" else admit_label(wanted.label)
+    return load(spec, device, exact=exact, admit=admit)

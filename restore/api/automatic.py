@@ -92,4 +92,4 @@ def auto(
         None, strength,
     )  # fmt: skip
     task = Auto(scale, mask, invert_mask, dilate, fill, tuple(find), sensitivity)
-    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
+    return task.restore(image, load_model(model, device, label), settings, max_pixels=max_pixels)

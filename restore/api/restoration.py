@@ -96,7 +96,7 @@ def inpaint(
         start, strength,
     )  # fmt: skip
     task = Inpaint(mask, invert_mask, dilate, fill, tuple(find), sensitivity)
-    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
+    return task.restore(image, load_model(model, device, label), settings, max_pixels=max_pixels)
 
 
 def jpeg(
@@ -164,7 +164,7 @@ def jpeg(
         start, strength,
     )  # fmt: skip
     task = Jpeg(assume_quality=assume_quality)
-    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
+    return task.restore(image, load_model(model, device, label), settings, max_pixels=max_pixels)
 
 
 def superres(
@@ -237,7 +237,7 @@ def superres(
         start, strength,
     )  # fmt: skip
     task = Superres(scale, size, sigma, stretch)
-    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
+    return task.restore(image, load_model(model, device, label), settings, max_pixels=max_pixels)
 
 
 def denoise(
@@ -303,7 +303,7 @@ def denoise(
         start, strength,
     )  # fmt: skip
     task = Denoise(sigma)
-    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
+    return task.restore(image, load_model(model, device, label), settings, max_pixels=max_pixels)
 
 
 def deblur(
@@ -372,4 +372,4 @@ def deblur(
         start, strength,
     )  # fmt: skip
     task = Deblur(kernel, sigma)
-    return task.restore(image, load_model(model, device), settings, max_pixels=max_pixels)
+    return task.restore(image, load_model(model, device, label), settings, max_pixels=max_pixels)

@@ -59,7 +59,9 @@ def generate(
     from restore.journeys import generate
 
     settings = make_settings(seed, generator, tile, label, progress=progress)
-    return generate(n, load_model(model, device, exact=True), settings, recipe=recipe, size=size)
+    return generate(
+        n, load_model(model, device, label, exact=True), settings, recipe=recipe, size=size
+    )
 
 
 def invert(
@@ -110,7 +112,7 @@ def invert(
     settings = make_settings(seed, generator, tile, label, nfe, progress=progress)
     return invert(
         image,
-        load_model(model, device, exact=True),
+        load_model(model, device, label, exact=True),
         settings,
         level=level,
         start=start,
@@ -152,7 +154,7 @@ def reconstruct(
 
     settings = make_settings(0, None, tile, None, reference=reference, progress=progress)
     return reconstruct(
-        latent, load_model(model, device, exact=True), settings, max_pixels=max_pixels
+        latent, load_model(model, device, "any", exact=True), settings, max_pixels=max_pixels
     )
 
 
@@ -212,7 +214,7 @@ def interpolate(
         a,
         b,
         frames,
-        load_model(model, device, exact=True),
+        load_model(model, device, label, exact=True),
         settings,
         level=level,
         start=start,

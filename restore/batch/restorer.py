@@ -16,7 +16,7 @@ from restore.batch.inputs import Sidecar
 from restore.batch.naming import SAME, format_for
 from restore.batch.plan import Job
 from restore.batch.run import Progress, Work, seed_of
-from restore.bcm import BCM, check_label
+from restore.bcm import BCM
 from restore.checkpoints import Checkpoint
 from restore.devices import choose_device, choose_dtype, dtype_name
 from restore.errors import CheckpointError, ImageError, RequestError
@@ -135,7 +135,7 @@ class ModelSource:
             self.dtype,
             allow_unverified=self.allow_unverified,
             offline=self.offline,
-            admit=lambda row: check_label(label, row.classes or row.config.get("num_classes")),
+            admit=checkpoints.admit_label(label),
         )
         if self.sha256 not in (None, model.sha256):
             raise CheckpointError(

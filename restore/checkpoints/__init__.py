@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from restore.checkpoints.catalogue import Checkpoint, Preset, pin, read_catalogue, resolve
     from restore.checkpoints.conversion import convert
     from restore.checkpoints.files import describe, write
-    from restore.checkpoints.models import load, verify
+    from restore.checkpoints.models import admit_label, load, verify
     from restore.checkpoints.sources import caches, fetch, locate, remove
 
 ROOMS = {
@@ -19,7 +19,7 @@ ROOMS = {
     "catalogue": ("Checkpoint", "Preset", "pin", "read_catalogue", "resolve"),
     "conversion": ("convert",),
     "files": ("describe", "write"),
-    "models": ("load", "verify"),
+    "models": ("admit_label", "load", "verify"),
     "sources": ("caches", "fetch", "locate", "remove"),
 }
 
@@ -27,6 +27,7 @@ __all__ = [
     "Checkpoint",
     "Figure",
     "Preset",
+    "admit_label",
     "caches",
     "card",
     "convert",

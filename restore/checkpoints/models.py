@@ -29,6 +29,17 @@ Admit = Callable[[Checkpoint], object]
 log = logging.getLogger(__name__)
 
 
+def admit_label(label: int | None) -> Admit:
+    """For `load`: RequestError, before a model's tensors are read, where it has no such class."""
+
+    def admit(row: Checkpoint) -> None:
+        from restore.bcm import check_label  # torch loads where it is first needed
+
+        check_label(label, row.classes or row.config.get("num_classes"))
+
+    return admit
+
+
 def load(
     spec: str | Path | Checkpoint = "default",
     device: str = "auto",

@@ -159,7 +159,7 @@ def bench(options: BenchOptions, outputs: BenchOutputs, source: Source, machine:
     import torch
 
     from restore import bench as benches
-    from restore.checkpoints import load
+    from restore.checkpoints import admit_label, load
 
     terminal = Terminal(outputs.quiet, outputs.verbose)
     cases = benches.choose_cases(benches.split_names(options.tasks)) or benches.choose_usual_cases()
@@ -175,8 +175,8 @@ def bench(options: BenchOptions, outputs: BenchOutputs, source: Source, machine:
         machine.dtype,
         allow_unverified=source.allow_unverified,
         offline=source.offline,
+        admit=admit_label(options.label),
     )
-    model.encode_label(options.label)
     cells, notes = benches.make_grid(
         cases, methods, modes, nfe, options.seeds, pictures=pictures, checkpoint=model.checkpoint
     )

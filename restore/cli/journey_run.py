@@ -185,7 +185,7 @@ def run_journey(
 
     import torch
 
-    from restore.checkpoints import load
+    from restore.checkpoints import admit_label, load
     from restore.devices import choose_device, choose_dtype, dtype_name
 
     if machine.threads:
@@ -220,6 +220,7 @@ def run_journey(
             exact=True,
             allow_unverified=source.allow_unverified,
             offline=source.offline,
+            admit=None if trip.task == "reconstruct" else admit_label(settings.label),
         )
         known = replace(known, model_sha256=model.sha256)
         trip.admit(model)

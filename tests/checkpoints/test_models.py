@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import restore
 from restore import checkpoints
 from restore.batch.restorer import ModelSource
 from restore.checkpoints import files, sources
+from restore.cli import app
 from restore.devices import choose_dtype
 from restore.errors import CheckpointError, RequestError
 from restore.networks import build
@@ -143,6 +145,13 @@ def test_a_class_is_checked_before_the_tensors_are_read(tmp_path, monkeypatch) -
     for label, sentence in ((None, "give a label from 0 to 2"), (3, "expected 0 to 2")):
         with pytest.raises(RequestError, match=sentence):
             source.load(label)
+        with pytest.raises(RequestError, match=sentence):
+            restore.jpeg(np.zeros((8, 8, 3), np.uint8), model=path, label=label)
+        chosen = [] if label is None else ["--label", str(label)]
+        for command in (["generate", "-n", "1", "-o", "x.png"], ["bench", "--rows", "none"]):
+            found = CliRunner().invoke(app, [*command, "--model", str(path), *chosen])
+            assert found.exit_code == 2
+            assert sentence in found.output + found.stderr
 
 
 def test_a_class_is_checked_before_a_known_model_is_downloaded(monkeypatch) -> None:

@@ -17,6 +17,7 @@ PROGRAMS = {
     "blend": ("--tasks", "jpeg-10", "inpaint-half", "--nfe", "1", "--plot", "blend.svg"),
     "inversion": ("--tasks", "jpeg-10", "inpaint-half", "--levels", "0.2", "--seeds", "1"),
     "journeys": ("--levels", "1", "--nfe", "1", "2", "--plot", "journeys.svg"),
+    "fine_path": (),
 }  # fmt: skip
 
 
