@@ -32,6 +32,7 @@ FOUND, FOUND_BELOW = 0.25, 0.3  # the comb of a JPEG, and of one under another
 CONTRAST = 0.005  # of the share of zeros on the right grid to the next
 FEWEST = 100  # coefficients
 A_FREQUENCY = 20  # coefficients of a frequency, for it to count
+VARIED = 3  # frequencies, for an earlier compression: a gradient has two, of any steps
 STRONGER = 1.5  # times the steps of the later compression, to be seen through it
 BESIDE = 0.4  # of a step: coefficients below are 0
 ZERO = 0.6  # of a coefficient that the decoder's rounding alone has moved
@@ -150,8 +151,8 @@ def _best(
         at = [at for at in LOWEST if table[at] >= 2]
         if below is not None:
             at = [at for at in at if table[at] >= STRONGER * below[at]]
-        comb, count = _comb([columns[one] for one in at], [int(table[one]) for one in at])
-        if count >= FEWEST:
+        comb, count, varied = _comb([columns[one] for one in at], [int(table[one]) for one in at])
+        if count >= FEWEST and (below is None or varied >= VARIED):
             combs.append((comb, quality))
     if not combs:
         return None
@@ -159,12 +160,14 @@ def _best(
     return min((quality, comb) for comb, quality in combs if comb >= least)
 
 
-def _comb(columns: Sequence[np.ndarray], steps: Sequence[int]) -> tuple[float, int]:
-    """The mean of cos(2π c / q) over all coefficients that are not 0, and their number."""
-    total, count = 0.0, 0
+def _comb(columns: Sequence[np.ndarray], steps: Sequence[int]) -> tuple[float, int, int]:
+    """The mean of cos(2π c / q) over all coefficients that are not 0, their number, and how many
+    frequencies have some.
+    """
+    total, count, varied = 0.0, 0, 0
     for c, q in zip(columns, steps, strict=True):
         c = c[np.abs(c) > BESIDE * q]
         if len(c) >= A_FREQUENCY:
             total += float(np.cos(2 * np.pi / q * c).sum())
-            count += len(c)
-    return (total / count if count else 0.0), count
+            count, varied = count + len(c), varied + 1
+    return (total / count if count else 0.0), count, varied
