@@ -22,7 +22,7 @@ from restore.images import Picture
 
 LEGS = (
     (0.1, 0.002), (0.4, 0.002), (1.0, 0.002), (2.4, 0.002), (15.0, 0.002), (80.0, 0.002),
-    (0.1, 0.4), (0.1, 1.0), (0.1, 2.4), (0.1, 15.0),
+    (0.1, 0.4), (0.1, 1.0), (0.1, 2.4),
 )  # fmt: skip
 STEPS = 64
 LEVELS = 127.5  # of 8 bits in a unit of the network's range

@@ -6,12 +6,12 @@
 Gradients, charts, text, patterns, noise and a few photographs of a folder are compressed, shrunk
 and holed, and restored by the command line's own defaults. A line says the PSNR of the start (the
 decoded file, the enlargement, the first guess of the hole), that of the result, and what it gained;
-the last lines say how many are worse by more than 0.1 dB, and the least gain. Of holes it is the
-PSNR inside.
+a table at last says how many are worse by more than 0.1 dB. Of holes it is the PSNR inside.
 """
 
 import argparse
 import math
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,16 +189,22 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     options = parser.parse_args()
     model = restore.load(options.model, device="cpu", dtype="fp32")
-    least, worse, count = (math.inf, ""), 0, 0
+    found: dict[str, list[tuple[float, str]]] = {}
     for name in options.tasks:
         for seed, (title, pixels) in enumerate(thirty(options.photographs).items()):
             before, after = measure(name, pixels, model, seed)
             line = f"{name:17} {title:28} {before:6.2f} dB {after:6.2f} dB {after - before:+6.2f}"
             print(line, "" if after - before >= LEAST else "  worse", flush=True)
-            worse, count = worse + (after - before < LEAST), count + 1
-            least = min(least, (after - before, f"{name}, {title}"))
-    print(f"{worse} of {count} are worse by more than {-LEAST} dB")
-    print(f"the least gain: {least[0]:+.2f} dB, {least[1]}")
+            found.setdefault(name, []).append((after - before, title))
+    print(f"\n| degradation | worse by more than {-LEAST} dB | least gain | median | most |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name, gains in found.items():
+        worse = sum(gain < LEAST for gain, _ in gains)
+        ends = f"{min(gains)[0]:+.2f} dB ({min(gains)[1]})"
+        middle = statistics.median(gain for gain, _ in gains)
+        print(
+            f"| {name} | {worse} of {len(gains)} | {ends} | {middle:+.2f} | {max(gains)[0]:+.2f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""bcm-restore: zero-shot image restoration with a bidirectional consistency model.
+"""bcm-restore: image restoration with a bidirectional consistency model, zero-shot but for noise.
 
     import restore
 

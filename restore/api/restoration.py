@@ -263,6 +263,8 @@ def denoise(
 ) -> Result:
     """Remove white noise of a level that is known or estimated.
 
+    The network was trained for this; its other tasks are zero-shot.
+
     Args:
         image: a path, the bytes of a file, an open file, a PIL image, an array (H, W) or
             (H, W, 1 to 4), or a tensor of torch (C, H, W), of uint8, uint16 or floats from 0 to 1.

@@ -189,7 +189,8 @@ def denoise(
 ) -> None:
     """Remove noise.
 
-    White noise of a known level, or of one that is estimated from each image.
+    White noise of a known level, or of one that is estimated from each image. The network was
+    trained for this; its other tasks are zero-shot.
     """
     begin(image, conduct.terminal)
     from restore.tasks import Denoise

@@ -56,10 +56,10 @@ class Denoise(Task):
     sigma: its standard deviation in levels of 8 bits, above 0, at most 255; None to estimate it
     from the picture, and 25 where a degraded input is made.
 
-    Our own method takes the picture for an image at its noise's level; the result is held to
-    nothing else. Begun from another's result, it takes the mean of both for it. The noise of a grey
-    picture is the same in all three channels, √3 times as strong along grey as the network expects
-    of it, and is told so.
+    This is what the network was trained for; its other tasks are zero-shot. Our own method takes
+    the picture for an image at its noise's level; the result is held to nothing else. Begun from
+    another's result, it takes the mean of both for it. The noise of a grey picture is the same in
+    all three channels, √3 times as strong along grey as the network expects of it, and is told so.
     """
 
     name: ClassVar[str] = "denoise"
