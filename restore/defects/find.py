@@ -21,8 +21,8 @@ USUAL = FOUND
 # Logits of a part of the mask: of all its pixels at least, of one, and of their mean. What is sure
 # is judged by the first row; a picture that has enough of it is damaged, and judged by the second.
 SURE, LIKELY = (-1.0, 2.5, 0.7), (-1.0, 0.5, -0.2)
-DAMAGED = 0.004  # share of the pixels that are sure, from which on a picture is damaged
-SLOPE = 4.0  # logits by which these fall from sensitivity 0 to 1
+DAMAGED = 0.002  # share of the pixels that are sure, from which on a picture is damaged
+SLOPE = 4.0  # logits by which the last two fall from sensitivity 0 to 1
 SMALLEST: dict[Kind, int] = {"scratches": 24, "dust": 3}  # pixels of a part
 CROWDED: dict[Kind, float] = {
     "scratches": 0.12,
@@ -84,14 +84,13 @@ def find_defects(
     found: dict[Kind, np.ndarray] = {}
     if set(kinds) & set(SMALLEST):
         logits = score_pixels(load_finder(), picture.tensor())
-        logits += SLOPE * (sensitivity - SENSITIVITY)
-        scores = dict(zip(SMALLEST, logits, strict=True))
-        sure = {kind: keep_parts(one, kind, *SURE) for kind, one in scores.items()}
+        scores, ease = dict(zip(SMALLEST, logits, strict=True)), SLOPE * (sensitivity - SENSITIVITY)
+        sure = {kind: keep_parts(one, kind, *SURE, ease) for kind, one in scores.items()}
         damaged = np.logical_or(*sure.values()).mean() > DAMAGED
         found = {kind: part for kind, part in sure.items() if kind in kinds}
         if damaged:
             for kind, part in found.items():
-                part |= keep_parts(scores[kind], kind, *LIKELY)
+                part |= keep_parts(scores[kind], kind, *LIKELY, ease)
     if "stamps" in kinds:
         found["stamps"] = find_stamps(picture)
     mask = np.zeros(picture.pixels.shape[:2], bool)
@@ -103,13 +102,16 @@ def find_defects(
     return Defects(mask, float(mask.mean()), counts)
 
 
-def keep_parts(scores: np.ndarray, kind: Kind, low: float, high: float, mean: float) -> np.ndarray:
+def keep_parts(
+    scores: np.ndarray, kind: Kind, low: float, high: float, mean: float, ease: float = 0
+) -> np.ndarray:
     """(H, W) bool: the connected parts of likely pixels that are likely as a whole.
 
     Stars, bricks and blades are like specks and lines, but many: parts in a crowd are left.
 
     scores: (H, W) float32, logits of a kind. low: of a part's pixels, the logit of each at least;
-    high, of one; mean, of all together.
+    high, of one; mean, of all together. ease: by how much high and mean are lowered; the parts are
+    the same, so that more of it never finds less.
     """
     weak = scores > low
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(
@@ -117,10 +119,11 @@ def keep_parts(scores: np.ndarray, kind: Kind, low: float, high: float, mean: fl
     )
     area, inside = boxes[:, cv2.CC_STAT_AREA], labels[weak]
     crowd = cv2.blur((scores > 0).astype(np.float32), (AROUND, AROUND))
-    kept = (np.bincount(inside, scores[weak], count) > mean * area) & (area >= SMALLEST[kind])
+    kept = np.bincount(inside, scores[weak], count) > (mean - ease) * area
+    kept &= area >= SMALLEST[kind]
     kept &= np.bincount(inside, crowd[weak], count) < CROWDED[kind] * area
     strong = np.zeros(count, bool)
-    strong[np.unique(labels[scores > high])] = True
+    strong[np.unique(labels[scores > high - ease])] = True
     kept &= strong
     kept[0] = False
     return kept[labels]
