@@ -288,7 +288,7 @@ def latents() -> tuple[bytes, ...]:
     plain = Picture(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     rich = Picture(
         np.zeros((HEIGHT, WIDTH, 3), np.uint16), np.full((HEIGHT, WIDTH), 7, np.uint16),
-        profile(), described(),
+        profile(), described(), metadata=spoken_of(),
     )  # fmt: skip
     levels = (0.02, 0.3, 1.0)
     return tuple(
