@@ -27,11 +27,12 @@ from restore.batch.restorer import Encoding, ModelSource, Restorer, Show, choose
 from restore.batch.run import Observer, keep_open, probe, rehearse, resume, run_stepwise
 from restore.batch.shards import Shard
 from restore.bcm import BCM
+from restore.checkpoints.models import find_architecture
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS
 from restore.record import Record
 from restore.settings import DEFAULTS, Settings
-from restore.tasks import Task
+from restore.tasks import Superres, Task
 from restore.tasks.schedule import choose_nfe, schedule
 
 AUTO = "auto"
@@ -214,7 +215,11 @@ def prepare(
         check_for_cluster(planned)
         source = replace(source, threads=source.threads or cluster.cpus)
     if not task.planned:
-        settings = replace(settings, nfe=choose_nfe(task, settings))
+        nfe = choose_nfe(task, settings)
+        if settings.nfe is None and isinstance(task, Superres):
+            # A network of functions enlarges by one evaluation, which is drawn at the size.
+            nfe = 1 if find_architecture(source.checkpoint) == "function" else nfe
+        settings = replace(settings, nfe=nfe)
     schedule(source.checkpoint, task, settings)
     source = replace(source, sha256=source.sha256 or source.checkpoint.sha256 or None)
     restorer = Restorer(

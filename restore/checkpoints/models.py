@@ -157,6 +157,23 @@ def read(
     return described, weights
 
 
+def find_architecture(checkpoint: Checkpoint) -> str:
+    """Which network a checkpoint is of, by its row or its file's header; "" where neither tells.
+
+    Nothing is verified, and nothing downloaded.
+    """
+    if checkpoint.architecture or checkpoint.source != "file":
+        return checkpoint.architecture
+    try:
+        with Path(checkpoint.file).open("rb") as stream:
+            head = stream.read(8 + headers.HEADER_LIMIT)
+            size = stream.seek(0, 2)
+        found = headers.parse_header(head[: min(size, len(head))], size, checkpoint.file)
+    except (OSError, CheckpointError):
+        return ""
+    return found.metadata.get("bcm.architecture", "")
+
+
 def _placed(value: "Tensor", device: "torch.device", dtype: "torch.dtype") -> "Tensor":
     """A copy of a weight where it will be used, images' channels last."""
     import torch

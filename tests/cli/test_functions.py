@@ -146,3 +146,16 @@ def test_progress_is_told_of_each_window(tiny_function) -> None:
         2, model=str(tiny_function), size=(32, 16), progress=lambda *done: told.append(done)
     )
     assert told == [(n, 12) for n in range(1, 13)]  # 2 samples × 2 jumps × 3 windows
+
+
+@pytest.mark.parametrize("scale", ["1.3", "3.7"])
+def test_enlarging_takes_one_evaluation_unless_more_are_asked_for(
+    run: Run, tiny_function, scale
+) -> None:
+    options = ["superres", "clean.png", "-m", tiny_function, "--scale", scale, "--json", "-y"]
+    made = run(*options, "-o", "big.png")
+    assert made.exit_code == 0, made.output
+    record = json.loads(made.stdout)
+    assert (record["nfe"], record["function"]["window"]) == (1, 16)
+    assert pixels("big.png").shape[1] == round(48 * float(scale))
+    assert json.loads(run(*options, "-o", "other.png", "--nfe", "2").stdout)["nfe"] == 2
