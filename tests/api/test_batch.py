@@ -201,7 +201,7 @@ def test_another_process_makes_its_own_work_of_a_restorer_without_any_typer(
         "recipe = pickle.load(open('recipe', 'rb'))\nwork = recipe.work(recipe.load())\n"
         "job = Job(Input('in/0.jpg'), 'out.png')\n"
         "picture, record = work.make(job, work.read(job), None)\n"
-        "open('out.png', 'wb').write(work.encode(picture).data)\n"
+        "open('out.png', 'wb').write(work.encode(picture, job.output).data)\n"
         "sys.exit(any(name in sys.modules for name in ('typer', 'rich', 'restore.cli')))"
     )
     top = str(Path(restore.__file__).parents[1])
@@ -215,4 +215,4 @@ def test_another_process_makes_its_own_work_of_a_restorer_without_any_typer(
 
     job = Job(Input("in/0.jpg"), "out.png")
     picture, _ = work.make(job, work.read(job), None)
-    assert Path("out.png").read_bytes() == work.encode(picture).data
+    assert Path("out.png").read_bytes() == work.encode(picture, job.output).data

@@ -165,7 +165,7 @@ def test_the_manifest_holds_the_record_and_what_it_was_made_of(done: list[str]) 
 def test_every_setting_that_pixels_depend_on_is_kept(name: str) -> None:
     changes = {
         "nfe": 3, "mode": "perceptual", "method": "ddnm", "seed": 5, "label": 7, "samples": 3,
-        "blend": 0.25, "strength": 0.5,
+        "blend": 0.25, "strength": 0.5, "preview": (1, 2, 3, 4),
     }  # fmt: skip
     usual = collect_settings(Record(), Encoding("PNG"), Settings(), {})
     other = collect_settings(Record(), Encoding("PNG"), Settings(**{name: changes[name]}), {})
