@@ -254,7 +254,8 @@ def answer_compression(photos: list[Pixels]) -> None:
 
 def answer_noise(photos: list[Pixels]) -> None:
     """Whether noise was found, its kind, and the level found as a multiple of the true one."""
-    heading("noise", "none", f"below {NOISY}", "found", "white", "grey", "found / true, median")
+    heading("noise", "none", f"below {NOISY}", "found", "white", "grey", "found / true, median",
+            "by brightness")  # fmt: skip
     for name, (sigma, degrade) in NOISES.items():
         found = [diagnose(degrade(pixels)).noise for pixels in photos]
         some = [one for one in found if one]
@@ -262,7 +263,8 @@ def answer_noise(photos: list[Pixels]) -> None:
         ratio = np.median([one.sigma / sigma for one in some]) if sigma and some else None
         row(name, len(found) - len(some), len(some) - len(loud), len(loud),
             sum(one.spectrum == "white" for one in loud), sum(one.colour == "grey" for one in loud),
-            "" if ratio is None else f"{ratio:.2f}")  # fmt: skip
+            "" if ratio is None else f"{ratio:.2f}",
+            sum("where it is dark" in one.sentence for one in loud))  # fmt: skip
 
 
 def answer_brightness(photos: list[Pixels]) -> None:
