@@ -198,6 +198,7 @@ def prepare(
     model: that of `source`, where it is loaded already.
     Raises RequestError for all that is asked wrongly.
     """
+    task.check_options()
     sidecars = tuple(Sidecar(kind, path) for kind, path in task.sidecars().items())
     clean = None if reference is None else Sidecar("reference", reference)
     start = None if settings.start is None else Sidecar("start", _path_of(settings.start))

@@ -182,12 +182,16 @@ class Superres(Task):
         fine = "drawn" if record.mode == "perceptual" else "not made up"
         return f"enlarged {factor:.3g} times{held}: texture finer than its pixels is {fine}"
 
-    def size_out(self, size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    def check_options(self) -> None:
         if (self.scale is None) == (self.size is None):
             raise RequestError("give either a scale or a size to enlarge to")
-        target = self.size
         if self.scale is not None:
             check_scale(self.scale)
+
+    def size_out(self, size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+        self.check_options()
+        target = self.size
+        if self.scale is not None:
             factor = min(float(self.scale), max_pixels + 1)  # more is over the limit anyway
             target = (round(size[0] * factor), round(size[1] * factor))
         try:

@@ -204,6 +204,9 @@ class Task(ABC):
         """The restored picture, as stored, with what must be exact put back."""
         return restored
 
+    def check_options(self) -> None:  # noqa: B027
+        """RequestError where the options cannot be, whatever the image."""
+
     def size_out(self, size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         """The result's (width, height), from the input's. RequestError where there is none."""
         return size
