@@ -8,14 +8,15 @@ MEANT = {  # names of commands that people try, and ours
     "upscale": "superres", "enlarge": "superres", "resize": "superres", "sr": "superres",
     "super-resolution": "superres", "remove": "inpaint", "erase": "inpaint", "fill": "inpaint",
     "heal": "inpaint", "dejpeg": "jpeg", "deblock": "jpeg", "artifacts": "jpeg",
-    "clean": "denoise", "sharpen": "deblur", "unblur": "deblur", "fix": "jpeg",
-    "repair": "inpaint", "restore": "jpeg", "scratches": "mask", "morph": "interpolate",
+    "clean": "denoise", "sharpen": "deblur", "unblur": "deblur", "fix": "auto",
+    "repair": "auto", "restore": "auto", "enhance": "auto", "analyse": "diagnose",
+    "analyze": "diagnose", "check": "diagnose", "scratches": "mask", "morph": "interpolate",
     "sample": "generate", "benchmark": "bench", "info": "env", "version": "env",
     "download": "models", "settings": "config",
 }  # fmt: skip
 OPTIONS_MEANT = {  # options that people try, and ours, of which the command may have some
     "-s": ("--scale", "--sigma", "--seed"), "--factor": ("--scale",), "--upscale": ("--scale",),
-    "--strength": ("--sigma",), "--steps": ("--nfe",), "--resume": ("--existing skip",),
+    "--steps": ("--nfe",), "--resume": ("--existing skip",),
     "--skip": ("--existing skip",), "--overwrite": ("-y",), "--force": ("-y",), "-f": ("-y",),
     "--out": ("--output",), "--outdir": ("--output",), "--output-dir": ("--output",),
     "--jobs": ("--workers",), "-j": ("--workers",), "--gpu": ("--device cuda",),
