@@ -33,6 +33,11 @@ class ObservedProblem(Problem):
     y: Any = None
     first: Tensor | None = None
 
+    @property
+    def grey(self) -> bool:
+        """Whether y is a grey image; what else y is says nothing of the colours."""
+        return bool(self.source.pixels.shape[2] == 1)
+
 
 @final
 @dataclass(frozen=True)

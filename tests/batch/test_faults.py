@@ -128,7 +128,7 @@ def test_a_terminal_sees_which_file_how_many_and_how_long() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     text = shown.decode()
     assert "4/4 in/3.jpg" in text
-    assert "4/4 done, " in text
+    assert "4/4, " in text
     assert "a minute, about " in text
     assert [line for line in text.splitlines() if line.strip().endswith("out/3.png")]
 
