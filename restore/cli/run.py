@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
@@ -29,7 +29,7 @@ from restore.cli.progress import Meter
 from restore.cli.terminal import complain, emit, escape, format_json, format_seconds
 from restore.cli.views import Views
 from restore.errors import ImageError, RestoreError
-from restore.record import Record, describe_proof
+from restore.record import JSON, Record, describe_proof
 
 KINDS = 10  # of failure, in a summary's words
 
@@ -149,7 +149,7 @@ class RunLog:
                 complain(f"warning: {title}: {warning}")
         else:
             for finding in record.more.get("findings", ()):
-                if finding["name"] != "verdict" or finding["figures"]["sound"]:
+                if _concerns(finding, record):
                     self._terminal.say(f"{title}: {finding['sentence']}")
             for warning in record.warnings:
                 complain(f"warning: {title}: {warning}")
@@ -205,6 +205,13 @@ def _describe(record: Record) -> str:
 
     parts = [describe_work(record), *describe_proof(record.metrics)]
     return "".join(f", {part}" for part in parts if part)
+
+
+def _concerns(finding: Mapping[str, JSON], record: Record) -> bool:
+    """Whether a finding says something of what was done: how it is enlarged only where it was."""
+    if finding["name"] == "reduction":
+        return record.size_out != record.size_in
+    return finding["name"] != "verdict" or bool(finding["figures"]["sound"])
 
 
 def work_title(work: Work, job: Job) -> str:
