@@ -168,8 +168,8 @@ def describe_proof(metrics: Metrics) -> list[str]:
     parts = []
     if (kept := metrics.get("coefficients_kept")) is not None:
         counted = metrics.get("coefficients_counted")
-        which = "the coefficients" if counted is None else f"the {counted:.1%} coefficients inside"
-        parts.append(f"{kept:.2%} of {which} kept")
+        rest = "" if counted is None else f" ({1 - counted:.1%} reach past the edge, uncounted)"
+        parts.append(f"{kept:.2%} of the coefficients kept{rest}")
     elif metrics.get("consistency_exact"):
         parts.append("consistent to the last bit")
     elif (decibels := metrics.get("consistency_psnr_db")) is not None:
