@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from restore.cli import app
 from restore.record import KEYS
 from tests.support.networks import write_classes
 
@@ -33,16 +32,6 @@ def here(
     Image.fromarray(photograph("coffee")).save("b.png")
     Image.fromarray(photograph(width=40)).save("small.png")
     return tmp_path
-
-
-@pytest.fixture
-def run() -> Run:
-    """run(*arguments): the command line within this process."""
-
-    def call(*arguments: object, input: bytes | None = None) -> Result:
-        return CliRunner().invoke(app, [str(a) for a in arguments], input=input)
-
-    return call
 
 
 @pytest.fixture(scope="session")

@@ -30,25 +30,6 @@ TASKS = {
 Run = Callable[..., Result]
 
 
-@pytest.fixture(autouse=True)
-def here(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    photograph: Callable[..., np.ndarray],
-    tiny_model: Path,
-) -> Path:
-    """A folder with a photograph, a JPEG file of it, and a mask; the tiny model."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("BCM_RESTORE_MODEL", str(tiny_model))
-    photo = Image.fromarray(photograph())
-    photo.save("clean.png")
-    photo.save("photo.jpg", quality=10)
-    mask = np.zeros((32, 48), np.uint8)
-    mask[10:20, 15:30] = 255
-    Image.fromarray(mask).save("mask.png")
-    return tmp_path
-
-
 @pytest.fixture
 def run() -> Run:
     """run(*arguments): the command line within this process."""
