@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 
 from restore.cli.jobs import begin
-from restore.cli.mask import split_kinds
 from restore.cli.options import (
-    FLAG,
     EncodingOptions,
     Engine,
     Files,
+    HoleOptions,
     Images,
     Restoration,
     RunOptions,
@@ -22,7 +21,6 @@ from restore.cli.options import (
     flatten,
 )
 from restore.cli.tasks import restore
-from restore.defaults import FOUND, SENSITIVITY, Fill
 from restore.errors import RequestError
 
 _task = partial(typer.Option, rich_help_panel="Task")
@@ -44,21 +42,8 @@ def auto(
             "name, or the transparent pixels; auto finds scratches and dust",
         ),
     ] = None,
-    invert_mask: Annotated[
-        bool, _task("--invert-mask", metavar=FLAG, help="Fill what is black")
-    ] = False,
-    dilate: Annotated[
-        int, _task(min=0, metavar="N", help="Grow the hole by so many pixels to each side")
-    ] = 0,
-    fill: Annotated[Fill, _task(help="How a hole is begun, as for inpaint")] = "auto",
-    find: Annotated[
-        str, _task(metavar="KINDS", help="What --mask auto looks for: of scratches,dust,stamps")
-    ] = ",".join(FOUND),
-    sensitivity: Annotated[
-        float,
-        _task(min=0, max=1, metavar="0..1", help="Of --mask auto: 0 what is certain, 1 all"),
-    ] = SENSITIVITY,
     *,
+    hole: HoleOptions,
     files: Files,
     encoding: EncodingOptions,
     source: Source,
@@ -78,5 +63,5 @@ def auto(
     begin(image, conduct.terminal)
     from restore.tasks import Auto
 
-    task = Auto(scale, mask, invert_mask, dilate, fill, split_kinds(find), sensitivity)
+    task = Auto(scale, mask, hole.invert_mask, hole.dilate, hole.fill, hole.kinds, hole.sensitivity)
     restore(task, image, files, encoding, source, restoration, engine, conduct)

@@ -122,7 +122,7 @@ def complete_bundles(incomplete: str) -> list[str]:
         return []
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _parse(path: Path) -> dict[str, object]:
     import tomllib
 
     try:
@@ -131,7 +131,7 @@ def _parse(path: Path) -> dict[str, Any]:
         raise RequestError(f"{str(path)!r} cannot be read: {error}") from error
 
 
-def _read_table(path: Path, name: str, table: Any) -> dict[str, Setting]:
+def _read_table(path: Path, name: str, table: object) -> dict[str, Setting]:
     if not isinstance(table, dict):
         raise RequestError(f"{str(path)!r}: [{BUNDLES}] holds bundles, and {name} is none")
     found = {}

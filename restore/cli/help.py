@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from restore.cli.terminal import emit
@@ -40,7 +41,7 @@ class Command(TyperCommand):
             _print_screen(self, ctx, options)
 
 
-def take_all(ctx: Any, arguments: list[str]) -> None:
+def take_all(ctx: typer.Context, arguments: list[str]) -> None:
     """Note in the context whether --help-all is among the arguments of a command."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     ctx.meta[ALL] = "--help-all" in arguments[:end]
@@ -53,7 +54,7 @@ def _panel_number(option: Any) -> int:
     return PANELS.index(panel) if panel in PANELS else -1
 
 
-def _print_screen(command: Command, ctx: Any, options: list[Any]) -> None:
+def _print_screen(command: Command, ctx: typer.Context, options: list[Any]) -> None:
     """The usage, what the command does, the options most used, examples."""
     from rich.console import Console
     from rich.table import Table
@@ -88,7 +89,7 @@ def _is_own(option: Any) -> bool:
     return getattr(option, "rich_help_panel", None) not in SHARED and "--help" not in option.opts
 
 
-def _usage(command: Command, ctx: Any) -> str:
+def _usage(command: Command, ctx: typer.Context) -> str:
     from rich.markup import escape
 
     return escape(" ".join([ctx.command_path, *command.collect_usage_pieces(ctx)]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
 from restore.cli.jobs import begin
 from restore.cli.options import FLAG, Existing, MaxPixels, Quiet, Verbose, Yes, choose_policy
 from restore.cli.options.files import WhereExists
+from restore.cli.options.restoration import split_kinds
 from restore.cli.terminal import Terminal, emit
 from restore.cli.views import open_in_browser
 from restore.defaults import FOUND, MAX_PIXELS, SENSITIVITY, Find
@@ -96,19 +97,6 @@ def mask(
     emit(path)
     if not (open_it and open_in_browser(path)):
         Terminal(quiet, verbose).say(f"open {path} in a browser to paint the mask")
-
-
-def split_kinds(text: str) -> tuple[Find, ...]:
-    """Kinds of defects in a comma-separated list; RequestError for another word."""
-    kinds: list[Find] = []
-    for word in text.split(","):
-        known = [kind for kind in get_args(Find) if kind == word.strip()]
-        if not known:
-            raise RequestError(
-                f"--find {text}: expected some of {','.join(get_args(Find))}, found {word!r}"
-            )
-        kinds.extend(known)
-    return tuple(kinds)
 
 
 def _find(

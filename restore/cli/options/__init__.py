@@ -17,7 +17,14 @@ from restore.cli.options.files import (
     Yes,
     choose_policy,
 )
-from restore.cli.options.restoration import AllowUnverified, Catalog, Offline, Restoration, Source
+from restore.cli.options.restoration import (
+    AllowUnverified,
+    Catalog,
+    HoleOptions,
+    Offline,
+    Restoration,
+    Source,
+)
 from restore.cli.options.run_options import Engine, Json, OutputOptions, Quiet, RunOptions, Verbose
 
 __all__ = [
@@ -29,6 +36,7 @@ __all__ = [
     "Existing",
     "Files",
     "Format",
+    "HoleOptions",
     "Images",
     "Inputs",
     "Json",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from restore.cli.groups import FLAG
-from restore.defaults import DEFAULT_NFE, Method
+from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Fill, Find, Method
 from restore.errors import RequestError, RestoreError
 
 _model = partial(typer.Option, rich_help_panel="Model")
@@ -116,6 +116,7 @@ class Machine(Processor):
         return int(self.tile)
 
 
+_task = partial(typer.Option, rich_help_panel="Task")
 _restoration = partial(typer.Option, rich_help_panel="Restoration")
 
 
@@ -240,3 +241,47 @@ class Restoration(Machine):
             )
         left, top, width, height = map(int, numbers)
         return left, top, width, height
+
+
+@dataclass(frozen=True)
+class HoleOptions:
+    """What of a mask is a hole, and how it is begun."""
+
+    invert_mask: Annotated[
+        bool, _task("--invert-mask", metavar=FLAG, help="Restore what is black")
+    ] = False
+    dilate: Annotated[
+        int, _task(min=0, metavar="N", help="Grow the hole by so many pixels to each side")
+    ] = 0
+    fill: Annotated[
+        Fill,
+        _task(
+            help="Begin a hole smoothly, or by patches from elsewhere in the picture; auto: by its "
+            "thickness"
+        ),
+    ] = "auto"
+    find: Annotated[
+        str, _task(metavar="KINDS", help="What --mask auto looks for: of scratches,dust,stamps")
+    ] = ",".join(FOUND)
+    sensitivity: Annotated[
+        float,
+        _task(min=0, max=1, metavar="0..1", help="Of --mask auto: 0 what is certain, 1 all"),
+    ] = SENSITIVITY
+
+    @property
+    def kinds(self) -> tuple[Find, ...]:
+        """What is looked for. RequestError for what is no kind of defect."""
+        return split_kinds(self.find)
+
+
+def split_kinds(text: str) -> tuple[Find, ...]:
+    """Kinds of defects in a comma-separated list; RequestError for another word."""
+    kinds: list[Find] = []
+    for word in text.split(","):
+        known = [kind for kind in get_args(Find) if kind == word.strip()]
+        if not known:
+            raise RequestError(
+                f"--find {text}: expected some of {','.join(get_args(Find))}, found {word!r}"
+            )
+        kinds.extend(known)
+    return tuple(kinds)
