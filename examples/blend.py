@@ -17,7 +17,7 @@ from pathlib import Path
 import restore
 from restore.bench import choose_cases, draw_sheet, load_public13, measure
 from restore.bench.harness import PROOFS
-from restore.bench.plots import Panel, Series
+from restore.bench.plots import Panel, PlotSeries
 from restore.settings import Settings
 
 TASKS = ("jpeg-10", "jpeg-20", "superres-2", "superres-4", "inpaint")
@@ -57,7 +57,7 @@ def main() -> None:
             points.append((sharpness, psnr, f"blend {blend:g}"))
             held = f"{worst:.5g}" if math.isfinite(worst) else "exact"
             print(f"| {case.name} | {blend:g} | {nfe} | {psnr:.2f} | {sharpness:.3f} | {held} |")
-        series.append(Series(case.name, f"s{number % 10}", points))
+        series.append(PlotSeries(case.name, f"s{number % 10}", points))
     if options.plot:
         title, x = "From fidelity to perceptual", "sharpness, 1 as the clean picture"
         panel = Panel(title, x, "PSNR, dB", series)

@@ -25,7 +25,7 @@ import restore
 from restore import metrics
 from restore.bcm import SIGMA_MIN
 from restore.bench import draw_sheet, load_public13
-from restore.bench.plots import Panel, Series
+from restore.bench.plots import Panel, PlotSeries
 from restore.defaults import JOURNEY_START
 from restore.images import Picture
 from restore.images.transfer import fetch, send
@@ -85,7 +85,7 @@ def main() -> None:
             print(f"| {title} | {' | '.join(f'{v:.2f}' for v in values)} |", flush=True)
             points = [(n, v, f"{v:.2f} dB") for n, v in zip(options.nfe, values, strict=True)]
             kind = f"s{(2 * number + column) % 10}"
-            series.append(Series(f"{level:g}{', less noise' if column else ''}", kind, points))
+            series.append(PlotSeries(f"{level:g}{', less noise' if column else ''}", kind, points))
     print(f"\npublished, 0.07 to 15 to 80 and back: {mean(INVERSIONS[2])[0]:.2f} dB")
     if options.plot:
         panel = Panel(

@@ -20,7 +20,7 @@ from pathlib import Path
 import restore
 from restore import bench
 from restore.bench.summary import Line, group_by_case
-from restore.checkpoints import Figure
+from restore.checkpoints import EvalResult
 from restore.errors import RestoreError
 from restore.images import Picture
 from restore.training import denoising_psnr
@@ -32,32 +32,34 @@ JOURNEYS = ((1.0, 1), (1.0, 2), (15.0, 2), (80.0, 2))  # level, evaluations each
 NAME = "Public 13"
 
 
-def measure_denoising(model: restore.BCM, pictures: bench.Pictures) -> Iterator[Figure]:
+def measure_denoising(model: restore.BCM, pictures: bench.Pictures) -> Iterator[EvalResult]:
     """The denoiser alone, beside the noisy picture."""
     images = [Picture(one.pixels).tensor().to(model.device) for one in pictures.clean]
     for sigma in SIGMAS:
         psnr = round(denoising_psnr(model, images, sigma), 2)
         noisy = round(20 * math.log10(255 / sigma), 2)
-        yield Figure("denoise", f"sigma {sigma}/255", NAME, "PSNR", psnr, 1, baseline=noisy)
+        yield EvalResult("denoise", f"sigma {sigma}/255", NAME, "PSNR", psnr, 1, baseline=noisy)
 
 
-def measure_journeys(model: restore.BCM, pictures: bench.Pictures) -> Iterator[Figure]:
+def measure_journeys(model: restore.BCM, pictures: bench.Pictures) -> Iterator[EvalResult]:
     """Mean PSNR of what comes back from a level."""
     for level, nfe in JOURNEYS:
         made = (
             restore.invert(one.pixels, model=model, nfe=nfe, level=level) for one in pictures.clean
         )
         psnr = statistics.mean(one.report["metrics"]["round_trip_psnr_db"] for one in made)
-        yield Figure("invert", f"to level {level:g} and back", NAME, "PSNR", round(psnr, 2), nfe)
+        yield EvalResult(
+            "invert", f"to level {level:g} and back", NAME, "PSNR", round(psnr, 2), nfe
+        )
 
 
-def choose_best(lines: Sequence[Line]) -> Iterator[Figure]:
+def choose_best(lines: Sequence[Line]) -> Iterator[EvalResult]:
     """Each case in each mode at its best NFE, beside the strongest classical method."""
     for case, some in group_by_case(lines).items():
         strongest = max(line.quality for line in some if line.kind == "classical")
         for mode in dict.fromkeys(line.mode for line in some if line.mode):
             best = max((line for line in some if line.mode == mode), key=lambda one: one.quality)
-            yield Figure(
+            yield EvalResult(
                 case.task, case.title, NAME, "PSNR", round(best.quality, 2), best.nfe, mode,
                 round(strongest, 2),
             )  # fmt: skip

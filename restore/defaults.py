@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-Method = Literal[
+MethodName = Literal[
     "bcm", "inversion",
     "cm", "cm4ir", "ddrm", "ddnm", "dps", "pgdm", "diffpir", "repaint",
     "cm-ccdf", "ddrm-ccdf", "ddnm-ccdf", "dps-ccdf", "pgdm-ccdf", "diffpir-ccdf", "repaint-ccdf",
@@ -13,7 +13,7 @@ Find = Literal["scratches", "dust", "stamps"]
 """A kind of defect that a mask is found for; scratches are hairs and creases too."""
 FOUND: tuple[Find, ...] = ("scratches", "dust")
 SENSITIVITY = 0.5  # of finding, 0 (what is certain) to 1 (all that may be)
-METHODS: tuple[str, ...] = get_args(Method)
+METHODS: tuple[str, ...] = get_args(MethodName)
 
 DEFAULT_NFE = {  # network evaluations, by task
     "inpaint": 8, "jpeg": 4, "superres": 8, "denoise": 1, "deblur": 8,

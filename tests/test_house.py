@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,34 @@ def test_every_room_has_a_floor():
 def test_files_stay_short():
     long = {str(path): n for _, path in rooms() if (n := len(path.read_text().splitlines())) > 450}
     assert not long
+
+
+def public_names(path: Path) -> tuple[set[str], set[str]]:
+    """The classes of a module, and what else it names as classes are named: aliases of types."""
+    body = ast.parse(path.read_text()).body
+    classes = {node.name for node in body if isinstance(node, ast.ClassDef)}
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    aliases = {one.id for one in targets if isinstance(one, ast.Name) and not one.id.isupper()}
+    return tuple({name for name in names if name[0].isupper()} for names in (classes, aliases))
+
+
+def test_one_name_means_one_class():
+    """A former name beside a new one stands in an `__init__`, for those who import it."""
+    homes: dict[str, list[str]] = {}
+    aliases: dict[str, list[str]] = {}
+    for _, path in rooms():
+        for names, found in zip(public_names(path), (homes, aliases), strict=True):
+            for name in names:
+                if found is homes or path.name != "__init__.py":
+                    found.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    twice = {name: homes[name] + aliases.get(name, []) for name in homes}
+    assert not {name: where for name, where in twice.items() if len(where) > 1}
+
+
+def test_no_four_files_share_a_name():
+    names = Counter(path.name for _, path in rooms())
+    assert not {name for name, n in names.items() if n > 3 and name != "__init__.py"}
 
 
 def test_importing_restore_loads_no_torch():

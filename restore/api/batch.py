@@ -14,7 +14,7 @@ from restore.errors import RequestError
 
 if TYPE_CHECKING:
     from restore.api.arguments import Model
-    from restore.batch import Format, Job, Outcome, Policy, Shard
+    from restore.batch import FormatName, Job, Outcome, Policy, Shard
     from restore.batch.prepare import Batch
     from restore.batch.ray import Cluster
     from restore.batch.restorer import ModelSource
@@ -39,7 +39,7 @@ def batch(
     existing: Policy = "error",
     suffix: str | None = None,
     name: str | None = None,
-    format: Format = "auto",
+    format: FormatName = "auto",
     quality: int | None = None,
     depth: int | None = None,
     strip: bool = False,

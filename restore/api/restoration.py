@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from restore.api.arguments import load_model, make_settings
-from restore.defaults import FOUND, MAX_PIXELS, SENSITIVITY, Fill, Find, Method
+from restore.defaults import FOUND, MAX_PIXELS, SENSITIVITY, Fill, Find, MethodName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def inpaint(
     start: ImageLike | None = None,
     strength: float = 1.0,
     samples: int = 1,
-    method: Method = "bcm",
+    method: MethodName = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: Tile = "auto",
@@ -110,7 +110,7 @@ def jpeg(
     start: ImageLike | None = None,
     strength: float = 1.0,
     samples: int = 1,
-    method: Method = "bcm",
+    method: MethodName = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: Tile = "auto",
@@ -181,7 +181,7 @@ def superres(
     start: ImageLike | None = None,
     strength: float = 1.0,
     samples: int = 1,
-    method: Method = "bcm",
+    method: MethodName = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: Tile = "auto",
@@ -251,7 +251,7 @@ def denoise(
     start: ImageLike | None = None,
     strength: float = 1.0,
     samples: int = 1,
-    method: Method = "bcm",
+    method: MethodName = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: Tile = "auto",
@@ -320,7 +320,7 @@ def deblur(
     start: ImageLike | None = None,
     strength: float = 1.0,
     samples: int = 1,
-    method: Method = "bcm",
+    method: MethodName = "bcm",
     seed: int = 0,
     generator: torch.Generator | None = None,
     tile: Tile = "auto",

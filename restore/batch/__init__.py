@@ -14,15 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from restore.batch.inputs import STDIN, Choice, Input, Sidecar, count_endings, split_names
-    from restore.batch.manifest import MANIFEST, Entry, Manifest, Tally, keep_latest, read_entries
+    from restore.batch.manifest import (
+        MANIFEST,
+        Manifest,
+        ManifestEntry,
+        Tally,
+        keep_latest,
+        read_entries,
+    )
     from restore.batch.pipeline import Failure
     from restore.batch.plan import (
         STDOUT,
         Existing,
-        Format,
+        FormatName,
         Job,
-        Kind,
         Names,
+        OutputKind,
         Plan,
         Policy,
         Size,
@@ -30,7 +37,16 @@ if TYPE_CHECKING:
         check_outputs,
         mark_existing,
     )
-    from restore.batch.run import Observer, Outcome, Output, Progress, Recipe, Work, probe, resume
+    from restore.batch.run import (
+        Observer,
+        Outcome,
+        Output,
+        Progress,
+        Work,
+        WorkFactory,
+        probe,
+        resume,
+    )
     from restore.batch.shards import Shard, find_assigned, parse_shard
 
 HOMES = {
@@ -44,7 +60,7 @@ HOMES = {
     ),
     "manifest": (
         "MANIFEST",
-        "Entry",
+        "ManifestEntry",
         "Manifest",
         "Tally",
         "keep_latest",
@@ -54,9 +70,9 @@ HOMES = {
     "plan": (
         "STDOUT",
         "Existing",
-        "Format",
+        "FormatName",
         "Job",
-        "Kind",
+        "OutputKind",
         "Names",
         "Plan",
         "Policy",
@@ -70,7 +86,7 @@ HOMES = {
         "Outcome",
         "Output",
         "Progress",
-        "Recipe",
+        "WorkFactory",
         "Work",
         "probe",
         "resume",
@@ -87,28 +103,28 @@ __all__ = [
     "STDIN",
     "STDOUT",
     "Choice",
-    "Entry",
     "Existing",
     "Failure",
-    "Format",
+    "FormatName",
     "Input",
     "Job",
-    "Kind",
     "Manifest",
+    "ManifestEntry",
     "Names",
     "Observer",
     "Outcome",
     "Output",
+    "OutputKind",
     "Plan",
     "Policy",
     "Progress",
-    "Recipe",
     "Shard",
     "Sidecar",
     "Size",
     "Tally",
     "Where",
     "Work",
+    "WorkFactory",
     "check_outputs",
     "count_endings",
     "find_assigned",

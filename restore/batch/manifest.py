@@ -67,7 +67,7 @@ def fingerprint(data: bytes, stat: os.stat_result | None) -> Fingerprint:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestEntry:
     """A line: the record of an output, and what that was made of.
 
     `path` is the output's, from the manifest's folder. `settings` decide the pixels and their file.
@@ -120,7 +120,7 @@ class Lines(JsonLines):
         """What an output is called in here: its path from the manifest's folder."""
         return os.path.relpath(os.path.abspath(output), self.top).replace(os.sep, "/")
 
-    def add_entry(self, entry: Entry) -> None:
+    def add_entry(self, entry: ManifestEntry) -> None:
         """Write a line, in one piece. ResourceError where that fails."""
         line = {
             "manifest": VERSION,
@@ -186,7 +186,7 @@ def name_part(path: str, writer: str, run: str) -> str:
     return f"{stem}.{writer}-of-{run}{ending}"
 
 
-def read_entries(paths: Iterable[str]) -> Iterator[Entry]:
+def read_entries(paths: Iterable[str]) -> Iterator[ManifestEntry]:
     """The entries in manifests, in their order; lines that are none are passed over.
 
     ResourceError where one cannot be read.
@@ -198,10 +198,10 @@ def read_entries(paths: Iterable[str]) -> Iterator[Entry]:
 
 
 def keep_latest(
-    found: Iterable[Entry], key: Callable[[Entry], str] = lambda entry: entry.path
-) -> dict[str, Entry]:
+    found: Iterable[ManifestEntry], key: Callable[[ManifestEntry], str] = lambda entry: entry.path
+) -> dict[str, ManifestEntry]:
     """The last entry of each output, by time."""
-    last: dict[str, Entry] = {}
+    last: dict[str, ManifestEntry] = {}
     for entry in found:
         name = key(entry)
         if name not in last or entry.when >= last[name].when:
@@ -209,7 +209,7 @@ def keep_latest(
     return last
 
 
-def _parse(line: Mapping[str, JSON]) -> Entry | None:
+def _parse(line: Mapping[str, JSON]) -> ManifestEntry | None:
     """The entry that a line holds, None where it is somebody else's."""
     try:
         record, when, settings = line["record"], line["when"], line["settings"]
@@ -219,7 +219,9 @@ def _parse(line: Mapping[str, JSON]) -> Entry | None:
             return None
         inputs = tuple(_parse_fingerprint(one) for one in line["inputs"])
         output = None if line["output"] is None else _parse_fingerprint(line["output"])
-        return Entry(line["path"], Record.from_dict(record), settings, inputs, output, float(when))
+        return ManifestEntry(
+            line["path"], Record.from_dict(record), settings, inputs, output, float(when)
+        )
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -303,7 +305,7 @@ def tabulate(manifest: Manifest) -> str:
     return path
 
 
-def _row(entry: Entry) -> Mapping[str, JSON]:
+def _row(entry: ManifestEntry) -> Mapping[str, JSON]:
     """An entry in columns; a name that is no text is escaped as in its line."""
     record, output = entry.record, entry.output
     error: Mapping[str, JSON] = record.error or {}

@@ -29,7 +29,7 @@ LONGEST_NAME = 255  # bytes, in all file systems in use
 Existing = Literal["error", "skip", "overwrite"]
 Policy = Literal["error", "skip", "repair", "overwrite"]
 Target = Literal["beside", "folder", "file", "stdout"]
-Format = Literal["auto", "same", "png", "jpg", "webp", "tiff"]
+FormatName = Literal["auto", "same", "png", "jpg", "webp", "tiff"]
 Size = tuple[int, int]
 
 
@@ -100,14 +100,14 @@ class Where:
 
     output: str | None = None
     suffix: str | None = None
-    format: Format = "auto"
+    format: FormatName = "auto"
     existing: Policy = "error"
     name: str | None = None
     variants: int = 1
 
 
 @dataclass(frozen=True)
-class Kind:
+class OutputKind:
     """What a task makes of an image: its size, its depth and whether it has transparency.
 
     Depth and transparency are the input's where None; `ending` is the default format's. An input of
@@ -118,7 +118,7 @@ class Kind:
     size_out: Callable[[Size], Size] = lambda size: size
     bits: int | None = None
     alpha: bool | None = None
-    ending: Format = "png"
+    ending: FormatName = "png"
     max_pixels: int = MAX_PIXELS
 
 
@@ -136,7 +136,7 @@ class Plan:
 
     jobs: tuple[Job, ...]
     format: str
-    kind: Kind
+    kind: OutputKind
     folder: str | None = None
     passed: int = 0
     earlier: int = 0
@@ -145,13 +145,13 @@ class Plan:
     existing: Policy = "error"
 
 
-def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> Plan:
+def plan(names: Names, where: Where, kind: OutputKind, shard: Shard | None = None) -> Plan:
     """The plan, or that of a shard. RequestError for all that is asked wrongly."""
     found = find(names.given, names.listed, names.recursive, names.aside, names.choice)
     inputs, passed = found.inputs, found.passed
     target = _target(where.output, inputs)
     if where.name is not None and where.name.endswith(ENDING):
-        kept: Format = "same" if where.format == "auto" else where.format
+        kept: FormatName = "same" if where.format == "auto" else where.format
         where = replace(where, name=where.name.removesuffix(ENDING), format=kept)
     _check_options(where, target)
     format = _format(where, target, kind.ending)
@@ -183,7 +183,7 @@ def plan(names: Names, where: Where, kind: Kind, shard: Shard | None = None) -> 
 def read_job(
     job: Job,
     format: str,
-    kind: Kind,
+    kind: OutputKind,
     stdin: Callable[[], bytes] = bytes,
     alone: bool = False,
 ) -> Job:
@@ -215,7 +215,7 @@ def read_job(
     return replace(job, header=header)
 
 
-def _find_refusal(job: Job, header: ImageHeader, format: str, kind: Kind) -> str:
+def _find_refusal(job: Job, header: ImageHeader, format: str, kind: OutputKind) -> str:
     """Why the format cannot hold what a task makes of an image; "" where it can."""
     from restore.images import check_encodable
 
@@ -231,7 +231,7 @@ def _find_refusal(job: Job, header: ImageHeader, format: str, kind: Kind) -> str
     return ""
 
 
-def _is_opaque(job: Job, kind: Kind) -> bool:
+def _is_opaque(job: Job, kind: OutputKind) -> bool:
     """Whether an image's alpha hides nothing, as in most screenshots, or cannot be read."""
     from restore.images import decode
 
@@ -243,7 +243,7 @@ def _is_opaque(job: Job, kind: Kind) -> bool:
     return alpha is None or bool((alpha == (1 << 8 * alpha.itemsize) - 1).all())
 
 
-def _read(path: str, kind: Kind) -> bytes:
+def _read(path: str, kind: OutputKind) -> bytes:
     from restore.images import read_image
 
     return read_image(path, max_pixels=kind.max_pixels)

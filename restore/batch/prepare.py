@@ -21,7 +21,7 @@ from restore.batch.inputs import Sidecar
 from restore.batch.manifest import MANIFEST, Manifest
 from restore.batch.maps import plan_maps
 from restore.batch.pipeline import Steps
-from restore.batch.plan import Job, Kind, Names, Plan, Size, Where, plan
+from restore.batch.plan import Job, Names, OutputKind, Plan, Size, Where, plan
 from restore.batch.ray import Cluster, check_for_cluster, run_stepwise_on_cluster
 from restore.batch.restorer import Encoding, ModelSource, Restorer, Show, choose_machine
 from restore.batch.run import Observer, keep_open, probe, rehearse, resume, run_stepwise
@@ -204,7 +204,7 @@ def prepare(
     start = None if settings.start is None else Sidecar("start", _path_of(settings.start))
     aside = [one.path for one in (*sidecars, clean, start) if one]
     size_out = partial(task.size_out, max_pixels=max_pixels)
-    kind = Kind(task.name, size_out, encoding.depth, max_pixels=max_pixels)
+    kind = OutputKind(task.name, size_out, encoding.depth, max_pixels=max_pixels)
     planned = plan(replace(names, aside=aside), where, kind, shard)
     encoding = replace(encoding, format=planned.format)
     maps: Mapping[str, str] = {}

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from restore.batch.manifest import Lines, Manifest, name_part, tabulate
 from restore.batch.pipeline import Failure, Steps, Turns, attempt
 from restore.batch.plan import STDOUT, Job, Plan
-from restore.batch.run import Observer, Outcome, Recipe, Reporter, finish, make, read, skip
+from restore.batch.run import Observer, Outcome, Reporter, WorkFactory, finish, make, read, skip
 from restore.errors import RequestError, ResourceError, RestoreError
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Cluster:
 def run_stepwise_on_cluster(
     cluster: Cluster,
     plan: Plan,
-    recipe: Recipe,
+    recipe: WorkFactory,
     observer: Observer,
     say: Callable[[str], object],
     *,
@@ -275,7 +275,7 @@ def _do_round(
 class Shared:
     """What each process of a run is told: the recipe, the driver's folder, where the lines go."""
 
-    recipe: Recipe
+    recipe: WorkFactory
     folder: str
     manifest: str | None
     run: str

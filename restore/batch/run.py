@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from restore import files
 from restore.batch.inputs import STDIN
 from restore.batch.manifest import (
-    Entry,
     Fingerprint,
     Lines,
     Manifest,
+    ManifestEntry,
     fingerprint,
 )
 from restore.batch.pipeline import Failure, Stages, Steps, run_in_turn, run_overlapped
@@ -66,7 +66,7 @@ class Work:
     read_file: Callable[[str], bytes] = read_bytes
 
 
-class Recipe(Protocol):
+class WorkFactory(Protocol):
     """Work as data, which pickles: any process makes its own work of it.
 
     `load` gives what a process holds once, the model, without which only `make` cannot be done;
@@ -258,7 +258,9 @@ def finish(
     fatal = None
     try:
         if manifest:
-            manifest.add_entry(Entry(manifest.relate(job.output), record, _settings_of(job, work)))
+            manifest.add_entry(
+                ManifestEntry(manifest.relate(job.output), record, _settings_of(job, work))
+            )
         if isinstance(cause, ResourceError) and result.stage == "writing" and job.output != STDOUT:
             files.probe(os.path.dirname(os.path.abspath(job.output)))
     except ResourceError as full:
@@ -396,7 +398,7 @@ def _write(
         if manifest:
             name = manifest.relate(job.output)
             made, settings = fingerprint(data, stat), _settings_of(job, work)
-            manifest.add_entry(Entry(name, record, settings, result.fingerprints, made))
+            manifest.add_entry(ManifestEntry(name, record, settings, result.fingerprints, made))
 
     write_atomically(job.output, data, below=job.top, ready=record_it, tidy=False)
     return record

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from restore.bench.cases import OURS, Case
 from restore.bench.harness import Facts
-from restore.bench.plots import Panel, Series, draw_inline, read_style
+from restore.bench.plots import Panel, PlotSeries, draw_inline, read_style
 from restore.bench.summary import FIELDS, Comparison, Line, compare_with_peers, group_by_case
 from restore.bench.tables import Table, make_tables
 from restore.reports import build_document, escape
@@ -127,9 +127,9 @@ def _make_row(case: Case, lines: Sequence[Line]) -> tuple[Panel, Panel]:
     for some in by_method.values():
         some.sort(key=lambda line: line.nfe)
 
-    def series(x: Callable[[Line], float], level: bool) -> list[Series]:
+    def series(x: Callable[[Line], float], level: bool) -> list[PlotSeries]:
         return [
-            Series(
+            PlotSeries(
                 label,
                 choose_look(some[0]),
                 [(x(line), line.quality, write_tooltip(line)) for line in some],

@@ -207,7 +207,7 @@ GROUPS = {
     "classical": CLASSICAL,
     "all": (*OURS, *PEERS, *CLASSICAL),
 }
-Kind = Literal["ours", "peer", "classical"]
+MethodKind = Literal["ours", "peer", "classical"]
 FORMLESS = "no form of it for the task"
 LeftOut = dict[str, dict[str, dict[str, None]]]  # by reason and method, where
 SLOW_PIXELS = 2**18  # of a picture; larger ones are spared the methods that are `slow`
@@ -228,7 +228,7 @@ class Cell:
         return f"{self.method} {self.mode}" if self.mode else self.method
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> MethodKind:
         """Whose the method is."""
         return kind_of(self.method)
 
@@ -240,7 +240,7 @@ class Cell:
         )
 
 
-def kind_of(method: str) -> Kind:
+def kind_of(method: str) -> MethodKind:
     """Whose a method is: ours, of peers, or classical."""
     if method in OURS:
         return "ours"

@@ -26,7 +26,7 @@ Point = tuple[float, float, str]  # x, y, tooltip
 
 
 @dataclass(frozen=True)
-class Series:
+class PlotSeries:
     """Marks that belong together, in order. `look` is the names of its classes in plots.css.
 
     level: whether it is one figure wherever x is, a line from side to side.
@@ -49,7 +49,7 @@ class Panel:
     title: str
     x: str
     y: str
-    series: Sequence[Series]
+    series: Sequence[PlotSeries]
     scale: Literal["each", "decades", "even"] = "even"
     named: bool = True
 
@@ -130,7 +130,7 @@ def draw(panel: Panel) -> str:
     return "".join(parts)
 
 
-def _draw_series(one: Series, across: Axis, up: Axis) -> str:
+def _draw_series(one: PlotSeries, across: Axis, up: Axis) -> str:
     parts = [f'<g class="series {one.look}">\n']
     if one.level:
         y, said = up.at(one.points[0][1]), one.points[0][2]
@@ -156,7 +156,7 @@ def _trace(places: Sequence[tuple[float, float, float, str]], floor: float) -> s
     return "".join(parts)
 
 
-def _draw_name(one: Series, across: Axis, up: Axis, place: float) -> str:
+def _draw_name(one: PlotSeries, across: Axis, up: Axis, place: float) -> str:
     right = LEFT + SPAN
     x = right - 5 if one.level else across.at(one.points[-1][0])
     lead = _draw_line(x + 5, up.at(_last(one)), right + 9, place, "lead")
@@ -172,7 +172,7 @@ def _draw_mark(x: float, y: float, below: bool, look: str) -> str:
     return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{r:g}"/>'
 
 
-def _last(one: Series) -> float:
+def _last(one: PlotSeries) -> float:
     return one.points[-1][1]
 
 

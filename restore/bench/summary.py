@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from restore.bench.cases import Case, Kind, kind_of
+from restore.bench.cases import Case, MethodKind, kind_of
 from restore.bench.journal import METRICS, Measures, Row
 from restore.solvers import CLOSER, PEERS
 
@@ -34,7 +34,7 @@ class Line:
     method: str
     mode: str | None
     nfe: int
-    kind: Kind
+    kind: MethodKind
     pictures: int
     seeds: int
     seconds: float

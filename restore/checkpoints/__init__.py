@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from restore.checkpoints.cards import Figure, card, publish
+    from restore.checkpoints.cards import EvalResult, card, publish
     from restore.checkpoints.catalogue import Checkpoint, Preset, pin, read_catalogue, resolve
     from restore.checkpoints.conversion import convert
     from restore.checkpoints.files import describe, write
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from restore.checkpoints.sources import caches, fetch, locate, remove
 
 ROOMS = {
-    "cards": ("Figure", "card", "publish"),
+    "cards": ("EvalResult", "card", "publish"),
     "catalogue": ("Checkpoint", "Preset", "pin", "read_catalogue", "resolve"),
     "conversion": ("convert",),
     "files": ("describe", "write"),
@@ -25,7 +25,7 @@ ROOMS = {
 
 __all__ = [
     "Checkpoint",
-    "Figure",
+    "EvalResult",
     "Preset",
     "admit_label",
     "caches",

@@ -21,7 +21,7 @@ WEIGHTS = f"model{SUFFIX}"  # what hf:OWNER/REPO@REVISION means without a /FILE
 
 
 @dataclass(frozen=True)
-class Figure:
+class EvalResult:
     """One measured result: a metric's value over a data set, and the degraded input's own value.
 
     `setting` is the degradation in words, such as "quality 10".
@@ -37,7 +37,7 @@ class Figure:
     baseline: float | None = None
 
 
-def shipped(checkpoint: Checkpoint) -> tuple[str, tuple[Figure, ...]]:
+def shipped(checkpoint: Checkpoint) -> tuple[str, tuple[EvalResult, ...]]:
     """What lies beside an embedded checkpoint: its story in Markdown, and its measured figures."""
     if checkpoint.source != "embedded":
         return "", ()
@@ -45,10 +45,10 @@ def shipped(checkpoint: Checkpoint) -> tuple[str, tuple[Figure, ...]]:
     story, figures = beside.with_suffix(".md"), beside.with_suffix(".json")
     rows = json.loads(figures.read_text(encoding="utf-8")) if figures.is_file() else []
     text = story.read_text(encoding="utf-8") if story.is_file() else ""
-    return text, tuple(Figure(**row) for row in rows)
+    return text, tuple(EvalResult(**row) for row in rows)
 
 
-def card(checkpoint: Checkpoint, figures: Sequence[Figure] | None = None) -> str:
+def card(checkpoint: Checkpoint, figures: Sequence[EvalResult] | None = None) -> str:
     """The README.md of a checkpoint: YAML front matter for the Hub, then Markdown.
 
     `figures` None stands for those that ship with the checkpoint.
@@ -104,7 +104,7 @@ def card(checkpoint: Checkpoint, figures: Sequence[Figure] | None = None) -> str
 def publish(
     checkpoint: Checkpoint,
     folder: str | Path,
-    figures: Sequence[Figure] | None = None,
+    figures: Sequence[EvalResult] | None = None,
     *,
     overwrite: bool = False,
 ) -> list[Path]:
@@ -143,7 +143,7 @@ def publish(
     return [readme, config, target]
 
 
-def _front(checkpoint: Checkpoint, figures: Sequence[Figure]) -> list[tuple[str, Any]]:
+def _front(checkpoint: Checkpoint, figures: Sequence[EvalResult]) -> list[tuple[str, Any]]:
     """The front matter's keys and values; the Hub reads results off `model-index`."""
     results = [
         {
@@ -170,7 +170,7 @@ def _front(checkpoint: Checkpoint, figures: Sequence[Figure]) -> list[tuple[str,
     return front
 
 
-def _results(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
+def _results(figures: Sequence[EvalResult]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("task", "data", "mode", "NFE", "metric", "input", "output")]
     for f in figures:
         baseline = "" if f.baseline is None else f"{f.baseline:.2f}"

@@ -38,7 +38,7 @@ ROLES = (  # what a part can be; configurations are known of published architect
     "unet-config", "vae-config", "text-config", "text-2-config",
 )  # fmt: skip
 
-Row = TypeVar("Row")
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
@@ -319,7 +319,7 @@ def _tuned(rows: object, where: str) -> dict[int, tuple[Preset, ...]]:
     return dict(sorted(tuned.items()))
 
 
-def _row(kind: type[Row], table: object, where: str) -> Row:
+def _row(kind: type[Parsed], table: object, where: str) -> Parsed:
     """A dataclass from a table; RequestError for unknown or missing keys and wrong types."""
     columns = {column.name: column for column in fields(kind)}  # type: ignore[arg-type]
     table = _table(table, where)

@@ -22,7 +22,7 @@ COUNTS = {"I64": ("int64", 8)}  # which files of others hold beside their weight
 Dtypes = Mapping[str, tuple[str, int]]  # PyTorch's name and bytes, by the file's name
 
 
-class Entry(NamedTuple):
+class TensorEntry(NamedTuple):
     """Where one tensor lies: offsets count from the end of the header."""
 
     dtype: str
@@ -36,7 +36,7 @@ class Header:
     """What a safetensors file says it holds; `size` is the header's own, prefix included."""
 
     size: int
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, TensorEntry]
     metadata: Mapping[str, str]
 
     @property
@@ -132,7 +132,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def _entry(entry: Any, dtypes: Dtypes) -> Entry:
+def _entry(entry: Any, dtypes: Dtypes) -> TensorEntry:
     """One tensor's line of the header; ValueError says what is wrong with it."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError("expected dtype, shape and data_offsets")
@@ -147,4 +147,4 @@ def _entry(entry: Any, dtypes: Dtypes) -> Entry:
     needed = math.prod(shape) * dtypes[dtype][1]
     if needed != offsets[1] - offsets[0] or needed == 0:
         raise ValueError(f"{shape} {dtype} needs {needed:,} bytes, its offsets are {offsets}")
-    return Entry(dtype, tuple(shape), *offsets)
+    return TensorEntry(dtype, tuple(shape), *offsets)

@@ -27,7 +27,7 @@ RESTORE, TRAVEL, TRY, MANAGE = "Restore", "There and back", "Try out", "Manage"
 
 
 @dataclass(frozen=True)
-class Row:
+class CommandRow:
     """A row of the list of commands.
 
     target: where the command is, "module:function" below this package.
@@ -42,8 +42,8 @@ class Row:
     examples: tuple[str, ...] = ()
 
 
-COMMANDS: dict[str, Row] = {
-    "auto": Row(
+COMMANDS: dict[str, CommandRow] = {
+    "auto": CommandRow(
         "auto:auto",
         RESTORE,
         "Find out what is wrong with pictures, say it, and restore all of it.",
@@ -53,7 +53,7 @@ COMMANDS: dict[str, Row] = {
             "auto scan.jpg --mask auto --scale 2 -o scan.png",
         ),
     ),
-    "diagnose": Row(
+    "diagnose": CommandRow(
         "diagnosis:diagnose",
         RESTORE,
         "Say what is wrong with pictures, and what to do about it; nothing is written.",
@@ -63,7 +63,7 @@ COMMANDS: dict[str, Row] = {
             "diagnose photos/ -r --json | jq 'select(.sound | not) | .input'",
         ),
     ),
-    "inpaint": Row(
+    "inpaint": CommandRow(
         "restoration:inpaint",
         RESTORE,
         "Fill holes: the white pixels of a mask.",
@@ -73,7 +73,7 @@ COMMANDS: dict[str, Row] = {
             "inpaint cutout.png --mask alpha -o filled.png --mode perceptual --seed 7",
         ),
     ),
-    "jpeg": Row(
+    "jpeg": CommandRow(
         "restoration:jpeg",
         RESTORE,
         "Remove JPEG artefacts.",
@@ -85,7 +85,7 @@ COMMANDS: dict[str, Row] = {
             "jpeg photo.jpg --reference clean.png --json",
         ),
     ),
-    "superres": Row(
+    "superres": CommandRow(
         "restoration:superres",
         RESTORE,
         "Enlarge by any factor.",
@@ -94,7 +94,7 @@ COMMANDS: dict[str, Row] = {
             "superres photo.png --size 3840x2160 -o wallpaper.jpg --quality 92",
         ),
     ),
-    "denoise": Row(
+    "denoise": CommandRow(
         "restoration:denoise",
         RESTORE,
         "Remove noise.",
@@ -104,7 +104,7 @@ COMMANDS: dict[str, Row] = {
             "denoise photo.png --sigma 25 --nfe 8 --reference clean.png --json",
         ),
     ),
-    "deblur": Row(
+    "deblur": CommandRow(
         "restoration:deblur",
         RESTORE,
         "Undo a blur of known kernel.",
@@ -114,7 +114,7 @@ COMMANDS: dict[str, Row] = {
             "deblur photos/ --kernel psf.npy -o sharp/",
         ),
     ),
-    "mask": Row(
+    "mask": CommandRow(
         "mask:mask",
         RESTORE,
         "Find scratches and dust, and write them as a mask for `inpaint`, white where to restore.",
@@ -124,7 +124,7 @@ COMMANDS: dict[str, Row] = {
             "mask photo.jpg --edit --mask found.png",
         ),
     ),
-    "edit": Row(
+    "edit": CommandRow(
         "editing:edit",
         TRAVEL,
         "Change pictures by words: what was not asked for stays.",
@@ -135,7 +135,7 @@ COMMANDS: dict[str, Row] = {
             "models info icd-sd15",
         ),
     ),
-    "generate": Row(
+    "generate": CommandRow(
         "series:generate",
         TRAVEL,
         "Draw samples from noise alone.",
@@ -146,7 +146,7 @@ COMMANDS: dict[str, Row] = {
             "generate -m function.safetensors --size 512x512 --function functions/ -o samples/",
         ),
     ),
-    "render": Row(
+    "render": CommandRow(
         "rendering:render",
         TRAVEL,
         "Draw an image function at any size.",
@@ -155,7 +155,7 @@ COMMANDS: dict[str, Row] = {
             "render functions/0.safetensors --size 4096x4096 --box 1024,1024,512,512 -o part.png",
         ),
     ),
-    "invert": Row(
+    "invert": CommandRow(
         "latents:invert",
         TRAVEL,
         "Take an image up to its noise, a latent that `reconstruct` brings back.",
@@ -165,7 +165,7 @@ COMMANDS: dict[str, Row] = {
             "invert photo.png --level 1 --refine 2 --json",
         ),
     ),
-    "reconstruct": Row(
+    "reconstruct": CommandRow(
         "latents:reconstruct",
         TRAVEL,
         "Bring a latent back to the image it came from.",
@@ -174,7 +174,7 @@ COMMANDS: dict[str, Row] = {
             "reconstruct photo_invert.safetensors -o back.png --reference photo.png --json",
         ),
     ),
-    "interpolate": Row(
+    "interpolate": CommandRow(
         "series:interpolate",
         TRAVEL,
         "Frames between two images of one size, through the noise of both.",
@@ -184,7 +184,7 @@ COMMANDS: dict[str, Row] = {
             "interpolate a.png b.png -o frames/",
         ),
     ),
-    "degrade": Row(
+    "degrade": CommandRow(
         "degradation:degrade",
         TRY,
         "Make the degraded input of a task from a clean image, to try things out.",
@@ -195,7 +195,7 @@ COMMANDS: dict[str, Row] = {
             "degrade deblur photo.png --kernel motion:15,30 --sigma 2 -o blurred.png",
         ),
     ),
-    "compare": Row(
+    "compare": CommandRow(
         "comparison:compare",
         TRY,
         "Measure an image against the clean one: PSNR, SSIM, largest error.",
@@ -204,7 +204,7 @@ COMMANDS: dict[str, Row] = {
             "compare restored.png clean.png --degraded bad.jpg --json",
         ),
     ),
-    "bench": Row(
+    "bench": CommandRow(
         "bench:bench",
         TRY,
         "Measure methods side by side on one network, at equal network evaluations.",
@@ -215,22 +215,22 @@ COMMANDS: dict[str, Row] = {
             "bench --size 256 --tasks all --json - | jq .verdicts",
         ),
     ),
-    "models": Row(
+    "models": CommandRow(
         "models:app",
         MANAGE,
         "The models: what there is, what is here, and how to get it.",
     ),
-    "report": Row(
+    "report": CommandRow(
         "manifests:app",
         MANAGE,
         "What batches have done, by their manifests.",
     ),
-    "config": Row(
+    "config": CommandRow(
         "config:app",
         MANAGE,
         "What is set, and where.",
     ),
-    "env": Row(
+    "env": CommandRow(
         "environment:env",
         MANAGE,
         "Print versions, devices, caches: what to paste in a bug report.",

@@ -15,9 +15,9 @@ from restore.cli.options import (
     Files,
     HoleOptions,
     Images,
+    ModelOptions,
     Restoration,
     RunOptions,
-    Source,
     flatten,
 )
 from restore.cli.tasks import restore
@@ -46,7 +46,7 @@ def auto(
     hole: HoleOptions,
     files: Files,
     encoding: EncodingOptions,
-    source: Source,
+    source: ModelOptions,
     restoration: Restoration,
     engine: Engine,
     conduct: RunOptions,

@@ -13,7 +13,16 @@ import typer
 
 from restore.batch import STDOUT
 from restore.batch.inputs import identity, within
-from restore.cli.options import FLAG, Existing, Quiet, Source, Verbose, Yes, choose_policy, flatten
+from restore.cli.options import (
+    FLAG,
+    Existing,
+    ModelOptions,
+    Quiet,
+    Verbose,
+    Yes,
+    choose_policy,
+    flatten,
+)
 from restore.cli.options.files import WhereExists
 from restore.cli.options.restoration import Machine
 from restore.cli.progress import estimate_seconds
@@ -142,7 +151,9 @@ class BenchOutputs:
 
 
 @flatten
-def bench(options: BenchOptions, outputs: BenchOutputs, source: Source, machine: Machine) -> None:
+def bench(
+    options: BenchOptions, outputs: BenchOutputs, source: ModelOptions, machine: Machine
+) -> None:
     """Measure methods side by side on one network, at equal network evaluations.
 
     Ours, published ones and classical ones, on pictures that are degraded and restored. What is

@@ -11,7 +11,7 @@ import typer
 
 from restore.cli.config_file import (
     BUNDLES,
-    Config,
+    ConfigFile,
     Setting,
     find_files,
     list_options,
@@ -62,7 +62,7 @@ def show(
         emit(escape(f"--with {name}: " + ", ".join(f"{key} = {v}" for key, v in own.items())))
 
 
-def _collect(config: Config, commands: Sequence[str]) -> list[tuple[str, str, str]]:
+def _collect(config: ConfigFile, commands: Sequence[str]) -> list[tuple[str, str, str]]:
     """Name, value and source of each option; again for each command where those are unusual."""
     from restore.cli.app import load
 

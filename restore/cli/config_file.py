@@ -38,7 +38,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Config:
+class ConfigFile:
     """settings: of an option, "quality", or of a command's, "jpeg.quality"; both by their names on
     the command line without dashes. bundles: settings that go together, by name.
     """
@@ -94,7 +94,7 @@ def find_files() -> list[Path]:
     return [Path(NAME), Path(typer.get_app_dir("bcm-restore")) / NAME]
 
 
-def read_config() -> Config:
+def read_config() -> ConfigFile:
     """The files, the one here over the user's; RequestError for what cannot be in one."""
     settings: dict[str, Setting] = {}
     bundles: dict[str, Mapping[str, Setting]] = {}
@@ -111,7 +111,7 @@ def read_config() -> Config:
                 settings |= _read_table(path, "", {key: value})
     if settings or bundles:
         _check_names(settings, bundles)
-    return Config(settings, bundles)
+    return ConfigFile(settings, bundles)
 
 
 def complete_bundles(incomplete: str) -> list[str]:

@@ -19,7 +19,7 @@ from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
 from restore.cli.views import make_views
 from restore.errors import RequestError
 
-Kind = Literal["inpaint", "jpeg", "superres", "denoise", "deblur"]
+TaskName = Literal["inpaint", "jpeg", "superres", "denoise", "deblur"]
 
 _hole = partial(typer.Option, rich_help_panel="Holes (inpaint)", show_default=False)
 _jpeg = partial(typer.Option, rich_help_panel="Compression (jpeg)")
@@ -38,7 +38,8 @@ OWN = {
 @flatten
 def degrade(
     task: Annotated[
-        Kind, typer.Argument(show_default=False, help="Whose input is to be made", metavar="TASK")
+        TaskName,
+        typer.Argument(show_default=False, help="Whose input is to be made", metavar="TASK"),
     ],
     image: Images,
     mask: Annotated[

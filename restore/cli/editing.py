@@ -21,7 +21,7 @@ from restore.cli.options import (
     RunOptions,
     flatten,
 )
-from restore.cli.options.restoration import Processor
+from restore.cli.options.restoration import DeviceOptions
 from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
 from restore.cli.views import Views, make_views
 from restore.errors import ImageError, RequestError
@@ -144,7 +144,7 @@ class Ways:
 
 
 @dataclass(frozen=True)
-class Source:
+class EditingModelOptions:
     """Which editing model, and what is taken for one."""
 
     model: Annotated[
@@ -224,8 +224,8 @@ def edit(
     ways: Ways,
     files: Files,
     encoding: EncodingOptions,
-    source: Source,
-    processor: Processor,
+    source: EditingModelOptions,
+    processor: DeviceOptions,
     conduct: RunOptions,
 ) -> None:
     """Change pictures by words: what was not asked for stays.
@@ -300,7 +300,11 @@ def edit(
 
 
 def _load(
-    checkpoint: Checkpoint, ways: Ways, source: Source, processor: Processor, conduct: RunOptions
+    checkpoint: Checkpoint,
+    ways: Ways,
+    source: EditingModelOptions,
+    processor: DeviceOptions,
+    conduct: RunOptions,
 ) -> Editor:
     """The networks; errors as of `load_editor`."""
     import torch

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from restore.batch import STDIN, STDOUT, Choice, Kind, Names, Plan, Size, Where, split_names
+from restore.batch import STDIN, STDOUT, Choice, Names, OutputKind, Plan, Size, Where, split_names
 from restore.batch.inputs import check_inputs
 from restore.batch.plan import plan as planned
 from restore.cli.config_file import find_files
-from restore.cli.options import Files, Format, Inputs, RunOptions
+from restore.cli.options import Files, FormatName, Inputs, RunOptions
 from restore.cli.suggestions import NothingNamed
 from restore.cli.terminal import Terminal, open_stdin, read_stdin
 from restore.errors import ImageError, RequestError
@@ -27,16 +27,16 @@ def plan(
     conduct: RunOptions,
     *,
     aside: Sequence[str] = (),
-    ending: Format = "png",
+    ending: FormatName = "png",
     size_out: Callable[[Size], Size] = lambda size: size,
     bits: int | None = None,
     alpha: bool | None = None,
 ) -> Plan:
     """The plan of a run; `aside` are files and folders that belong to the inputs, as masks do.
 
-    The rest is what `Kind` holds. RequestError for all that is usage error.
+    The rest is what `OutputKind` holds. RequestError for all that is usage error.
     """
-    kind = Kind(task, size_out, bits, alpha, ending, files.max_pixels)
+    kind = OutputKind(task, size_out, bits, alpha, ending, files.max_pixels)
     named = replace(list_names(names, files, conduct), aside=aside)
     return planned(named, choose_output(files), kind, conduct.share)
 

@@ -17,8 +17,8 @@ from restore.batch import (
     Existing,
     Input,
     Job,
-    Kind,
     Output,
+    OutputKind,
     Plan,
     Progress,
     Size,
@@ -32,9 +32,9 @@ from restore.batch.run import rehearse
 from restore.cli.jobs import check_stdout
 from restore.cli.options import (
     EncodingOptions,
+    ModelOptions,
     OutputOptions,
     RunOptions,
-    Source,
     WhereExists,
     Yes,
     choose_policy,
@@ -60,7 +60,7 @@ journey = partial(typer.Option, rich_help_panel="Journey")
 
 
 @dataclass(frozen=True)
-class Draw(Machine):
+class DrawOptions(Machine):
     """What noise is drawn, and for which class."""
 
     seed: Annotated[
@@ -73,7 +73,7 @@ class Draw(Machine):
 
 
 @dataclass(frozen=True)
-class JourneyOptions(Draw):
+class JourneyOptions(DrawOptions):
     """How a picture goes up to its noise, and down again."""
 
     nfe: Annotated[
@@ -88,7 +88,7 @@ class JourneyOptions(Draw):
 
 
 @dataclass(frozen=True)
-class Target:
+class JourneyOutput:
     """Where the result goes; - is standard output."""
 
     existing: WhereExists = "error"
@@ -172,7 +172,7 @@ class JourneyRun:
 
 def run_journey(
     trip: JourneyRun,
-    source: Source,
+    source: ModelOptions,
     machine: Machine,
     manner: OutputOptions,
     encoding: EncodingOptions | None = None,
@@ -203,7 +203,7 @@ def run_journey(
         device=str(device),
         dtype=dtype_name(dtype),
     )
-    planned = Plan((job,), trip.format, Kind(trip.task))
+    planned = Plan((job,), trip.format, OutputKind(trip.task))
     conduct = RunOptions(**vars(manner))
     display = make_views(planned, conduct, trip.existing, trip.aside)
     if conduct.dry_run:

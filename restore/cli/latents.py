@@ -12,9 +12,9 @@ from restore.batch import STDIN, STDOUT, Job, Output
 from restore.cli.jobs import begin
 from restore.cli.journey_run import (
     JourneyOptions,
+    JourneyOutput,
     JourneyRun,
     Show,
-    Target,
     beside,
     destination,
     find_header,
@@ -23,7 +23,7 @@ from restore.cli.journey_run import (
     read_picture,
     run_journey,
 )
-from restore.cli.options import EncodingOptions, MaxPixels, OutputOptions, Source, flatten
+from restore.cli.options import EncodingOptions, MaxPixels, ModelOptions, OutputOptions, flatten
 from restore.cli.options.restoration import Machine
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError
@@ -55,8 +55,8 @@ def invert(
     ] = 0,
     max_pixels: MaxPixels = MAX_PIXELS,
     *,
-    target: Target,
-    source: Source,
+    target: JourneyOutput,
+    source: ModelOptions,
     way: JourneyOptions,
     manner: OutputOptions,
 ) -> None:
@@ -122,9 +122,9 @@ def reconstruct(
     ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
     *,
-    target: Target,
+    target: JourneyOutput,
     encoding: EncodingOptions,
-    source: Source,
+    source: ModelOptions,
     machine: Machine,
     manner: OutputOptions,
 ) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch import STDIN, STDOUT, Job, Kind, Output, Plan, Progress, Work, probe
+from restore.batch import STDIN, STDOUT, Job, Output, OutputKind, Plan, Progress, Work, probe
 from restore.batch.run import rehearse
 from restore.cli.jobs import begin
-from restore.cli.journey_run import Target, beside, destination
+from restore.cli.journey_run import JourneyOutput, beside, destination
 from restore.cli.options import EncodingOptions, MaxPixels, OutputOptions, RunOptions, flatten
 from restore.cli.restoration import parse_size
 from restore.cli.run import run_here, say_rehearsal
@@ -62,7 +62,7 @@ def render(
     ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
     *,
-    target: Target,
+    target: JourneyOutput,
     encoding: EncodingOptions,
     manner: OutputOptions,
 ) -> None:
@@ -90,7 +90,7 @@ def render(
         check_drawing(asked, part, max_pixels)
     job = target.job([function], output, [], manner.json)
     known = Record(task="render", method="draw", dtype="fp32", device="cpu")
-    planned, conduct = Plan((job,), format, Kind("render")), RunOptions(**vars(manner))
+    planned, conduct = Plan((job,), format, OutputKind("render")), RunOptions(**vars(manner))
     display = make_views(planned, conduct, target.policy, [])
     if conduct.dry_run:
         say_rehearsal(planned, rehearse(planned, known), conduct)

@@ -11,11 +11,11 @@ import typer
 from restore.batch import STDIN, STDOUT, Existing, Job, Output, Size
 from restore.cli.jobs import begin
 from restore.cli.journey_run import (
-    Draw,
+    DrawOptions,
     JourneyOptions,
+    JourneyOutput,
     JourneyRun,
     Show,
-    Target,
     destination,
     find_header,
     journey,
@@ -23,7 +23,7 @@ from restore.cli.journey_run import (
     read_picture,
     run_journey,
 )
-from restore.cli.options import FLAG, MaxPixels, OutputOptions, Source, flatten
+from restore.cli.options import FLAG, MaxPixels, ModelOptions, OutputOptions, flatten
 from restore.cli.restoration import parse_size
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
@@ -70,9 +70,9 @@ def generate(
     ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
     *,
-    target: Target,
-    source: Source,
-    draw: Draw,
+    target: JourneyOutput,
+    source: ModelOptions,
+    draw: DrawOptions,
     manner: OutputOptions,
 ) -> None:
     """Draw samples from noise alone.
@@ -155,8 +155,8 @@ def interpolate(
     ] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     *,
-    target: Target,
-    source: Source,
+    target: JourneyOutput,
+    source: ModelOptions,
     way: JourneyOptions,
     manner: OutputOptions,
 ) -> None:

@@ -12,7 +12,14 @@ from restore.batch import Policy, Where
 from restore.batch.inputs import identity, within
 from restore.batch.ray import Cluster
 from restore.cli.jobs import choose_output, list_names
-from restore.cli.options import EncodingOptions, Engine, Files, Restoration, RunOptions, Source
+from restore.cli.options import (
+    EncodingOptions,
+    Engine,
+    Files,
+    ModelOptions,
+    Restoration,
+    RunOptions,
+)
 from restore.cli.progress import describe_run, estimate_seconds
 from restore.cli.run import run, say_again, say_rehearsal
 from restore.cli.terminal import complain, emit, escape
@@ -29,7 +36,7 @@ def restore(
     images: Sequence[str],
     files: Files,
     encoding: EncodingOptions,
-    source: Source,
+    source: ModelOptions,
     restoration: Restoration,
     engine: Engine,
     conduct: RunOptions,

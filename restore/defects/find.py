@@ -14,8 +14,7 @@ from restore.defects.network import load_finder, score_pixels
 from restore.errors import RequestError
 from restore.images import Picture
 
-Kind = Find
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Find, ...] = get_args(Find)
 USUAL = FOUND
 
 # Logits of a part of the mask: of all its pixels at least, of one, and of their mean. What is sure
@@ -23,8 +22,8 @@ USUAL = FOUND
 SURE, LIKELY = (-1.0, 2.5, 0.7), (-1.0, 0.5, -0.2)
 DAMAGED = 0.002  # share of the pixels that are sure, from which on a picture is damaged
 SLOPE = 4.0  # logits by which the last two fall from sensitivity 0 to 1
-SMALLEST: dict[Kind, int] = {"scratches": 24, "dust": 3}  # pixels of a part
-CROWDED: dict[Kind, float] = {
+SMALLEST: dict[Find, int] = {"scratches": 24, "dust": 3}  # pixels of a part
+CROWDED: dict[Find, float] = {
     "scratches": 0.12,
     "dust": 0.02,
 }  # share of the pixels around: then it is texture
@@ -60,7 +59,7 @@ class Defects:
 
 
 def find_defects(
-    picture: Picture, kinds: Sequence[Kind] = USUAL, sensitivity: float = SENSITIVITY
+    picture: Picture, kinds: Sequence[Find] = USUAL, sensitivity: float = SENSITIVITY
 ) -> Defects:
     """What does not belong to a photograph.
 
@@ -81,7 +80,7 @@ def find_defects(
             raise RequestError(f"find is {kind!r}, expected some of {', '.join(KINDS)}")
     if not 0 <= sensitivity <= 1:
         raise RequestError(f"sensitivity is {sensitivity:g}, expected 0 to 1")
-    found: dict[Kind, np.ndarray] = {}
+    found: dict[Find, np.ndarray] = {}
     if set(kinds) & set(SMALLEST):
         logits = score_pixels(load_finder(), picture.tensor())
         scores, ease = dict(zip(SMALLEST, logits, strict=True)), SLOPE * (sensitivity - SENSITIVITY)
@@ -103,7 +102,7 @@ def find_defects(
 
 
 def keep_parts(
-    scores: np.ndarray, kind: Kind, low: float, high: float, mean: float, ease: float = 0
+    scores: np.ndarray, kind: Find, low: float, high: float, mean: float, ease: float = 0
 ) -> np.ndarray:
     """(H, W) bool: the connected parts of likely pixels that are likely as a whole.
 

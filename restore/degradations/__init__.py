@@ -6,11 +6,13 @@ from restore.degradations.composed import Composed, compose
 from restore.degradations.crop import Crop
 from restore.degradations.degradation import Degradation, Free
 from restore.degradations.grey import Grey
-from restore.degradations.jpeg import Jpeg
+from restore.degradations.jpeg import JpegBox
 from restore.degradations.kernels import make_kernel
 from restore.degradations.mask import Mask
 from restore.degradations.noise import Noise, estimate_sigma
 from restore.degradations.resize import Resize
+
+Jpeg = JpegBox  # its former name
 
 __all__ = [
     "Blur",
@@ -21,6 +23,7 @@ __all__ = [
     "Free",
     "Grey",
     "Jpeg",
+    "JpegBox",
     "Mask",
     "Noise",
     "Resize",

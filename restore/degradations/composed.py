@@ -18,7 +18,7 @@ from torch import Tensor
 
 from restore.degradations.both import Both
 from restore.degradations.degradation import Degradation
-from restore.degradations.jpeg import Jpeg
+from restore.degradations.jpeg import JpegBox
 from restore.degradations.mask import Mask
 from restore.degradations.noise import Noise
 from restore.errors import RequestError
@@ -80,7 +80,7 @@ def compose(outer: Degradation[Any], inner: Degradation[Any]) -> Degradation[Any
         return outer.with_noise(math.hypot(outer.sigma, inner.sigma))
     if isinstance(outer, Noise) and inner.linear:
         return inner.with_noise(math.hypot(outer.sigma, inner.sigma))
-    if isinstance(outer, Mask) and isinstance(inner, Jpeg):
+    if isinstance(outer, Mask) and isinstance(inner, JpegBox):
         hole = ~outer.known[0, 0]
         beside = Mask(inner.beside(hole)[None, None], outer.sigma)
         return Both(inner.without(hole), beside)

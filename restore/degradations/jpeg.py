@@ -43,7 +43,7 @@ DCT[0] = 8**-0.5
 
 
 @final
-class Jpeg(Degradation[Coefficients]):
+class JpegBox(Degradation[Coefficients]):
     """Images of size (H, W), with a table of steps and a sampling for each component.
 
     y is a tuple of (B, rows, columns, 8, 8) int16, B or 1, for Y alone or for Y, Cb and Cr, 0 in
@@ -87,7 +87,7 @@ class Jpeg(Degradation[Coefficients]):
         self._unit = 8 * math.lcm(*(side for sampling in samplings for side in sampling))
 
     @classmethod
-    def from_file(cls, file: JpegFile, margin: float = 1.5, shrink: float = 0.5) -> Jpeg:
+    def from_file(cls, file: JpegFile, margin: float = 1.5, shrink: float = 0.5) -> JpegBox:
         """The degradation that made a JPEG file."""
         w, h = file.size
         return cls(
@@ -161,7 +161,7 @@ class Jpeg(Degradation[Coefficients]):
         nearest = self.project(out, y)
         return out.lerp_(nearest, t**2 / (t**2 + self.sigma**2))
 
-    def without(self, hole: Tensor) -> Jpeg:
+    def without(self, hole: Tensor) -> JpegBox:
         """The same, with every block that a hole (H, W) bool touches left free.
 
         A block shares a sample of chroma with its neighbours, so that all blocks of a unit go.

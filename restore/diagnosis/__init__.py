@@ -5,8 +5,8 @@ from restore.diagnosis.detail import Detail, find_detail
 from restore.diagnosis.diagnosis import Diagnosis, diagnose, measure_tolerance
 from restore.diagnosis.findings import Finding
 from restore.diagnosis.holes import Hole, measure_hole
-from restore.diagnosis.kind import Kind, find_kind
-from restore.diagnosis.noise import Noise, find_noise
+from restore.diagnosis.kind import PictureKind, find_kind
+from restore.diagnosis.noise import NoiseEstimate, find_noise
 
 __all__ = [
     "Compression",
@@ -14,8 +14,8 @@ __all__ = [
     "Diagnosis",
     "Finding",
     "Hole",
-    "Kind",
-    "Noise",
+    "NoiseEstimate",
+    "PictureKind",
     "diagnose",
     "find_detail",
     "find_earlier",

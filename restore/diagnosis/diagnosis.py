@@ -19,8 +19,8 @@ from restore.diagnosis.compression import (
 from restore.diagnosis.detail import Detail, find_detail
 from restore.diagnosis.findings import Finding, list_findings
 from restore.diagnosis.holes import Hole, measure_hole
-from restore.diagnosis.kind import Kind, find_kind
-from restore.diagnosis.noise import NOISY, Noise, find_noise
+from restore.diagnosis.kind import PictureKind, find_kind
+from restore.diagnosis.noise import NOISY, NoiseEstimate, find_noise
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, file_bytes, sniff
 from restore.jpegfile import JpegFile, UnheldError, read_jpeg
 from restore.record import JSON
@@ -42,10 +42,10 @@ class Diagnosis:
     """
 
     size: tuple[int, int]
-    kind: Kind
+    kind: PictureKind
     file: Compression | None = None
     history: Compression | None = None
-    noise: Noise | None = None
+    noise: NoiseEstimate | None = None
     detail: Detail | None = None
     hole: Hole | None = None
 

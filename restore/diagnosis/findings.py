@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from restore.diagnosis.compression import COMPRESSED, Compression
 from restore.diagnosis.holes import Hole
-from restore.diagnosis.noise import NOISY, Noise
+from restore.diagnosis.noise import NOISY, NoiseEstimate
 from restore.record import JSON
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _describe_compression(name: Literal["file", "history"], one: Compression) ->
     return Finding(name, one.sentence, figures, command="jpeg {}")
 
 
-def _describe_noise(noise: Noise) -> Finding:
+def _describe_noise(noise: NoiseEstimate) -> Finding:
     figures: dict[str, JSON] = asdict(noise)
     del figures["sentence"]
     if noise.sigma < NOISY:

@@ -35,7 +35,7 @@ SENTENCES: dict[Name, str] = {
 
 
 @dataclass(frozen=True)
-class Kind:
+class PictureKind:
     """What a picture is. name: of its kind; sentence: what that means."""
 
     name: Name
@@ -47,10 +47,10 @@ class Kind:
         return self.name == "photograph"
 
 
-def find_kind(pixels: np.ndarray) -> Kind:
+def find_kind(pixels: np.ndarray) -> PictureKind:
     """The kind of (H, W, C) in levels of 8 bits."""
     name = _name(pixels)
-    return Kind(name, SENTENCES[name])
+    return PictureKind(name, SENTENCES[name])
 
 
 def _name(pixels: np.ndarray) -> Name:

@@ -44,7 +44,7 @@ UNEVEN = 1.6  # bright to dark
 
 
 @dataclass(frozen=True)
-class Noise:
+class NoiseEstimate:
     """The noise of a picture, in levels of 8 bits.
 
     sigma: standard deviation in each channel, the root of its mean square over the three.
@@ -88,7 +88,7 @@ class Spectrum:
         return math.sqrt(float(self.power[where].mean()))
 
 
-def find_noise(pixels: np.ndarray) -> Noise | None:
+def find_noise(pixels: np.ndarray) -> NoiseEstimate | None:
     """The noise of (H, W, C) in levels of 8 bits; None where there is none, or too little to tell.
 
     C is 1 or 3. Pixels at either end of the range count for nothing: clipping hides noise.
@@ -112,12 +112,12 @@ def find_noise(pixels: np.ndarray) -> Noise | None:
         return None
     colourful = colours[0].level(ABOVE) > COLOURFUL * grey.level(ABOVE)
     dark, bright = measured[1]
-    said = f"Noise of {sigma:.1f} levels"
+    said = f"NoiseEstimate of {sigma:.1f} levels"
     said += ", white" if white else ", correlated (less in fine detail than in coarse)"
     said += "." if colourful else ", grey."
     if dark > 0 and bright > 0 and not 1 / UNEVEN < bright / dark < UNEVEN:
         said = f"{said[:-1]}; {dark:.1f} where it is dark, {bright:.1f} where it is bright."
-    return Noise(
+    return NoiseEstimate(
         round(sigma, 2),
         round(strongest, 2),
         "white" if white else "correlated",

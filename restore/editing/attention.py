@@ -115,7 +115,7 @@ def prompt_to_prompt(
     )
 
 
-class Observer:
+class ControlledDecoding:
     """One decoding under a control: which step it is at, and where words were looked at so far."""
 
     def __init__(self, control: Control, cells: tuple[int, int]) -> None:
@@ -185,7 +185,7 @@ class Switch:
     """What all processors of a network look at: the decoding that is on, None where none is."""
 
     def __init__(self) -> None:
-        self.observer: Observer | None = None
+        self.observer: ControlledDecoding | None = None
 
 
 class Layer(Protocol):
@@ -199,7 +199,7 @@ class Layer(Protocol):
     to_out: nn.ModuleList
 
 
-class Processor:
+class AttentionProcessor:
     """The computation of one attention layer."""
 
     def __init__(self, switch: Switch, layer: int, *, cross: bool, outer: bool) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from restore.editing.attention import Control, Observer, Switch
+from restore.editing.attention import Control, ControlledDecoding, Switch
 from restore.editing.networks import Evaluate
 from restore.editing.schedule import Guidance, step, steps_down, steps_up
 from restore.editing.words import Conditioning
@@ -82,7 +82,7 @@ def decode(
         on_step: called after each evaluation.
     """
     assert control is None or switch is not None, "a control needs the network's attention"
-    observer = Observer(control, (latent.shape[2], latent.shape[3])) if control else None
+    observer = ControlledDecoding(control, (latent.shape[2], latent.shape[3])) if control else None
     count = len(latent)
     a = b = latent
     try:

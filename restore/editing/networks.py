@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from restore.editing.attention import Processor, Switch
+from restore.editing.attention import AttentionProcessor, Switch
 from restore.editing.schedule import EMBEDDING, embed_guidance
 from restore.editing.words import LENGTH, Conditioning, Prompt
 from restore.errors import CheckpointError, ResourceError
@@ -308,7 +308,7 @@ def _built(build: Callable[[Config], nn.Module], config: Config, what: str) -> F
         raise CheckpointError(f"no {what} is built from its configuration: {text[0]}") from error
 
 
-def _processors(network: Foreign, switch: Switch) -> dict[str, Processor]:
+def _processors(network: Foreign, switch: Switch) -> dict[str, AttentionProcessor]:
     """A processor a layer, numbered among those of its kind in the order of computation."""
     order = ("down_blocks", "mid_block", "up_blocks")
     names = sorted(network.attn_processors, key=lambda name: order.index(name.split(".")[0]))
@@ -317,6 +317,6 @@ def _processors(network: Foreign, switch: Switch) -> dict[str, Processor]:
     for name in names:
         cross = name.endswith("attn2.processor")
         outer = not name.startswith("mid_block")
-        processors[name] = Processor(switch, numbers[cross], cross=cross, outer=outer)
+        processors[name] = AttentionProcessor(switch, numbers[cross], cross=cross, outer=outer)
         numbers[cross] += 1
     return processors

@@ -20,7 +20,7 @@ SEEN = 12  # times its depth that the smooth guess of a hole's pixel sees
 
 
 @dataclass(frozen=True)
-class Part:
+class HolePart:
     """place: of the crop in the picture. region: (h, w) bool of it, the pixels it is solved for.
 
     depth: mean distance of all such pixels of its kind to the known ones. patch: whether they are
@@ -35,7 +35,7 @@ class Part:
 
 def split_hole(
     hole: np.ndarray, how: How, field: int | None, stride: int, pixels: np.ndarray | None = None
-) -> list[Part]:
+) -> list[HolePart]:
     """The parts of a hole (H, W) bool that has some pixel.
 
     Args:
@@ -55,7 +55,7 @@ def split_hole(
         if pixels is not None and thick.any():
             thick &= has_texture(pixels, hole, thick)
     depth = measure_depth(hole)
-    parts: list[Part] = []
+    parts: list[HolePart] = []
     for patch, which in ((False, hole & ~thick), (True, thick)):
         if not which.any():
             continue
@@ -67,7 +67,7 @@ def split_hole(
             regions = _split_thick(which, up_to(field, stride), stride)
         else:
             regions = _split_thin(which, up_to(field, stride), stride, deepest)
-        parts.extend(Part(place, region, mean, patch) for place, region in regions)
+        parts.extend(HolePart(place, region, mean, patch) for place, region in regions)
     return parts
 
 

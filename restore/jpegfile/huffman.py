@@ -59,7 +59,7 @@ class Huffman:
         return table
 
 
-class Chunk:
+class BitWindow:
     """The 16 bits from every bit position of a stretch of data, and the leap of eight symbols."""
 
     def __init__(self, data: np.ndarray, p: int, tables: list[np.ndarray | None]) -> None:

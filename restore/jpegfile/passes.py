@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from restore.jpegfile.huffman import BAD, ZIGZAG, Chunk, Huffman, damaged, extend
+from restore.jpegfile.huffman import BAD, ZIGZAG, BitWindow, Huffman, damaged, extend
 from restore.jpegfile.scan import Plane, Scan
 
 
@@ -60,7 +60,7 @@ class _First:
         self.ac = [_steps(t) if scan.band[1] > 0 else None for t in scan.ac]
         self.difference = np.zeros(self.order.shape, np.int32)
         self.data, self.edges = scan.buffer()
-        self.chunk = Chunk(self.data, 0, self.ac)
+        self.chunk = BitWindow(self.data, 0, self.ac)
         self.starts: list[int] = []
         self.block = 0
 
@@ -76,7 +76,7 @@ class _First:
                 if not self.chunk.first <= p < self.chunk.limit:
                     self._values()
                     self.block += len(self.starts)
-                    self.chunk, self.starts = Chunk(self.data, p, self.ac), []
+                    self.chunk, self.starts = BitWindow(self.data, p, self.ac), []
                 p = self._trace(p, stop - self.block)
                 if p > end:
                     raise damaged("the file ends early, or a restart interval does")
@@ -211,14 +211,14 @@ def _refine_ac(scan: Scan) -> list[int]:
     fresh, signs = array("q"), array("q")  # zeros that get a value, and the bits of their signs
     older, spans = array("q"), array("q")  # bits for older values: the first, and how many
     block = 0
-    chunk = Chunk(data, 0, [])
+    chunk = BitWindow(data, 0, [])
     ends = []
     for (p, end), blocks in zip(edges, scan.intervals(len(order)), strict=True):
         start = p
         stop = block + blocks
         while block < stop and p <= end:
             if not chunk.first <= p < chunk.limit:
-                chunk = Chunk(data, p, [])
+                chunk = BitWindow(data, p, [])
             window, base = chunk.window.data, chunk.first
             k, z = 0, head[block]
             while k < n:

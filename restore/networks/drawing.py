@@ -49,7 +49,7 @@ def count_numbers(width: int, rank: int) -> int:
 
 
 @dataclass(frozen=True)
-class Axis:
+class PointAssignment:
     """Points along one axis by the cells that they belong to, each to its two nearest.
 
     first: the first cell with any. offsets: (cells, most) from a cell's centre to its points, in
@@ -63,7 +63,7 @@ class Axis:
     weights: Tensor
 
 
-def assign(points: Tensor, cells: int) -> Axis:
+def assign(points: Tensor, cells: int) -> PointAssignment:
     """`points` (n,), rising, in cells from the first cell's edge, to the cells of an axis.
 
     Beyond the outermost centres their cells stand alone.
@@ -80,7 +80,7 @@ def assign(points: Tensor, cells: int) -> Axis:
     own = (start[:, None] + torch.arange(most)).clamp(max=len(points) - 1)
     offsets = (at[own] - numbers[:, None]).clamp(-1, 1)
     slots = (nearest - first) * most + torch.arange(len(points)) - start[nearest - first]
-    return Axis(first, offsets, slots, torch.stack([1 - share, share]))
+    return PointAssignment(first, offsets, slots, torch.stack([1 - share, share]))
 
 
 def draw(theta: Tensor, shared: Mapping[str, Tensor], rows: Tensor, columns: Tensor) -> Tensor:
@@ -149,7 +149,7 @@ def _draw_cells(theta: Tensor, w: Mapping[str, Tensor], alpha: Tensor, beta: Ten
     return values.unflatten(1, (alpha.shape[1], beta.shape[2]))
 
 
-def _blend(values: Tensor, axis: Axis, dim: int) -> Tensor:
+def _blend(values: Tensor, axis: PointAssignment, dim: int) -> Tensor:
     """The tents' sum along one axis: each point's value of its two cells, by their weights."""
     shape = [1, 1, 1, 1]
     shape[dim] = -1

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from restore.networks.drawing import SharedMLP, count_numbers, draw
 from restore.networks.network import Config, Network
 from restore.networks.patch import LevelEmbedding
-from restore.networks.transformer import PATCH, Block, Stem, read_trunk, refuse_label
+from restore.networks.transformer import PATCH, Stem, TransformerBlock, read_trunk, refuse_label
 
 SIGMA_DATA = 0.5
 BASE_LEVEL = 0.03  # b: the noise that half of the input is trusted at
@@ -62,8 +62,8 @@ class FunctionNetwork(Network):
         }
         self.embedding = LevelEmbedding(features)
         self.stem = Stem(channels)
-        self.blocks = nn.ModuleList(Block(channels, features) for _ in range(blocks))
-        self.predictor = nn.ModuleList(Block(channels) for _ in range(predictor))
+        self.blocks = nn.ModuleList(TransformerBlock(channels, features) for _ in range(blocks))
+        self.predictor = nn.ModuleList(TransformerBlock(channels) for _ in range(predictor))
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, count_numbers(width, rank))
         self.shared = SharedMLP(width)

@@ -50,7 +50,7 @@ class LevelEmbedding(nn.Module):
         return self.layers(features.to(next(self.parameters()).dtype))
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Residual block: x + conv(relu((1 + a) conv(x) + b)), with a and b from the levels."""
 
     def __init__(self, channels: int, features: int) -> None:
@@ -75,7 +75,7 @@ class Block(nn.Module):
         return self.conv2(F.relu_(h)).add_(x)
 
 
-class Row(nn.ModuleList):
+class BlockSequence(nn.ModuleList):
     """Blocks in turn, at one resolution."""
 
     def forward(self, x: Tensor, levels: Tensor) -> Tensor:
@@ -115,8 +115,8 @@ class PatchUNet(Network):
             nn.init.zeros_(p)
         pairs = list(itertools.pairwise(channels))
 
-        def row(c: int, n: int) -> Row:
-            return Row(Block(c, features) for _ in range(n))
+        def row(c: int, n: int) -> BlockSequence:
+            return BlockSequence(ResidualBlock(c, features) for _ in range(n))
 
         self.encoder = nn.ModuleList(row(c, n) for c, n in zip(channels, blocks, strict=False))
         self.down = nn.ModuleList(nn.Conv2d(c, d, 2, stride=2) for c, d in pairs)

@@ -22,7 +22,7 @@ PATCH = 4  # pixels of a token's side
 HEADS = 4
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """x + attention(norm(x)), then x + perceptron(norm(x)); with `features`, led by the levels."""
 
     def __init__(self, channels: int, features: int | None = None) -> None:
@@ -94,7 +94,7 @@ class DiT(Network):
         }
         self.embedding = LevelEmbedding(features)
         self.stem = Stem(channels)
-        self.blocks = nn.ModuleList(Block(channels, features) for _ in range(blocks))
+        self.blocks = nn.ModuleList(TransformerBlock(channels, features) for _ in range(blocks))
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, 3 * PATCH**2)
         for p in self.head.parameters():

@@ -19,11 +19,11 @@ STRENGTHS = (0.5, 1.0)
 BLEND = 0.5
 COLUMNS = 3
 LEAST = 256  # pixels that a cell has across, by whole factors
-Choice = tuple[str, str, Picture]
+Alternative = tuple[str, str, Picture]
 """The options that make it, what they mean, and the part of the picture."""
 
 
-def make_choices(problem: Problem, model: BCM, settings: Settings) -> list[Choice]:
+def make_choices(problem: Problem, model: BCM, settings: Settings) -> list[Alternative]:
     """A part of what was given, and of its result at each strength and mode.
 
     The part is that of `settings.preview`, in the middle where there is none. Methods that know no
@@ -31,7 +31,7 @@ def make_choices(problem: Problem, model: BCM, settings: Settings) -> list[Choic
     """
     box = settings.preview or choose_box(upright_size(problem))
     given = crop(problem.task.show_given(problem).upright(), box)
-    found: list[Choice] = [("given", "", given)]
+    found: list[Alternative] = [("given", "", given)]
     for options, words, changes in _list_ways(settings):
         own = replace(settings, preview=box, progress=None, **changes)  # type: ignore[arg-type]
         result = problem.task.solve(problem, model, own)
@@ -63,7 +63,7 @@ def _list_ways(settings: Settings) -> list[tuple[str, str, dict[str, object]]]:
     ]
 
 
-def draw_choices(title: str, choices: list[Choice]) -> bytes:
+def draw_choices(title: str, choices: list[Alternative]) -> bytes:
     """The sheet as a PNG file."""
     width, height = choices[0][2].size
     zoom = max(1, -(-LEAST // width))

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import Composed, Crop, Degradation, Free
-from restore.degradations import Jpeg as JpegBox
+from restore.degradations import Composed, Crop, Degradation, Free, JpegBox
 from restore.diagnosis import Compression, find_earlier, find_lost
 from restore.diagnosis.blocks import levels
 from restore.errors import RequestError

@@ -22,8 +22,7 @@ from torch import Tensor
 
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import Composed, Degradation, Resize
-from restore.degradations import Jpeg as JpegBox
+from restore.degradations import Composed, Degradation, JpegBox, Resize
 from restore.degradations.noise import check_sigma
 from restore.diagnosis import measure_tolerance
 from restore.errors import RequestError

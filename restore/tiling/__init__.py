@@ -4,13 +4,13 @@ The same pixels to rounding whatever the windows, where the network's receptive 
 the same noise exactly, whatever the network.
 """
 
-from restore.tiling.crops import Crop, find_crops
+from restore.tiling.crops import RegionCrop, find_crops
 from restore.tiling.noise import NOISE_CELL, NoiseField
 from restore.tiling.spans import Place, Range, Span, spans, up_to
 from restore.tiling.tiled import TiledBCM
 from restore.tiling.windows import (
     WINDOW_PIXELS,
-    Batch,
+    BatchSize,
     Tile,
     pixels_at_once,
     window_count,
@@ -20,11 +20,11 @@ from restore.tiling.windows import (
 __all__ = [
     "NOISE_CELL",
     "WINDOW_PIXELS",
-    "Batch",
-    "Crop",
+    "BatchSize",
     "NoiseField",
     "Place",
     "Range",
+    "RegionCrop",
     "Span",
     "Tile",
     "TiledBCM",

@@ -17,14 +17,14 @@ from restore.tiling.spans import Place
 CELL = 16  # pixels
 
 
-class Crop(NamedTuple):
+class RegionCrop(NamedTuple):
     """place: of the crop in the picture. own: the part of the picture whose region it is for."""
 
     place: Place
     own: Place
 
 
-def find_crops(region: np.ndarray, margin: int, align: int) -> list[Crop]:
+def find_crops(region: np.ndarray, margin: int, align: int) -> list[RegionCrop]:
     """The crops that (H, W) bool needs; their own parts hold all of it and do not overlap.
 
     margin: pixels around an own part that a crop holds, where the picture does. align: what the
@@ -41,10 +41,10 @@ def find_crops(region: np.ndarray, margin: int, align: int) -> list[Crop]:
             (box.left * CELL, min(box.right * CELL, width)),
         )
         rows = _widen(own.rows, height, margin, align)
-        found.append(Crop(Place(rows, _widen(own.columns, width, margin, align)), own))
+        found.append(RegionCrop(Place(rows, _widen(own.columns, width, margin, align)), own))
     whole = Place((0, height), (0, width))
     if sum(_pixels(crop.place) for crop in found) >= height * width:
-        return [Crop(whole, whole)]
+        return [RegionCrop(whole, whole)]
     return found
 
 

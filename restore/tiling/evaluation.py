@@ -25,7 +25,7 @@ from restore.functions import window_ramp
 from restore.tiling.spans import Place
 from restore.tiling.windows import (
     SMALLEST_TILE,
-    Batch,
+    BatchSize,
     Tile,
     Window,
     find_windows,
@@ -46,7 +46,7 @@ def evaluate(
     call: Call,
     x: Tensor,
     tile: Tile,
-    batch: Batch,
+    batch: BatchSize,
     progress: Progress,
     region: Tensor | None = None,
     ahead: int = 0,
@@ -74,7 +74,7 @@ def _deterministic(device: torch.device) -> AbstractContextManager[object]:
 
 
 def _sweep_exactly(
-    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: Batch, progress: Progress
+    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: BatchSize, progress: Progress
 ) -> Tensor:
     """In place: what is kept of a window waits until no later window reads where it belongs."""
     height, width = x.shape[-2:]
@@ -98,7 +98,7 @@ def _sweep_exactly(
 
 
 def _sweep_blended(
-    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: Batch, progress: Progress
+    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: BatchSize, progress: Progress
 ) -> Tensor:
     """Windows of the network's own size, weighed down towards their edges."""
     height, width = x.shape[-2:]
@@ -118,7 +118,7 @@ def _sweep_blended(
 
 
 def _call_windows(
-    model: BCM, call: Call, x: Tensor, every: Sequence[Window], batch: Batch
+    model: BCM, call: Call, x: Tensor, every: Sequence[Window], batch: BatchSize
 ) -> Iterator[Tensor]:
     """The call's result for each window of x, whose pixels are read as late as they can be.
 

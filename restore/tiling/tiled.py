@@ -11,7 +11,7 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.networks import Network
 from restore.tiling.evaluation import Call, evaluate
-from restore.tiling.windows import Batch, Tile, window_count
+from restore.tiling.windows import BatchSize, Tile, window_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class TiledBCM:
     tile: Tile = "auto"
     label: Tensor | None = None
     progress: Callable[[], object] | None = None
-    batch: Batch = "auto"
+    batch: BatchSize = "auto"
     region: Tensor | None = None
     spreads: bool = False
 

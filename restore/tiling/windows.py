@@ -23,7 +23,7 @@ from restore.settings import Tile
 from restore.tiling.cover import cover
 from restore.tiling.spans import Span, spans, up_to
 
-Batch = int | Literal["auto"]
+BatchSize = int | Literal["auto"]
 Window = tuple[Span, Span]  # of rows, of columns
 WINDOW_PIXELS = 2_500_000  # of one window where the tile is "auto", in float32: about a gigabyte
 SMALLEST_TILE = 64

@@ -4,7 +4,7 @@ A batch is shared out among loss terms; the weights that are kept are their movi
 """
 
 from restore.training.leaves import dead_leaves
-from restore.training.losses import LOSSES, Batch, cycle, earlier, pseudo_huber, semigroup
+from restore.training.losses import LOSSES, NoisyBatch, cycle, earlier, pseudo_huber, semigroup
 from restore.training.optimizers import Muon, orthogonal
 from restore.training.photographs import Photographs
 from restore.training.recipe import Recipe, draw_levels, scale_to_batch
@@ -15,10 +15,10 @@ from restore.training.workers import Workers
 
 __all__ = [
     "LOSSES",
-    "Batch",
     "Chunk",
     "Clock",
     "Muon",
+    "NoisyBatch",
     "Photographs",
     "Recipe",
     "Samples",

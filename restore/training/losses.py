@@ -39,7 +39,7 @@ def pseudo_huber(difference: Tensor, c: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Batch:
+class NoisyBatch:
     """Clean images x, their noise, their levels t (B,), and x_t = x + t noise.
 
     finest: the clean images at x's size or twice that, None where no term asks for it.
@@ -63,10 +63,10 @@ class Batch:
         return self.recipe.huber * self.recipe.crop / 64
 
 
-Loss = Callable[[BCM, BCM, Batch], Tensor]
+Loss = Callable[[BCM, BCM, NoisyBatch], Tensor]
 
 
-def diagonal(model: BCM, target: BCM, batch: Batch) -> Tensor:
+def diagonal(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     """EDM's denoising loss, in units of F: weight (t² + s²) / (t s)²."""
     s, t = model.sigma_data, batch.t[:, None, None, None]
     x_t = batch.at(batch.t)
@@ -76,7 +76,7 @@ def diagonal(model: BCM, target: BCM, batch: Batch) -> Tensor:
     return (difference / _scale(model, batch.t)).square().mean()
 
 
-def points(model: BCM, target: BCM, batch: Batch) -> Tensor:
+def points(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     """(Î(r) - x(r))² / c² at points r of the images and of the finest ones, t = u.
 
     A share of rows and columns, one of each few; each lies beside its pixels by .15 of their side
@@ -85,13 +85,13 @@ def points(model: BCM, target: BCM, batch: Batch) -> Tensor:
     return _compare_at_points(model, batch, batch.t)
 
 
-def reconstruction(model: BCM, target: BCM, batch: Batch) -> Tensor:
+def reconstruction(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     """As `points`, at levels from 0.002 to 0.03."""
     low, high = math.log(SIGMA_MIN), math.log(0.03)
     return _compare_at_points(model, batch, (low + (high - low) * batch.uniform()).exp())
 
 
-def _compare_at_points(model: BCM, batch: Batch, t: Tensor) -> Tensor:
+def _compare_at_points(model: BCM, batch: NoisyBatch, t: Tensor) -> Tensor:
     network = check_function(model)
     x_t = batch.at(t)
     c_in = (t**2 + model.sigma_data**2).rsqrt()[:, None, None, None]
@@ -132,7 +132,7 @@ def earlier(t: Tensor, bins: int) -> Tensor:
     return (t ** (1 / rho) - root).clamp(min=low ** (1 / rho)) ** rho
 
 
-def consistency(model: BCM, target: BCM, batch: Batch) -> Tensor:
+def consistency(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     """d(f(x_t, t, 0), sg f(x_t', t', 0)) / |t - t'|, t' a step below t on the same noise."""
     t, below = batch.t, earlier(batch.t, batch.recipe.bins)
     low = torch.full_like(t, SIGMA_MIN)
@@ -142,7 +142,7 @@ def consistency(model: BCM, target: BCM, batch: Batch) -> Tensor:
     return (distance / ((t - below).clamp(min=1e-4) * model.network.answer_scale(t) ** 2)).mean()
 
 
-def trajectory(model: BCM, target: BCM, batch: Batch) -> Tensor:
+def trajectory(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     """d(f(f(x_t, t, u), u, 0), sg f(x_t', t', 0)) / |t - u|, through the inner jump only.
 
     |t - u| counts as 0.01 at least, and u lies at least 5 % from t: the published loss has neither.
@@ -158,7 +158,7 @@ def trajectory(model: BCM, target: BCM, batch: Batch) -> Tensor:
     return (distance / ((t - u).abs().clamp(min=1e-2) * model.network.answer_scale(t) ** 2)).mean()
 
 
-def semigroup(model: BCM, target: BCM, batch: Batch) -> Tensor:
+def semigroup(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     """f(x_t, t, u) against sg f(sg f(x_t, t, m), m, u), in units of F; u above or below t.
 
     Half of the t and most of the u are spread evenly over the logarithm of the whole range.
@@ -184,7 +184,7 @@ def semigroup(model: BCM, target: BCM, batch: Batch) -> Tensor:
     return (error / (error.detach() + 0.1).sqrt()).mean()
 
 
-def cycle(model: BCM, target: BCM, batch: Batch) -> Tensor:
+def cycle(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     """f(f(x_t, t, u), u, t) against x_t, in units of the second F; u above t.
 
     Half of the t lie about 0.07, where inversions start, the others anywhere below 20.

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from restore.bcm import BCM
 from restore.networks import build
-from restore.training.losses import LOSSES, Batch
+from restore.training.losses import LOSSES, NoisyBatch
 from restore.training.optimizers import optimizers
 from restore.training.photographs import Photographs
 from restore.training.recipe import Recipe, draw_levels
@@ -122,7 +122,7 @@ class Trainer:
                 x = F.avg_pool2d(finest, 2)
             noise = torch.randn(x.shape, generator=generator, device=self.device)
             levels = draw_levels(chunk.n, recipe, generator)
-            batch = Batch(x, noise, levels, recipe, generator, finest)
+            batch = NoisyBatch(x, noise, levels, recipe, generator, finest)
         with self.clock("forward"):
             loss = LOSSES[chunk.term](self.working, self.target, batch)
         with self.clock("backward"):

@@ -13,7 +13,7 @@ from typing import TypeVar
 import torch
 
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Mapped = TypeVar("Mapped")
 
 
 class Workers:
@@ -27,7 +27,7 @@ class Workers:
             else None
         )
 
-    def map(self, function: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+    def map(self, function: Callable[[Item], Mapped], items: Iterable[Item]) -> list[Mapped]:
         """function(item) of each item, in the order of the items, taken up in that order."""
         if self._pool is None:
             return [function(item) for item in items]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from restore.batch import Entry, Manifest, Shard, Tally, keep_latest, read_entries
+from restore.batch import Manifest, ManifestEntry, Shard, Tally, keep_latest, read_entries
 from restore.batch.manifest import describe_kind, fingerprint, tabulate
 from restore.batch.restorer import Encoding, collect_settings
 from restore.errors import RequestError
@@ -24,7 +24,7 @@ def entry(path, *, status="ok", settings=SETTINGS, inputs=(), output=None):
     record = Record(
         status=status, input="a.jpg", output=f"out/{path}", seconds=1.0, error=error
     )  # fmt: skip
-    return Entry(path, record, settings, inputs, output)
+    return ManifestEntry(path, record, settings, inputs, output)
 
 
 def fingerprint_of(path):

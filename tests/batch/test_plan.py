@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from restore.batch import Kind, Names, Shard, Where, split_names
+from restore.batch import Names, OutputKind, Shard, Where, split_names
 from restore.batch.plan import plan
 from restore.errors import RequestError
 from tests.support.batches import files
 
 
 def outputs(given, where=None, shard=None, **names):
-    jobs = plan(Names(given, **names), where or Where("out/"), Kind("jpeg"), shard).jobs
+    jobs = plan(Names(given, **names), where or Where("out/"), OutputKind("jpeg"), shard).jobs
     return [job.output for job in jobs]
 
 
@@ -49,7 +49,7 @@ def test_the_folder_of_all_outputs_is_known_where_there_is_one():
     files("in/a.jpg", "in/b.jpg", "other/c.jpg")
 
     def folder(given, output=None):
-        return plan(Names(given), Where(output), Kind("jpeg")).folder
+        return plan(Names(given), Where(output), OutputKind("jpeg")).folder
 
     assert folder(["in/a.jpg"]) is None
     assert folder(["in/a.jpg", "in/b.jpg"]) == "in"
@@ -80,11 +80,14 @@ def test_a_result_that_cannot_be_made_is_that_file_s_failure():
 
     picture("in/large.png", (20, 20))
     picture("in/small.png", (5, 5))
-    assert refusals(["in"], Kind("superres", double)) == {"large.png": "too large", "small.png": ""}
+    assert refusals(["in"], OutputKind("superres", double)) == {
+        "large.png": "too large",
+        "small.png": "",
+    }
     for given in (["in/large.png"], ["in/large.png", "in/large.png"]):  # alone or in company
-        assert refusals(given, Kind("superres", double)) == {"large.png": "too large"}
+        assert refusals(given, OutputKind("superres", double)) == {"large.png": "too large"}
     beside = Where()
-    found = refusals(["in/large.png", "in/small.png"], Kind("superres", double), beside)
+    found = refusals(["in/large.png", "in/small.png"], OutputKind("superres", double), beside)
     assert found == {"large.png": "too large", "small.png": ""}
 
 
@@ -95,15 +98,15 @@ def test_a_command_that_names_one_file_and_its_output_is_asked_wrongly(output):
 
     picture("in/a.png", (5, 5))
     with pytest.raises(RequestError, match=r"a\.png': too large"):
-        refusals(["in/a.png"], Kind("superres", refuse), Where(output))
-    assert refusals(["in"], Kind("superres", refuse), Where()) == {"a.png": "too large"}
+        refusals(["in/a.png"], OutputKind("superres", refuse), Where(output))
+    assert refusals(["in"], OutputKind("superres", refuse), Where()) == {"a.png": "too large"}
 
 
 def test_only_what_hides_something_is_too_much_for_jpeg():
     picture("in/opaque.png", (5, 5), "RGBA")
     Image.new("RGBA", (5, 5), (9, 9, 9, 255)).save("in/opaque.png")
     Image.new("RGBA", (5, 5), (9, 9, 9, 254)).save("in/clear.png")
-    found = refusals(["in"], Kind("jpeg"), Where("out/", format="jpg"))
+    found = refusals(["in"], OutputKind("jpeg"), Where("out/", format="jpg"))
     assert found["opaque.png"] == ""
     assert "transparency" in found["clear.png"]
 

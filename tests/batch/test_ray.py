@@ -21,7 +21,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import restore
-from restore.batch import MANIFEST, Input, Job, Kind, Manifest, Names, Outcome, Shard, Where
+from restore.batch import MANIFEST, Input, Job, Manifest, Names, Outcome, OutputKind, Shard, Where
 from restore.batch.plan import plan
 from restore.batch.ray import Cluster
 from restore.batch.run import exhaust
@@ -91,7 +91,7 @@ def turned(recipe: Fragile, *contents: str, fail_fast: bool = False, **cluster: 
         Path(f"in/{i}.png").write_text(text)
     observer, manifest = Observer(), Manifest(f"out/{MANIFEST}")
     manifest.open()
-    planned = plan(Names(["in"]), Where("out/", existing="skip"), Kind("turn"))
+    planned = plan(Names(["in"]), Where("out/", existing="skip"), OutputKind("turn"))
     wanted = Cluster(**cluster)
     with wanted.connect():
         steps = engine.run_stepwise_on_cluster(

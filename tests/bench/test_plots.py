@@ -57,7 +57,7 @@ def test_many_that_lie_far_below_are_told_in_lines_that_stay_on_the_page() -> No
 
 
 def test_an_even_axis_begins_and_ends_at_round_numbers() -> None:
-    line = plots.Series("a", "s0", [(0.31, 1.0, ""), (0.78, 2.0, "")])
+    line = plots.PlotSeries("a", "s0", [(0.31, 1.0, ""), (0.78, 2.0, "")])
     axis = plots._make_x_axis(plots.Panel("t", "x", "y", [line]))
     assert axis.marks == [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
     assert axis.at(0.8) - axis.at(0.55) == pytest.approx(axis.at(0.55) - axis.at(0.3))
@@ -72,7 +72,7 @@ def test_one_figure_alone_can_be_plotted() -> None:
 @pytest.mark.parametrize(("low", "high"), [(0.31, 0.78), (0.02, 40.0), (1e-4, 900.0), (7.0, 7.0)])
 def test_numbers_under_an_axis_never_touch(scale: str, low: float, high: float) -> None:
     values = np.geomspace(low, high, 30)
-    line = plots.Series("a", "s0", [(float(x), 1.0, "") for x in values])
+    line = plots.PlotSeries("a", "s0", [(float(x), 1.0, "") for x in values])
     svg = ElementTree.fromstring(plots.draw_inline(plots.Panel("t", "x", "y", [line], scale)))
     under = plots.HEIGHT - plots.BOTTOM + 17
     texts = [one for one in svg.iter() if one.get("y") == f"{under:.1f}"]
@@ -87,7 +87,7 @@ def test_numbers_under_an_axis_never_touch(scale: str, low: float, high: float) 
 
 def test_a_time_axis_marks_as_many_round_numbers_as_there_is_room_for() -> None:
     def marks(low: float, high: float) -> list[float]:
-        line = plots.Series("a", "s0", [(low, 1.0, ""), (high, 2.0, "")])
+        line = plots.PlotSeries("a", "s0", [(low, 1.0, ""), (high, 2.0, "")])
         return [*plots._make_x_axis(plots.Panel("t", "x", "y", [line], "decades")).marks]
 
     assert marks(0.3, 0.8) == [0.5]
@@ -99,7 +99,7 @@ def test_a_time_axis_marks_as_many_round_numbers_as_there_is_room_for() -> None:
 @pytest.mark.parametrize("span", [1.5, 4, 30, 900, 20000])
 def test_numbers_of_a_time_axis_never_touch(low: float, span: float) -> None:
     times = np.geomspace(low, low * span, 6)
-    line = plots.Series("a", "s0", [(float(t), 20.0 + n, "") for n, t in enumerate(times)])
+    line = plots.PlotSeries("a", "s0", [(float(t), 20.0 + n, "") for n, t in enumerate(times)])
     panel = plots.Panel("t", "seconds", "dB", [line], "decades")
     svg = ElementTree.fromstring(plots.draw_inline(panel))
     bottom = plots.HEIGHT - plots.BOTTOM + 17

@@ -8,7 +8,7 @@ import pytest
 
 from restore import checkpoints
 from restore.checkpoints import files
-from restore.checkpoints.cards import Figure
+from restore.checkpoints.cards import EvalResult
 from restore.errors import RequestError
 from tests.support.checkpoints import CONFIG, REPO
 from tests.support.hub_server import COMMIT, HubServer
@@ -19,7 +19,7 @@ def test_what_is_published_loads_from_the_hub(
 ) -> None:
     from huggingface_hub import ModelCard
 
-    figure = Figure("jpeg", "quality 10", "LIVE1", "psnr", 26.1, nfe=2, baseline=25.69)
+    figure = EvalResult("jpeg", "quality 10", "LIVE1", "psnr", 26.1, nfe=2, baseline=25.69)
     folder = tmp_path / "card"
     checkpoint = checkpoints.resolve("mine", catalogue(license="MIT", tasks=["jpeg"]))
     paths = checkpoints.publish(checkpoint, folder, [figure])

@@ -12,7 +12,7 @@ from restore.degradations import (
     Composed,
     Crop,
     Free,
-    Jpeg,
+    JpegBox,
     Mask,
     Noise,
     Resize,
@@ -26,7 +26,7 @@ from tests.support.degradations import HOLED, S420, S444, box, encode, image, ta
 
 def test_noise_inside_is_the_noise_of_what_is_outside():
     found = compose(box((16, 16), 30, S420, sigma=0.3), Noise(0.4))
-    assert isinstance(found, Jpeg)
+    assert isinstance(found, JpegBox)
     assert found.sigma == pytest.approx(0.5)
 
 
@@ -80,7 +80,7 @@ def test_around_a_hole_in_a_jpeg_blocks_are_free_and_no_others():
 def test_a_result_of_twice_the_size_makes_the_small_file_again(photograph):
     data = encode(photograph(width=64, height=64), quality=40, subsampling="4:2:0")
     file = read_jpeg(data)
-    degradation = Composed(Jpeg.from_file(file), Resize((128, 128), (64, 64)))
+    degradation = Composed(JpegBox.from_file(file), Resize((128, 128), (64, 64)))
     large = F.interpolate(decode(data).tensor(), (128, 128), mode="bicubic")
 
     def kept(x):
@@ -90,13 +90,13 @@ def test_a_result_of_twice_the_size_makes_the_small_file_again(photograph):
         return coefficients_kept(np.asarray(small), file)
 
     assert kept(large) < 0.99
-    assert kept(degradation.project_into_range(large, Jpeg.observe(file))) > 0.995
+    assert kept(degradation.project_into_range(large, JpegBox.observe(file))) > 0.995
 
 
 def test_a_grid_that_begins_elsewhere_is_a_jpeg_after_a_crop(photograph):
     shown = decode(encode(photograph(width=64, height=64), quality=20, subsampling="4:4:4"))
     cut = Picture(shown.pixels[5:, 3:])
-    jpeg = Jpeg((56, 56), tables(20), S444)
+    jpeg = JpegBox((56, 56), tables(20), S444)
     degradation = Composed(jpeg, Crop((59, 61), (3, 5), (56, 56)))
-    k, whole = degradation(cut.tensor()), Jpeg((64, 64), tables(20), S444)(shown.tensor())
+    k, whole = degradation(cut.tensor()), JpegBox((64, 64), tables(20), S444)(shown.tensor())
     assert torch.equal(k[0], whole[0][:, 1:, 1:])

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from restore.degradations import Jpeg
+from restore.degradations import JpegBox
 from restore.errors import RequestError
 from restore.jpegfile import coefficients_kept, read_jpeg, write_jpeg
 from tests.support.degradations import S420, box, distance, encode, image, tables
@@ -22,7 +22,7 @@ def test_a_jpeg_file_is_what_its_degradation_observes(subsampling, quality):
     pixels = np.ascontiguousarray(data.chelsea()[60:136, 90:181])
     stream = encode(pixels, quality=quality, subsampling=subsampling)
     file = read_jpeg(stream)
-    degradation = Jpeg.from_file(file)
+    degradation = JpegBox.from_file(file)
     y = degradation.observe(file)
     clean = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
     same = [(a == b).double().mean() for a, b in zip(degradation(clean), y, strict=True)]
@@ -59,7 +59,7 @@ def test_chroma_changes_all_pixels_of_a_sample_alike():
 def test_unknown_blocks_are_free():
     known = [np.ones((5, 5), bool)]
     known[0][1, 2] = known[0][3] = False
-    degradation = Jpeg((40, 40), tables(10, 1), [(1, 1)], known)
+    degradation = JpegBox((40, 40), tables(10, 1), [(1, 1)], known)
     x = image(1, 3, 40, 40, seed=1)
     y = degradation(image(1, 3, 40, 40, seed=2))
     change = (degradation.project(x, y) - x).abs().unflatten(2, (5, 8)).unflatten(4, (5, 8))
@@ -72,12 +72,12 @@ def test_unknown_blocks_are_free():
 def test_margin_and_shrink_keep_coefficients_off_the_walls(margin, shrink):
     q = 20
     steps = [np.full((8, 8), q)] * 3
-    degradation = Jpeg((48, 48), steps, S420, margin=margin, shrink=shrink)
+    degradation = JpegBox((48, 48), steps, S420, margin=margin, shrink=shrink)
     y = degradation(image(1, 3, 48, 48, seed=2))
     x = degradation.project(image(1, 3, 48, 48, seed=1), y)
     assert distance(degradation(x), y) == 0
     r = min(max(0.5 - margin / q, 0.02), shrink)
-    inside, narrower = (Jpeg((48, 48), steps, S420, margin=0, shrink=s) for s in (r, 0.9 * r))
+    inside, narrower = (JpegBox((48, 48), steps, S420, margin=0, shrink=s) for s in (r, 0.9 * r))
     assert distance(inside.project(x, y), x) < 1e-5
     assert distance(narrower.project(x, y), x) > 1e-3
 
@@ -87,7 +87,7 @@ def test_options_of_a_jpeg_that_make_no_sense_are_refused():
         with pytest.raises(RequestError, match="expected"):
             box((8, 8), 50, S420, **options)
     with pytest.raises(RequestError, match="steps from 1"):
-        Jpeg((8, 8), [np.zeros((8, 8), int)], [(1, 1)])
+        JpegBox((8, 8), [np.zeros((8, 8), int)], [(1, 1)])
 
 
 PUBLIC = {
@@ -103,7 +103,7 @@ def test_coefficients_outlast_a_strong_smoother_and_8_bits(name, quality):
     stream = encode(np.ascontiguousarray(PUBLIC[name]), quality=quality, subsampling="4:2:0")
     file = read_jpeg(stream)
     decoded = np.array(Image.open(io.BytesIO(stream)))
-    degradation = Jpeg.from_file(file, margin=1.5)
+    degradation = JpegBox.from_file(file, margin=1.5)
     y = degradation.observe(file)
     x = torch.from_numpy(decoded).permute(2, 0, 1)[None] / 127.5 - 1
     x = F.avg_pool2d(F.pad(x, (3, 3, 3, 3), mode="reflect"), 7, 1)

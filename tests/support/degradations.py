@@ -13,7 +13,7 @@ from restore.degradations import (
     Composed,
     Crop,
     Degradation,
-    Jpeg,
+    JpegBox,
     Mask,
     Noise,
     Resize,
@@ -43,7 +43,7 @@ def tables(quality, components=3):
 def box(size, quality, samplings, **options):
     """A JPEG degradation whose box is all but whole, so that its laws hold."""
     slack = {"margin": 0, "shrink": 0.4999, **options}
-    return Jpeg(size, tables(quality, len(samplings)), samplings, **slack)
+    return JpegBox(size, tables(quality, len(samplings)), samplings, **slack)
 
 
 def kernel(height, width, seed=None):
@@ -138,7 +138,7 @@ def sides(degradation: Degradation) -> tuple[int, int]:
 def rounds(degradation: Degradation) -> bool:
     """Whether there is a JPEG in it."""
     inside = isinstance(degradation, Composed) and rounds(degradation.outer)
-    return inside or isinstance(degradation, Jpeg | Both)
+    return inside or isinstance(degradation, JpegBox | Both)
 
 
 def distance(a, b):

@@ -21,7 +21,7 @@ import torch
 from PIL import Image, ImageCms, features
 
 from restore import checkpoints
-from restore.batch.manifest import Entry, Fingerprint, Manifest
+from restore.batch.manifest import Fingerprint, Manifest, ManifestEntry
 from restore.checkpoints import catalogue, files
 from restore.checkpoints.catalogue import Checkpoint
 from restore.images import Picture, decode, encode, read_header
@@ -330,7 +330,7 @@ def read_manifest(data: bytes, folder: Path) -> None:
         assert entry.record.status == "ok"
     manifest.open()  # a torn tail is closed, and what follows it is a line of its own
     try:
-        manifest.add_entry(Entry("new.png", Record(input="a", output="b")))
+        manifest.add_entry(ManifestEntry("new.png", Record(input="a", output="b")))
     finally:
         manifest.close()
     assert path.read_bytes().startswith(data)

@@ -8,7 +8,7 @@ import restore
 from restore import metrics
 from restore.bcm import BCM
 from restore.checkpoints import Checkpoint, Preset
-from restore.degradations import Jpeg as JpegBox
+from restore.degradations import JpegBox
 from restore.errors import RequestError
 from restore.images import Picture, as_picture, decode
 from restore.jpegfile import read_jpeg

@@ -8,7 +8,7 @@ from PIL import Image
 
 import restore
 from restore import metrics
-from restore.degradations import Composed, Jpeg, Resize
+from restore.degradations import Composed, JpegBox, Resize
 from restore.errors import ImageError, RequestError
 from restore.images import Picture
 from restore.jpegfile import read_jpeg
@@ -101,8 +101,8 @@ def test_a_composed_observation_with_noise_holds_too(astronaut):
     small = np.asarray(Image.fromarray(astronaut).resize((48, 48)))
     data = jpeg_bytes(small, quality=92)
     file = read_jpeg(data)
-    both = Composed(Jpeg.from_file(file), Resize((96, 96), (48, 48))).with_noise(0.01)
-    x, y = Picture(astronaut).tensor() * 0.8, Jpeg.observe(file)
+    both = Composed(JpegBox.from_file(file), Resize((96, 96), (48, 48))).with_noise(0.01)
+    x, y = Picture(astronaut).tensor() * 0.8, JpegBox.observe(file)
     before, after = (
         float((both.outer.project(both.inner(one), y) - both.inner(one)).square().mean())
         for one in (x, both.hold(x, y))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from restore.tiling import Crop, NoiseField, find_crops
+from restore.tiling import NoiseField, RegionCrop, find_crops
 
 MARGIN, ALIGN = 100, 64
 
@@ -50,7 +50,7 @@ def test_two_specks_far_apart_get_two_small_crops():
 def test_marks_all_over_take_the_picture_as_one():
     region = np.random.default_rng(0).random((300, 400)) < 0.01
     whole = ((0, 300), (0, 400))
-    assert find_crops(region, MARGIN, ALIGN) == [Crop(whole, whole)]
+    assert find_crops(region, MARGIN, ALIGN) == [RegionCrop(whole, whole)]
 
 
 def test_a_crop_gets_the_noise_of_its_place():

@@ -9,7 +9,7 @@ import torch
 from restore.bcm import BCM
 from restore.training import (
     LOSSES,
-    Batch,
+    NoisyBatch,
     Recipe,
     cycle,
     draw_levels,
@@ -21,12 +21,12 @@ from tests.support.networks import seeded_function
 from tests.support.networks import seeded_patch as seeded
 
 
-def batch_of(n: int, recipe: Recipe) -> Batch:
+def batch_of(n: int, recipe: Recipe) -> NoisyBatch:
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(n, 3, 16, 16, generator=generator) - 0.5
     noise = torch.randn(x.shape, generator=generator)
     finest = torch.nn.functional.interpolate(x, scale_factor=2)
-    return Batch(x, noise, draw_levels(n, recipe, generator), recipe, generator, finest)
+    return NoisyBatch(x, noise, draw_levels(n, recipe, generator), recipe, generator, finest)
 
 
 def test_a_batch_has_its_noise_at_the_level_asked_for():

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from restore.batch import Existing, Format, Policy
+from restore.batch import Existing, FormatName, Policy
 from restore.cli.groups import FLAG
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
@@ -137,7 +137,7 @@ class Files:
         ),
     ] = None
     format: Annotated[
-        Format,
+        FormatName,
         _output(
             help="Of the output; auto is by -o's ending, else PNG, same is each input's where it "
             "is one of these"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from restore.cli.groups import FLAG
-from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Fill, Find, Method
+from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Fill, Find, MethodName
 from restore.errors import RequestError, RestoreError
 
 _model = partial(typer.Option, rich_help_panel="Model")
@@ -46,7 +46,7 @@ def complete_models(incomplete: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelOptions:
     """Which model, and what is taken for one."""
 
     model: Annotated[
@@ -69,7 +69,7 @@ _machine = partial(typer.Option, rich_help_panel="Machine")
 
 
 @dataclass(frozen=True)
-class Processor:
+class DeviceOptions:
     """The device, the precision there, and the threads of the CPU."""
 
     device: Annotated[
@@ -95,7 +95,7 @@ class Processor:
 
 
 @dataclass(frozen=True)
-class Machine(Processor):
+class Machine(DeviceOptions):
     """What a network runs on, and how an image is cut."""
 
     tile: Annotated[
@@ -148,7 +148,7 @@ class Restoration(Machine):
         ),
     ] = None
     method: Annotated[
-        Method,
+        MethodName,
         _restoration(
             help="bcm is ours; inversion lifts by noise that the network amplifies; the others "
             "are published ones, for comparison, and with -ccdf begun closer, for few evaluations",
