@@ -110,7 +110,7 @@ def draw(theta: Tensor, shared: Mapping[str, Tensor], rows: Tensor, columns: Ten
     alpha, beta = (v.reshape(count, *v.shape[-2:]) for v in (alpha, beta))
     points = alpha.shape[1] * beta.shape[1]
     width = alpha.shape[2]
-    step = count if torch.is_grad_enabled() else max(1, CHUNK // (points * width))
+    step = count if theta.requires_grad else max(1, CHUNK // (points * width))
     parts = [
         _draw_cells(flat[n : n + step].to(kind), w, alpha[n : n + step], beta[n : n + step])
         for n in range(0, count, step)

@@ -37,7 +37,6 @@ class FunctionNetwork(Network):
 
     stride = PATCH
     window: int
-    bytes_per_pixel = 3000
 
     def __init__(
         self,
@@ -51,6 +50,7 @@ class FunctionNetwork(Network):
     ) -> None:
         super().__init__()
         self.window = window
+        self.bytes_per_pixel = 4 * channels  # as measured; what is drawn is drawn in chunks
         self.config = {
             "channels": channels,
             "blocks": blocks,

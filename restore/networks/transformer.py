@@ -86,6 +86,7 @@ class DiT(Network):
     ) -> None:
         super().__init__()
         self.window = window
+        self.bytes_per_pixel = 3 * channels  # as measured: of a widened perceptron
         self.config = {
             "channels": channels,
             "blocks": blocks,

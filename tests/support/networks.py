@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from restore.checkpoints import describe, write
-from restore.networks import ADM, FunctionNetwork, PatchUNet, build
+from restore.networks import ADM, FunctionNetwork, Network, PatchUNet, build
 
 SHARED = Path(os.environ.get("BCM_RESTORE_GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
 beside = pytest.mark.skipif(
@@ -58,6 +58,23 @@ def seeded_function(**config) -> FunctionNetwork:
     return network.eval()
 
 
+def seeded(architecture: str) -> Network:
+    """A tiny network without classes of any architecture, whose every layer matters."""
+    if architecture == "patch":
+        return seeded_patch()
+    if architecture == "function":
+        return seeded_function()
+    if architecture == "adm":
+        return small_adm(num_classes=None)
+    torch.manual_seed(0)
+    network = build(architecture, {"channels": 32, "blocks": 2, "features": 8, "window": 16})
+    with torch.no_grad():
+        for p in network.parameters():
+            if not p.any():
+                p.normal_(std=0.1)
+    return network.eval()
+
+
 def seeded_tensor(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     """A tensor that depends on its name alone, not on any version: NumPy froze this generator."""
     numbers = np.random.RandomState(zlib.crc32(name.encode())).uniform(-1, 1, shape)
@@ -65,9 +82,9 @@ def seeded_tensor(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.from_numpy((numbers * scale + name.endswith("norm.weight")).astype(np.float32))
 
 
-def small_adm() -> ADM:
+def small_adm(**changes) -> ADM:
     """A small ADM whose weights are a formula: see golden/README.md."""
-    network = ADM(**ADM_SMALL)
+    network = ADM(**ADM_SMALL | changes)
     shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
     network.load_state_dict({k: seeded_tensor(k, shape) for k, shape in shapes.items()})
     return network.eval().requires_grad_(False)
