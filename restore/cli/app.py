@@ -16,10 +16,9 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from restore.cli.commands import FLAG, Command, make_app, show_examples
 from restore.cli.config_file import read_config
 from restore.cli.exits import Commands, interruptible
-from restore.cli.groups import FLAG, make_app, show_examples
-from restore.cli.help import Command
 from restore.cli.terminal import emit, prepare
 
 SHOWN = 3  # examples in a command's help
@@ -44,7 +43,7 @@ class CommandRow:
 
 COMMANDS: dict[str, CommandRow] = {
     "auto": CommandRow(
-        "auto:auto",
+        "restoration:auto",
         RESTORE,
         "Find out what is wrong with pictures, say it, and restore all of it.",
         (
@@ -54,7 +53,7 @@ COMMANDS: dict[str, CommandRow] = {
         ),
     ),
     "diagnose": CommandRow(
-        "diagnosis:diagnose",
+        "inspection:diagnose",
         RESTORE,
         "Say what is wrong with pictures, and what to do about it; nothing is written.",
         (
@@ -115,7 +114,7 @@ COMMANDS: dict[str, CommandRow] = {
         ),
     ),
     "mask": CommandRow(
-        "mask:mask",
+        "inspection:mask",
         RESTORE,
         "Find scratches and dust, and write them as a mask for `inpaint`, white where to restore.",
         (
@@ -147,7 +146,7 @@ COMMANDS: dict[str, CommandRow] = {
         ),
     ),
     "render": CommandRow(
-        "rendering:render",
+        "series:render",
         TRAVEL,
         "Draw an image function at any size.",
         (
@@ -185,7 +184,7 @@ COMMANDS: dict[str, CommandRow] = {
         ),
     ),
     "degrade": CommandRow(
-        "degradation:degrade",
+        "trials:degrade",
         TRY,
         "Make the degraded input of a task from a clean image, to try things out.",
         (
@@ -196,7 +195,7 @@ COMMANDS: dict[str, CommandRow] = {
         ),
     ),
     "compare": CommandRow(
-        "comparison:compare",
+        "trials:compare",
         TRY,
         "Measure an image against the clean one: PSNR, SSIM, largest error.",
         (
@@ -221,17 +220,17 @@ COMMANDS: dict[str, CommandRow] = {
         "The models: what there is, what is here, and how to get it.",
     ),
     "report": CommandRow(
-        "manifests:app",
+        "status:report",
         MANAGE,
         "What batches have done, by their manifests.",
     ),
     "config": CommandRow(
-        "config:app",
+        "status:config",
         MANAGE,
         "What is set, and where.",
     ),
     "env": CommandRow(
-        "environment:env",
+        "status:env",
         MANAGE,
         "Print versions, devices, caches: what to paste in a bug report.",
         ("env", "env --json"),

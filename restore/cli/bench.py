@@ -25,7 +25,7 @@ from restore.cli.options import (
 )
 from restore.cli.options.files import WhereExists
 from restore.cli.options.restoration import Machine
-from restore.cli.progress import estimate_seconds
+from restore.cli.run import estimate_seconds
 from restore.cli.terminal import Terminal, complain, emit, format_seconds
 from restore.errors import RequestError, RestoreError
 

@@ -3,7 +3,8 @@
     0 all done    1 internal error    2 usage error    3 some inputs failed
     4 model       5 environment       129, 130, 143 interrupted by HUP, INT, TERM
 
-Our errors carry their code; here is the one place where an exception becomes one.
+Our errors carry their code; here is the one place where an exception becomes one. Of a command or
+an option that there is not, it is said which was meant.
 """
 
 from __future__ import annotations
@@ -19,14 +20,35 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from restore.cli.groups import BESIDE
-from restore.cli.help import take_all
-from restore.cli.suggestions import MEANT, NothingNamed, describe_usage
+from restore.cli.commands import BESIDE, take_all
 from restore.cli.terminal import VERBOSE, complain, traced
 from restore.devices import is_out_of_memory
 from restore.errors import RequestError, ResourceError, RestoreError
 
 HINT = "; -v shows the traceback, `bcm-restore env` what to add to a bug report"
+MEANT = {  # names of commands that people try, and ours
+    "upscale": "superres", "enlarge": "superres", "resize": "superres", "sr": "superres",
+    "super-resolution": "superres", "remove": "inpaint", "erase": "inpaint", "fill": "inpaint",
+    "heal": "inpaint", "dejpeg": "jpeg", "deblock": "jpeg", "artifacts": "jpeg",
+    "clean": "denoise", "sharpen": "deblur", "unblur": "deblur", "fix": "auto",
+    "repair": "auto", "restore": "auto", "enhance": "auto", "analyse": "diagnose",
+    "analyze": "diagnose", "check": "diagnose", "scratches": "mask", "morph": "interpolate",
+    "sample": "generate", "benchmark": "bench", "info": "env", "version": "env",
+    "download": "models", "settings": "config",
+}  # fmt: skip
+OPTIONS_MEANT = {  # options that people try, and ours, of which the command may have some
+    "-s": ("--scale", "--sigma", "--seed"), "--factor": ("--scale",), "--upscale": ("--scale",),
+    "--steps": ("--nfe",), "--resume": ("--existing skip",),
+    "--skip": ("--existing skip",), "--overwrite": ("-y",), "--force": ("-y",), "-f": ("-y",),
+    "--out": ("--output",), "--outdir": ("--output",), "--output-dir": ("--output",),
+    "--jobs": ("--workers",), "-j": ("--workers",), "--gpu": ("--device cuda",),
+    "--cpu": ("--device cpu",), "--html": ("--report",), "--config": ("--with",),
+}  # fmt: skip
+NAMED_ALONE = "images are named without an option, as in `bcm-restore jpeg photo.jpg`"
+
+
+class NothingNamed(RequestError):
+    """No input was named, so that nothing can be done; examples show how."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -177,3 +199,24 @@ def _leave(code: int) -> NoReturn:
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def describe_usage(error: Exception) -> str:
+    """What Typer says of wrong usage, on one line, and what was meant; "" of anything else."""
+    form = getattr(error, "format_message", None)
+    if form is None or type(error).__name__ == "NoArgsIsHelpError":
+        return ""
+    option = getattr(error, "option_name", "")
+    context = getattr(error, "ctx", None)
+    text = " ".join(form().split()).rstrip(".")
+    if type(error).__name__ == "NoSuchOption":
+        known = {name for one in context.command.params for name in one.opts} if context else set()
+        meant = [words for words in OPTIONS_MEANT.get(option, ()) if words.split()[0] in known]
+        text = f"no option is called {option}: did you mean {' or '.join(meant)}" if meant else text
+        text = NAMED_ALONE if option in ("-i", "--input") and not meant else text
+    path = context.command_path if context else "bcm-restore"
+    name = getattr(getattr(error, "param", None), "name", None)
+    source = context.get_parameter_source(name) if context and name else None
+    if source is not None and source.name == "DEFAULT_MAP":
+        text = f"{text}, in bcm-restore.toml"
+    return f"{text[:1].lower()}{text[1:]}; `{path} --help` shows how"

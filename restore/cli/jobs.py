@@ -11,8 +11,8 @@ from restore.batch import STDIN, STDOUT, Choice, Names, OutputKind, Plan, Size, 
 from restore.batch.inputs import check_inputs
 from restore.batch.plan import plan as planned
 from restore.cli.config_file import find_files
+from restore.cli.exits import NothingNamed
 from restore.cli.options import Files, FormatName, Inputs, RunOptions
-from restore.cli.suggestions import NothingNamed
 from restore.cli.terminal import Terminal, open_stdin, read_stdin
 from restore.errors import ImageError, RequestError
 from restore.files import read_bytes, read_stream

@@ -40,8 +40,7 @@ from restore.cli.options import (
     choose_policy,
 )
 from restore.cli.options.restoration import Machine
-from restore.cli.progress import describe_run, estimate_seconds
-from restore.cli.run import run_here, say_rehearsal
+from restore.cli.run import describe_run, estimate_seconds, run_here, say_rehearsal
 from restore.cli.terminal import read_stdin
 from restore.cli.views import make_views
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START, MAX_PIXELS

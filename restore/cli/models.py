@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from restore.cli.groups import make_app, show_examples
+from restore.cli.commands import make_app, show_examples
 from restore.cli.options import (
     AllowUnverified,
     Catalog,

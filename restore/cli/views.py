@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from restore.batch import STDOUT, Job, Plan, Policy
 from restore.batch.inputs import identity, within
 from restore.batch.manifest import MADE
-from restore.cli.groups import BESIDE
+from restore.cli.commands import BESIDE
 from restore.cli.options import OutputOptions
 from restore.errors import RequestError, RestoreError
 from restore.record import Record

@@ -8,7 +8,7 @@ import pytest
 import restore
 from restore.cli.app import COMMANDS as app_rows
 from restore.cli.app import load
-from restore.cli.help import PANELS
+from restore.cli.commands import PANELS
 from tests.support.commands import (
     COMMANDS,
     MODELS,

@@ -3,7 +3,7 @@
 import pytest
 
 from restore.cli.app import COMMANDS, load
-from restore.cli.suggestions import MEANT, OPTIONS_MEANT
+from restore.cli.exits import MEANT, OPTIONS_MEANT
 from tests.support.commands import Run
 
 SINGLE = [name for name, row in COMMANDS.items() if row.examples]

@@ -4,7 +4,7 @@ Options that go together are the fields of a frozen dataclass; `flatten` gives a
 parameter is such a group the group's options.
 """
 
-from restore.cli.groups import FLAG, flatten
+from restore.cli.commands import FLAG, flatten
 from restore.cli.options.files import (
     EncodingOptions,
     Existing,

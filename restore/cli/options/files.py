@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from restore.batch import Existing, FormatName, Policy
-from restore.cli.groups import FLAG
+from restore.cli.commands import FLAG
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 import typer
 
-from restore.cli.groups import FLAG
+from restore.cli.commands import FLAG
 from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Fill, Find, MethodName
 from restore.errors import RequestError, RestoreError
 

@@ -11,8 +11,8 @@ import typer
 
 from restore.batch import MANIFEST, Shard, parse_shard
 from restore.batch.ray import Cluster
+from restore.cli.commands import BESIDE, FLAG
 from restore.cli.config_file import complete_bundles
-from restore.cli.groups import BESIDE, FLAG
 from restore.cli.terminal import VERBOSE, Terminal
 from restore.errors import RequestError
 
