@@ -3,12 +3,15 @@
     apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist_*.deb fashion/
     python examples/train_function.py runs/fashion --recipe fashion --data fashion --minutes 240
     python examples/train_function.py runs/unet --recipe fashion --network patch --data fashion
+    python examples/train_function.py runs/emoji --recipe emoji --data emoji --minutes 240
     python examples/train_function.py runs/photos --recipe photos --data photos --minutes 240
     python examples/train_function.py runs/digits --recipe digits --steps 600
 
-The three recipes: `fashion` (Fashion-MNIST, 32×32), `photos` (a folder of photographs, windows of
-64×64 as means of 128×128) and `digits` (scikit-learn's, 8×8, seconds). A run begins with
-reconstruction alone, then learns the denoiser and, from it, the jumps. It stops after --minutes of
+The recipes: `fashion` (Fashion-MNIST, 32×32), `emoji` (those of `emoji.py`, 32×32 as means of
+64×64), `photos` (a folder of photographs, windows of 64×64 as means of 128×128) and `digits`
+(scikit-learn's, 8×8, seconds). A run begins with reconstruction alone, then learns the denoiser
+and, from it, the jumps: by the semigroup law, or with `--jumps published` by the two losses of the
+published model, consistency and trajectory. It stops after --minutes of
 training (or --steps), after --session minutes of this process, and on an interrupt; its state is
 saved every minute, and the same command goes on from there. Each report is a line of JSON in
 RUN/log.jsonl, with samples in RUN/samples-STEP.png: above in one step, below in two.
@@ -28,10 +31,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from restore.bcm import SIGMA_MAX, SIGMA_MIN
+from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
 from restore.checkpoints.files import describe, write
 from restore.files import write_atomically
-from restore.images import Picture, encode
+from restore.images import Picture, as_picture, encode
 from restore.journeys import RECIPES
 from restore.training import Photographs, Recipe, Samples, Trainer, Workers, denoising_psnr
 
@@ -39,12 +42,18 @@ SAVE_SECONDS = 60
 SHOWN = 8  # samples in a row of a report's picture, and rows of each kind
 JUMPS = {"diagonal": 0.35, "points": 0.15, "semigroup": 0.5}
 DIGITS = {"channels": 32, "features": 16, "window": 8}
-FASHION = {"channels": 128, "window": 32}
+SMALL = {"channels": 128, "window": 32}
+PUBLISHED = ("consistency", "trajectory")  # in place of the semigroup
 
 RECIPE = {  # of a function; a network of pixels takes what it has of this
     "fashion": Recipe(
         shares=JUMPS, batch=32, chunk=16, crop=32, pretraining=0.05, level_mean=-0.5,
         level_std=1.4, broad=0.4, learning_rate=2e-3, warmup=300,
+    ),
+    "emoji": Recipe(
+        shares={"diagonal": 0.25, "points": 0.25, "semigroup": 0.5}, batch=32, chunk=16, crop=32,
+        finer=True, pretraining=0.08, level_mean=-0.5, level_std=1.4, broad=0.4,
+        learning_rate=2e-3, warmup=300,
     ),
     "photos": Recipe(
         shares={"diagonal": 0.35, "points": 0.35, "semigroup": 0.3}, batch=32, chunk=8, crop=64,
@@ -56,9 +65,15 @@ RECIPE = {  # of a function; a network of pixels takes what it has of this
     ),
 }  # fmt: skip
 NETWORKS = {
-    ("fashion", "function"): {**FASHION, "blocks": 3, "predictor": 2},
-    ("fashion", "dit"): {**FASHION, "blocks": 5},
-    ("fashion", "patch"): {"channels": [32, 64, 128]},
+    **{
+        (name, architecture): config
+        for name in ("fashion", "emoji")
+        for architecture, config in {
+            "function": {**SMALL, "blocks": 3, "predictor": 2},
+            "dit": {**SMALL, "blocks": 5},
+            "patch": {"channels": [32, 64, 128]},
+        }.items()
+    },
     ("photos", "function"): {},
     ("photos", "dit"): {},
     ("photos", "patch"): {},
@@ -68,15 +83,18 @@ NETWORKS = {
 }
 
 
-def make_recipe(name: str, architecture: str) -> Recipe:
-    """A recipe for one of the architectures that are compared."""
+def make_recipe(name: str, architecture: str, jumps: str = "semigroup") -> Recipe:
+    """A recipe for one of the architectures that are compared, by one of the two ways to jumps."""
     recipe = RECIPE[name]
     recipe = dataclasses.replace(
         recipe, architecture=architecture, network=NETWORKS[name, architecture]
     )
-    if architecture == "function":
-        return recipe
     shares = dict(recipe.shares)
+    if jumps == "published":
+        share = shares.pop("semigroup")
+        shares |= {term: share / len(PUBLISHED) for term in PUBLISHED}
+    if architecture == "function":
+        return dataclasses.replace(recipe, shares=shares)
     shares["diagonal"] += shares.pop("points")
     return dataclasses.replace(recipe, shares=shares, pretraining=0.0)
 
@@ -89,6 +107,20 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
 
 
+def read_pictures(folder: Path) -> np.ndarray:
+    """The PNG files of a folder, all of one size (N, H, W, 3)."""
+    return np.stack([as_picture(path).pixels for path in sorted(folder.glob("*.png"))])
+
+
+def shrink(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Square pictures (N, H, H, 3) of bytes as means of as many pixels as make them `side` wide."""
+    assert pixels.shape[1] == pixels.shape[2]
+    assert pixels.shape[1] % side == 0
+    each = pixels.shape[1] // side
+    means = pixels.reshape(len(pixels), side, each, side, each, 3).mean(axis=(2, 4))
+    return means.round().astype(np.uint8)
+
+
 def read_data(name: str, folder: Path, device: str) -> tuple[Photographs | Samples, Samples]:
     """What to learn from, and what to measure on."""
     if name == "photos":
@@ -96,6 +128,10 @@ def read_data(name: str, folder: Path, device: str) -> tuple[Photographs | Sampl
         held = training.crops(64, 64, torch.Generator(device).manual_seed(0))
         pixels = (held * 127.5 + 127.5).round().byte().permute(0, 2, 3, 1)
         return training, Samples(pixels.cpu().numpy(), device)
+    if name == "emoji":
+        side = RECIPE[name].crop
+        train, test = (read_pictures(folder / part) for part in ("train", "test"))
+        return Samples(shrink(train, 2 * side), device), Samples(shrink(test, side), device)
     if name == "digits":
         from sklearn.datasets import load_digits
 
@@ -108,26 +144,29 @@ def read_data(name: str, folder: Path, device: str) -> tuple[Photographs | Sampl
 
 
 @torch.no_grad()
-def draw_samples(trainer: Trainer, count: int, recipe: str, seed: int = 0) -> torch.Tensor:
-    """`count` samples (count, 3, H, W) of the average, by one of the published recipes."""
+def draw_samples(model: BCM, side: int, count: int, recipe: str, seed: int = 0) -> torch.Tensor:
+    """`count` samples (count, 3, side, side) by one of the published recipes."""
     generator = torch.Generator().manual_seed(seed)
-    side = trainer.recipe.crop
     x = torch.zeros(count, 3, side, side)
     level = 0.0
     for leg in RECIPES[recipe]:
         noise = torch.randn(x.shape, generator=generator)
         x = x + (leg[0] ** 2 - level**2) ** 0.5 * noise
         for t, u in itertools.pairwise(leg):
-            x = trainer.average.jump(x.to(trainer.device), t, u).cpu()
+            x = model.jump(x.to(model.device), t, u).cpu()
         level = leg[-1]
     return x
 
 
 def report(trainer: Trainer, test: Samples, losses: dict[str, list[float]]) -> dict[str, object]:
     """The figures of now; a picture of samples beside them."""
-    images = list(test.at(torch.arange(64, device=test.pixels.device)).split(1))
+    count = min(64, len(test.pixels))
+    images = list(test.at(torch.arange(count, device=test.pixels.device)).split(1))
     psnr = {t: round(denoising_psnr(trainer.average, images, 127.5 * t), 3) for t in (0.1, 0.3, 1)}
-    one, two = (draw_samples(trainer, SHOWN**2, name) for name in ("one-step", "ancestral"))
+    one, two = (
+        draw_samples(trainer.average, trainer.recipe.crop, SHOWN**2, name)
+        for name in ("one-step", "ancestral")
+    )
     rows = [x.unflatten(0, (-1, SHOWN))[: SHOWN // 2] for x in (one, two)]
     grid = torch.cat(rows).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     pixels = (grid.clamp(-1, 1) * 127.5 + 127.5).round().byte().numpy()
@@ -206,6 +245,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--recipe", choices=RECIPE, required=True)
     parser.add_argument("--network", choices=("function", "dit", "patch"), default="function")
+    parser.add_argument("--jumps", choices=("semigroup", "published"), default="semigroup")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--minutes", type=float, default=240, help="of the whole run")
     parser.add_argument("--steps", type=int, help="of the whole run, in place of --minutes")
@@ -225,7 +265,7 @@ def main(arguments: list[str] | None = None) -> Trainer:
     trainer = Trainer(
         options.folder,
         training,
-        make_recipe(options.recipe, options.network),
+        make_recipe(options.recipe, options.network, options.jumps),
         options.minutes,
         workers=Workers(options.workers),
         compiled=options.compile,

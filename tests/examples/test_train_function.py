@@ -83,3 +83,43 @@ def test_fashion_is_read_as_the_package_has_it(train, tmp_path, monkeypatch) -> 
     assert x.shape == (1, 3, 32, 32)
     assert x[0, 0, 0, 0] == -1  # the border is black
     assert float(x[0, 2, 16, 16]) == pytest.approx(2 / 127.5 - 1)
+
+
+def test_jumps_are_learned_by_the_published_losses_too(train, tmp_path) -> None:
+    train("--steps", "30", "--report", "1e9", "--jumps", "published")
+    losses = log(tmp_path / "run")[-1]["losses"]
+    assert losses.keys() >= {"diagonal", "consistency", "trajectory"}
+    assert "semigroup" not in losses
+    assert np.isfinite(list(losses.values())).all()
+
+
+def test_emoji_are_read_as_their_program_leaves_them(train, tmp_path) -> None:
+    import train_function as program
+
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 3), ("test", 2)):
+        (tmp_path / part).mkdir()
+        for number in range(count):
+            pixels = generator.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / part / f"{number}.png")
+    training, test = program.read_data("emoji", tmp_path, "cpu")
+    assert training.pixels.shape == (3, 64, 64, 3)
+    assert test.pixels.shape == (2, 32, 32, 3)
+    mean = pixels[:4, 4:8].reshape(16, 3).mean(axis=0)  # of the last one's
+    assert np.abs(test.pixels[1, 0, 1].numpy() - mean).max() <= 0.5
+    trainer = program.main(
+        [str(tmp_path / "run"), "--recipe", "emoji", "--device", "cpu", "--steps", "1",
+         "--data", str(tmp_path)]
+    )  # fmt: skip
+    assert trainer.step == 1
+
+
+def test_what_is_no_emoji_is_left_out(train) -> None:
+    import emoji
+
+    white = np.full((136, 136, 3), 255, np.uint8)
+    outline, coloured = white.copy(), white.copy()
+    outline[20:120, 40], outline[20:120, 90] = 0, 0
+    coloured[20:120, 40:90] = np.random.default_rng(0).integers(0, 200, (100, 50, 3))
+    found = [emoji.is_coloured(pixels) for pixels in (white, outline, coloured)]
+    assert found == [False, False, True]
