@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from PIL import Image
 from public13 import clean_images
 from torch import Tensor, nn
-from train_function import draw_samples, read_data
+from train_function import draw_samples, read_data, read_idx
 
 import restore
 from restore import BCM
@@ -79,8 +79,6 @@ def make_classifier() -> nn.Sequential:
 
 def train_classifier(data: Path, epochs: int = 2) -> tuple[nn.Sequential, float]:
     """A classifier of Fashion-MNIST, and the share of the test pictures that it knows."""
-    from train_function import read_idx
-
     training, test = read_data("fashion", data, "cpu")
     labels = {
         part: torch.from_numpy(read_idx(next(data.rglob(f"{part}-labels-idx1-ubyte.gz"))).copy())
@@ -89,7 +87,7 @@ def train_classifier(data: Path, epochs: int = 2) -> tuple[nn.Sequential, float]
     torch.manual_seed(0)
     model = make_classifier()
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=0.01)
-    steps = epochs * (len(training.pixels) // 128)
+    steps = max(2, epochs * len(training.pixels) // 128)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, steps)
     for _ in range(steps):
         numbers = torch.randint(len(training.pixels), (128,))
@@ -99,7 +97,9 @@ def train_classifier(data: Path, epochs: int = 2) -> tuple[nn.Sequential, float]
         optimizer.step()
         schedule.step()
     model.eval().requires_grad_(False)
-    guesses = [model(test.at(n)[:, :1]).argmax(1) for n in torch.arange(10000).split(500)]
+    guesses = [
+        model(test.at(n)[:, :1]).argmax(1) for n in torch.arange(len(test.pixels)).split(500)
+    ]
     return model, float((torch.cat(guesses) == labels["t10k"]).float().mean())
 
 
@@ -258,7 +258,7 @@ def measure_drawing(options: argparse.Namespace) -> str:
         side = model.network.window
         assert side is not None
         truths = read_truths(options.data, 4 * side, options.count) if options.data else []
-        functions = [model.function(F.avg_pool2d(x, 4), SIGMA_MIN) for x in truths]
+        functions = [model.function(F.avg_pool2d(x, 4), SIGMA_MIN, None) for x in truths]
         samples = make_samples(model, options.count)
         for factor in (2, 4):
             size = factor * side
