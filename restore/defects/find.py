@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -18,9 +18,10 @@ KINDS: tuple[Find, ...] = get_args(Find)
 USUAL = FOUND
 
 # Logits of a part of the mask: of all its pixels at least, of one, and of their mean. What is sure
-# is judged by the first row; a picture that has enough of it is damaged, and judged by the second.
+# is judged by the first row; around enough of it a scan is damaged, and judged by the second.
 SURE, LIKELY = (-1.0, 2.5, 0.7), (-1.0, 0.5, -0.2)
-DAMAGED = 0.002  # share of the pixels that are sure, from which on a picture is damaged
+ENOUGH = 50.0  # evidence of parts that are sure (see `weigh_parts`), from which on it is enough
+NEAR = 769  # pixels to a side of what is around
 SLOPE = 4.0  # logits by which the last two fall from sensitivity 0 to 1
 SMALLEST: dict[Find, int] = {"scratches": 24, "dust": 3}  # pixels of a part
 CROWDED: dict[Find, float] = {
@@ -83,13 +84,8 @@ def find_defects(
     found: dict[Find, np.ndarray] = {}
     if set(kinds) & set(SMALLEST):
         logits = score_pixels(load_finder(), picture.tensor())
-        scores, ease = dict(zip(SMALLEST, logits, strict=True)), SLOPE * (sensitivity - SENSITIVITY)
-        sure = {kind: keep_parts(one, kind, *SURE, ease) for kind, one in scores.items()}
-        damaged = np.logical_or(*sure.values()).mean() > DAMAGED
-        found = {kind: part for kind, part in sure.items() if kind in kinds}
-        if damaged:
-            for kind, part in found.items():
-                part |= keep_parts(scores[kind], kind, *LIKELY, ease)
+        marks = find_marks(dict(zip(SMALLEST, logits, strict=True)), sensitivity)
+        found = {kind: mask for kind, mask in marks.items() if kind in kinds}
     if "stamps" in kinds:
         found["stamps"] = find_stamps(picture)
     mask = np.zeros(picture.pixels.shape[:2], bool)
@@ -99,6 +95,24 @@ def find_defects(
         mask |= part
     mask = cv2.dilate(mask.astype(np.uint8), np.ones((GROWN, GROWN), np.uint8)) > 0
     return Defects(mask, float(mask.mean()), counts)
+
+
+def find_marks(
+    scores: Mapping[Find, np.ndarray], sensitivity: float = SENSITIVITY
+) -> dict[Find, np.ndarray]:
+    """(H, W) bool of each kind: the likely parts where a scan is damaged.
+
+    scores: (H, W) float32, the logits of each kind. sensitivity: as of `find_defects`.
+    """
+    ease = SLOPE * (sensitivity - SENSITIVITY)
+    sure = {kind: keep_parts(one, kind, *SURE, ease) for kind, one in scores.items()}
+    evidence = np.sum([weigh_parts(scores[kind], part) for kind, part in sure.items()], axis=0)
+    damaged = evidence >= 2 * ENOUGH * (1 - sensitivity)
+    found = {}
+    for kind, one in scores.items():
+        likely = sure[kind] | keep_parts(one, kind, *LIKELY, ease)
+        found[kind] = keep_touched(likely, damaged)
+    return found
 
 
 def keep_parts(
@@ -124,6 +138,32 @@ def keep_parts(
     strong = np.zeros(count, bool)
     strong[np.unique(labels[scores > high - ease])] = True
     kept &= strong
+    kept[0] = False
+    return kept[labels]
+
+
+def weigh_parts(scores: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """(H, W) float64: how much speaks for damage around each pixel.
+
+    One part of a mask may be anything; what speaks for a damaged scan is that there are several, or
+    large ones. Each counts as the root of the sum of its logits.
+
+    scores: (H, W) float32, logits of a kind. sure: (H, W) bool, the parts.
+    """
+    count, labels = cv2.connectedComponents(sure.astype(np.uint8), connectivity=8)
+    inside = labels[sure]
+    area = np.bincount(inside, minlength=count)
+    total = np.bincount(inside, scores[sure], count)
+    each = np.sqrt(total.clip(0)) / np.maximum(area, 1)
+    border = cv2.BORDER_CONSTANT
+    return cv2.boxFilter(each[labels], cv2.CV_64F, (NEAR, NEAR), normalize=False, borderType=border)
+
+
+def keep_touched(mask: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the connected parts of a mask that have a pixel in `where`, (H, W) bool."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    kept = np.zeros(count, bool)
+    kept[np.unique(labels[where])] = True
     kept[0] = False
     return kept[labels]
 
