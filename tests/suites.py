@@ -25,8 +25,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from restore.errors import ImageError, RestoreError
+from restore.formats import ENDINGS
 from restore.images import Picture, decode
-from restore.images.formats import ENDINGS
 from restore.images.mutter import take_in
 
 TOLERANCE = {"JPEG": 2, "WEBP": 2, "AVIF": 3}  # levels of 8 bits, between decoders of one standard

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1] / "restore"
 FLOORS = {
     "errors": -2, "files": -1, "jsonlines": 0,
-    "defaults": 0, "devices": 0.2, "settings": 0.4, "presets": 0.4, "record": 0.4,
+    "defaults": 0, "formats": 0.2, "devices": 0.2, "settings": 0.4, "presets": 0.4, "record": 0.4,
     "metrics": 0.4, "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1,
     "uncertainty": 1.5, "result": 1.7,
     "diagnosis": 1.5, "functions": 1.9, "bcm": 2,
@@ -33,7 +33,7 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "huggingface_hub": {"checkpoints", "cli"},
-    "PIL": {"images", "jpegfile", "tasks", "reports", "bench", "uncertainty"},
+    "PIL": {"formats", "images", "jpegfile", "tasks", "reports", "bench", "uncertainty"},
     "ray": {"batch"},
     "diffusers": {"editing"},
     "transformers": {"editing"},

@@ -14,11 +14,12 @@ from restore.errors import RequestError
 
 if TYPE_CHECKING:
     from restore.api.arguments import Model
-    from restore.batch import FormatName, Job, Outcome, Policy, Shard
+    from restore.batch import Job, Outcome, Policy, Shard
     from restore.batch.prepare import Batch
     from restore.batch.ray import Cluster
     from restore.batch.restorer import ModelSource
     from restore.bcm import BCM
+    from restore.formats import FormatName
     from restore.record import Record
     from restore.settings import Settings
     from restore.tasks import Task

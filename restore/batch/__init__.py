@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from restore.batch.plan import (
         STDOUT,
         Existing,
-        FormatName,
         Job,
         Names,
         OutputKind,
@@ -70,7 +69,6 @@ HOMES = {
     "plan": (
         "STDOUT",
         "Existing",
-        "FormatName",
         "Job",
         "OutputKind",
         "Names",
@@ -105,7 +103,6 @@ __all__ = [
     "Choice",
     "Existing",
     "Failure",
-    "FormatName",
     "Input",
     "Job",
     "Manifest",

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from restore.errors import ImageError, RequestError, ResourceError
 from restore.files import is_open_pipe
+from restore.formats import BY_NAME, ENDINGS, UNREAD_ENDINGS
 
 STDIN = "-"
 LONGEST_PATH = 1 << 15  # bytes, more than any system takes
@@ -82,8 +83,6 @@ class Sidecar:
 
     def find(self, input: Input) -> str:
         """The path for an input; ImageError where none matches its name, or several do."""
-        from restore.images import ENDINGS
-
         if not os.path.isdir(self.path):
             return self.path
         for folder in dict.fromkeys((os.path.join(self.path, input.place), self.path)):
@@ -268,7 +267,6 @@ def _base_of(name: str) -> str:
 
 def _walk(folder: str, recursive: bool, choice: Choice) -> Iterator[str]:
     """The files of pictures in a folder, those too that are not read."""
-    from restore.images.formats import ENDINGS, UNREAD_ENDINGS
 
     def refuse(error: OSError) -> None:
         raise ResourceError(f"{error.filename!r} cannot be listed: {error.strerror}") from error
@@ -292,8 +290,6 @@ def _ending(path: str) -> str:
 
 
 def _is_readable(path: str) -> bool:
-    from restore.images.formats import BY_NAME, ENDINGS
-
     format = ENDINGS.get(_ending(path))
     return format is not None and BY_NAME[format].plugin()
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from restore.batch.inputs import identity
-from restore.batch.plan import FORMATS, STDOUT, Job, Plan, check_outputs, read_job
+from restore.batch.plan import STDOUT, Job, Plan, check_outputs, read_job
 from restore.errors import RequestError
+from restore.formats import ENDINGS, WRITTEN, format_of
 
 
 def plan_maps(
@@ -62,14 +63,12 @@ def _name(job: Job, folder: str) -> str:
 def _check(
     plan: Plan, paths: Sequence[str], folder: bool, where: str, aside: Sequence[str]
 ) -> None:
-    from restore.images import ENDINGS, format_of
-
     several = len({job.input for job in plan.jobs}) > 1
     if several and os.path.splitext(where)[1].lower() in ENDINGS:
         raise RequestError(f"--uncertainty {where!r} is one file for several: name a folder")
     if not folder:
         try:
-            known = format_of(where) in FORMATS.values()
+            known = format_of(where) in WRITTEN.values()
         except RequestError as error:
             raise RequestError(f"--uncertainty {error}; a folder ends in /") from error
         if not known:

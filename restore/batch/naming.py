@@ -7,25 +7,21 @@ import re
 
 from restore.batch.inputs import STDIN, Input
 from restore.errors import RequestError
+from restore.formats import ENDINGS, WRITTEN, format_of
 
-FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tiff": "TIFF"}
 SAME = "same"  # in place of a format: the input's own where we write it, else PNG
 ENDING = "{ext}"  # at the end of a template
 
 
 def format_for(format: str, output: str) -> str:
     """The format of an output in a plan of this format."""
-    from restore.images import format_of
-
     return format_of(output) if format == SAME else format
 
 
 def own_ending(path: str) -> str:
     """The ending of an output that keeps its input's format, where we write that."""
-    from restore.images import ENDINGS
-
     ending = os.path.splitext(path)[1]
-    return ending if ENDINGS.get(ending.lower()) in FORMATS.values() else ".png"
+    return ending if ENDINGS.get(ending.lower()) in WRITTEN.values() else ".png"
 
 
 def fill_name(template: str, input: Input, task: str) -> str:

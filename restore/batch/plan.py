@@ -14,11 +14,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from restore.batch.inputs import EVERYTHING, STDIN, Choice, Input, find, identity, within
-from restore.batch.naming import ENDING, FORMATS, SAME, fill_name, format_for, own_ending
+from restore.batch.naming import ENDING, SAME, fill_name, format_for, own_ending
 from restore.batch.shards import Shard
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, RestoreError
 from restore.files import check_target, is_open_pipe
+from restore.formats import ENDINGS, WRITTEN, FormatName, format_of
 
 if TYPE_CHECKING:
     from restore.images import ImageHeader
@@ -29,7 +30,6 @@ LONGEST_NAME = 255  # bytes, in all file systems in use
 Existing = Literal["error", "skip", "overwrite"]
 Policy = Literal["error", "skip", "repair", "overwrite"]
 Target = Literal["beside", "folder", "file", "stdout"]
-FormatName = Literal["auto", "same", "png", "jpg", "webp", "tiff"]
 Size = tuple[int, int]
 
 
@@ -155,7 +155,7 @@ def plan(names: Names, where: Where, kind: OutputKind, shard: Shard | None = Non
         where = replace(where, name=where.name.removesuffix(ENDING), format=kept)
     _check_options(where, target)
     format = _format(where, target, kind.ending)
-    ending = "." + next((short for short, name in FORMATS.items() if name == format), SAME)
+    ending = "." + next((short for short, name in WRITTEN.items() if name == format), SAME)
 
     top = where.output if target == "folder" else None
     jobs = [
@@ -328,8 +328,6 @@ def _target(output: str | None, inputs: Sequence[Input]) -> Target:
     if os.path.isdir(output) or output.endswith(("/", os.sep)):
         return "folder"
     if several:
-        from restore.images import ENDINGS
-
         if os.path.exists(output) or os.path.splitext(output)[1].lower() in ENDINGS:
             raise RequestError(f"-o {output!r} is one file for several images: name a folder")
         return "folder"
@@ -357,15 +355,13 @@ def _check_options(where: Where, target: Target) -> None:
 
 def _format(where: Where, target: Target, default: str) -> str:
     """The format of the outputs. RequestError where -o's ending says another than --format."""
-    from restore.images import ENDINGS, format_of
-
     if where.format == SAME:
         if target in ("file", "stdout"):
             raise RequestError("--format same does nothing where -o names the output itself")
         return SAME
-    asked = None if where.format == "auto" else FORMATS[where.format]
+    asked = None if where.format == "auto" else WRITTEN[where.format]
     if target != "file":
-        return asked or FORMATS[default]
+        return asked or WRITTEN[default]
     assert where.output is not None
     known = os.path.splitext(where.output)[1].lower() in ENDINGS
     if asked and not known:
@@ -374,8 +370,8 @@ def _format(where: Where, target: Target, default: str) -> str:
         named = format_of(where.output)
     except RequestError as error:
         raise RequestError(f"-o {error}; a folder ends in /") from error
-    if named not in FORMATS.values():
-        raise RequestError(f"{named} is read, not written: choose png, jpg, webp or tiff")
+    if named not in WRITTEN.values():
+        raise RequestError(f"{named} is read, not written: choose one of {', '.join(WRITTEN)}")
     if asked and asked != named:
         raise RequestError(f"-o {where.output!r} and --format {where.format} contradict each other")
     return named

@@ -160,7 +160,7 @@ class Batch:
         # Where a cluster works, the model is looked at here, and held there.
         source = self.restorer.source
         here = replace(source, device="cpu", dtype="fp32") if self.cluster else source
-        model = self.model or here.load(self.restorer.settings.label)
+        model = self.model or replace(self.restorer, source=here).load()
         return replace(self, model=model, restorer=self.restorer.fix_model(model))
 
 

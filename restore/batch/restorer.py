@@ -20,6 +20,7 @@ from restore.bcm import BCM
 from restore.checkpoints import Checkpoint
 from restore.devices import choose_device, choose_dtype, dtype_name
 from restore.errors import CheckpointError, ImageError, RequestError
+from restore.formats import LOSSY
 from restore.images import (
     MAX_PIXELS,
     Encoded,
@@ -37,7 +38,6 @@ from restore.tasks.preview import crop
 from restore.tasks.schedule import choose_mode, count_evaluations
 from restore.tasks.solving import check_size
 
-LOSSY = ("JPEG", "WEBP")
 IMMATERIAL = ("tile", "reference", "progress", "start", "varied")  # or told apart otherwise
 OPTIONAL = {("strength", 1.0), ("preview", None)}  # left out of a manifest
 
@@ -121,11 +121,10 @@ class ModelSource:
     allow_unverified: bool = False
     offline: bool = False
 
-    def load(self, label: int | None = None) -> BCM:
-        """The model for a class, None for a model without classes.
+    def load(self, admit: Callable[[Checkpoint], object] | None = None) -> BCM:
+        """The model; CheckpointError where it cannot be had, or is another than `sha256` says.
 
-        RequestError, before the model's tensors are read, where it has no such class;
-        CheckpointError where it cannot be had, or is another than `sha256` says.
+        admit: called before its tensors are read, to refuse what cannot be used.
         """
         if self.threads:
             torch.set_num_threads(self.threads)
@@ -135,7 +134,7 @@ class ModelSource:
             self.dtype,
             allow_unverified=self.allow_unverified,
             offline=self.offline,
-            admit=checkpoints.admit_label(label),
+            admit=admit,
         )
         if self.sha256 not in (None, model.sha256):
             raise CheckpointError(
@@ -145,10 +144,13 @@ class ModelSource:
         return model
 
 
-def choose_machine(device: str, dtype: str) -> tuple[str, str]:
-    """The device and the precision that these stand for on this machine, as a record has them."""
+def choose_machine(device: str, dtype: str, *, exact: bool = False) -> tuple[str, str]:
+    """The device and the precision that these stand for on this machine, as a record has them.
+
+    exact: as of `choose_dtype`.
+    """
     place = choose_device(device)
-    return str(place), dtype_name(choose_dtype(dtype, place))
+    return str(place), dtype_name(choose_dtype(dtype, place, exact=exact))
 
 
 @dataclass(frozen=True)
@@ -202,8 +204,8 @@ class Restorer:
         )
 
     def load(self) -> BCM:
-        """The model; errors as of `ModelSource.load`."""
-        return self.source.load(self.settings.label)
+        """The model; errors as of `ModelSource.load`, RequestError where it has no such class."""
+        return self.source.load(checkpoints.admit_label(self.settings.label))
 
     def fix_model(self, model: BCM) -> Restorer:
         """The recipe that takes this very model and no other."""

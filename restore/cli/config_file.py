@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import typer
 
 from restore.errors import RequestError
+from restore.formats import ENDINGS, LOSSY
 
 NAME = "bcm-restore.toml"
 BUNDLES = "with"  # the table of bundles
@@ -196,7 +197,8 @@ def _is_lossy(arguments: Sequence[str], chosen: Mapping[str, Setting]) -> bool:
             named += [value] if value else arguments[number + 1 : number + 2]
         elif option == "--name":
             named += ["same"] * word.endswith("{ext}")
-    return any(name.lower().endswith(("jpg", "jpeg", "webp", "same")) for name in named)
+    endings = tuple(ending[1:] for ending, format in ENDINGS.items() if format in LOSSY)
+    return any(name.lower().endswith((*endings, "same")) for name in named)
 
 
 def _bundles_in(arguments: Sequence[str]) -> list[str]:

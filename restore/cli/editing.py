@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from restore.batch import Job, Plan, Progress, Sidecar, Work, probe, resume
-from restore.batch.run import rehearse
 from restore.cli.jobs import plan
 from restore.cli.options import (
     AllowUnverified,
@@ -22,7 +21,7 @@ from restore.cli.options import (
     flatten,
 )
 from restore.cli.options.restoration import DeviceOptions
-from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
+from restore.cli.run import choose_manifest, run_here, say_again
 from restore.cli.views import Views, make_views
 from restore.errors import ImageError, RequestError
 from restore.files import read_bytes
@@ -241,10 +240,9 @@ def edit(
     options = _check_options(words, ways, checkpoint)
     aside = [path for path in (sidecar.path if sidecar else None, words.prompts) if path]
     planned = plan(image, "edit", files, conduct, aside=aside, bits=encoding.bits)
-    encoding.check(planned.format)
+    format = encoding.choose(planned.format)
     display = make_views(planned, conduct, files.policy, aside)
 
-    from restore.batch.restorer import Encoding as Format
     from restore.batch.restorer import choose_machine, collect_settings
     from restore.editing import networks
     from restore.editing.loading import choose_parts
@@ -263,7 +261,6 @@ def edit(
         dtype=dtype,
     )
     changer = Changer(known, options, sidecar, ways.seed, files.max_pixels, display)
-    format = Format(planned.format, encoding.quality, encoding.bits, encoding.strip)
     own = {
         "nfe": ways.nfe,
         "seed": ways.seed,
@@ -285,18 +282,19 @@ def edit(
     if manifest:
         planned = resume(planned, manifest, work())
         say_again(planned, work(), conduct)
-    if conduct.dry_run:
-        say_rehearsal(planned, rehearse(planned, known), conduct)
-        return
-    editor = None
-    if not all(job.done for job in planned.jobs):
+
+    def load() -> Work:
+        if all(job.done for job in planned.jobs):
+            return work()
         probe(planned, display.paths)
         editor = _load(checkpoint, ways, source, processor, conduct)
         for one in options.values():  # a prompt's length is known by the tokenizer alone
             editor.read_prompt(one.source)
             editor.read_prompt(one.target)
         conduct.terminal.say(_announce(editor, planned, options))
-    run_here(planned, work(editor), conduct, display, manifest)
+        return work(editor)
+
+    run_here(planned, known, load, conduct, display, manifest)
 
 
 def _load(

@@ -12,10 +12,11 @@ from restore.batch.inputs import check_inputs
 from restore.batch.plan import plan as planned
 from restore.cli.config_file import find_files
 from restore.cli.exits import NothingNamed
-from restore.cli.options import Files, FormatName, Inputs, RunOptions
+from restore.cli.options import Files, Inputs, RunOptions
 from restore.cli.terminal import Terminal, open_stdin, read_stdin
 from restore.errors import ImageError, RequestError
 from restore.files import read_bytes, read_stream
+from restore.formats import FormatName
 
 LONGEST_LIST = 1 << 28  # bytes: some millions of names
 

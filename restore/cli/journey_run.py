@@ -28,7 +28,6 @@ from restore.batch import (
     probe,
 )
 from restore.batch.inputs import check_named
-from restore.batch.run import rehearse
 from restore.cli.jobs import check_stdout
 from restore.cli.options import (
     EncodingOptions,
@@ -40,14 +39,15 @@ from restore.cli.options import (
     choose_policy,
 )
 from restore.cli.options.restoration import Machine
-from restore.cli.run import describe_run, estimate_seconds, run_here, say_rehearsal
+from restore.cli.run import describe_run, estimate_seconds, run_here
 from restore.cli.terminal import read_stdin
-from restore.cli.views import make_views
+from restore.cli.views import Views, make_views
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START, MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.record import Record
 
 if TYPE_CHECKING:
+    from restore.batch.restorer import Encoding
     from restore.bcm import BCM
     from restore.images import ImageHeader, Picture
     from restore.tasks import Settings
@@ -147,7 +147,8 @@ class JourneyRun:
 
     `make` gets what `read` gave, the model and the settings, and may call `show` with the pictures
     to look at: what came out, what went in, the reference. `admit` is called with the model
-    before anything runs, and raises where the two do not go together. `aside` are inputs beside the
+    before anything runs, and raises where the two do not go together; `labelled` tells whether the
+    model's class is that of the settings. `aside` are inputs beside the
     first, and `existing` is what to do where a page or a sheet exists. `size` is that of the
     pictures, where known, and `evaluations` what all of them take together; `files` are the names
     in a folder of outputs.
@@ -167,6 +168,17 @@ class JourneyRun:
     admit: Callable[[BCM], object] = lambda model: None
     existing: Existing = "error"
     aside: Sequence[str] = ()
+    labelled: bool = True
+
+    def work(self, known: Record, model: BCM | None, encoding: Encoding, views: Views) -> Work:
+        """The work of this process; without a model all but the making."""
+
+        def make(job: Job, given: Any, progress: Progress | None) -> tuple[Output, Record]:
+            assert model is not None
+            settings = replace(self.settings, progress=progress)
+            return self.make(given, model, settings, partial(views.keep, job))
+
+        return Work(known, self.read, make, encoding.encode)
 
 
 def run_journey(
@@ -174,70 +186,46 @@ def run_journey(
     source: ModelOptions,
     machine: Machine,
     manner: OutputOptions,
-    encoding: EncodingOptions | None = None,
+    encoding: EncodingOptions = EncodingOptions(),  # noqa: B008 - frozen
 ) -> None:
     """Load the model and run; what is usage error is refused before the run."""
-    from restore.batch import restorer
-    from restore.checkpoints import resolve
+    chosen = source.choose(machine)
 
-    checkpoint = resolve(source.model, source.catalog)
+    from restore.batch.restorer import choose_machine
+    from restore.checkpoints import admit_label
 
-    import torch
-
-    from restore.checkpoints import admit_label, load
-    from restore.devices import choose_device, choose_dtype, dtype_name
-
-    if machine.threads:
-        torch.set_num_threads(machine.threads)
-    device = choose_device(machine.device)
-    dtype = choose_dtype(machine.dtype, device, exact=True)
-    settings, job = trip.settings, trip.job
+    device, dtype = choose_machine(machine.device, machine.dtype, exact=True)
+    chosen = replace(chosen, device=device, dtype=dtype)
     known = Record(
         task=trip.task,
-        model=checkpoint.name,
-        model_sha256=checkpoint.sha256 or None,
+        model=chosen.checkpoint.name,
+        model_sha256=chosen.checkpoint.sha256 or None,
         method="bcm",
         nfe=trip.nfe,
-        seed=settings.seed,
-        device=str(device),
-        dtype=dtype_name(dtype),
+        seed=trip.settings.seed,
+        device=device,
+        dtype=dtype,
     )
-    planned = Plan((job,), trip.format, OutputKind(trip.task))
+    planned = Plan((trip.job,), trip.format, OutputKind(trip.task))
     conduct = RunOptions(**vars(manner))
     display = make_views(planned, conduct, trip.existing, trip.aside)
-    if conduct.dry_run:
-        say_rehearsal(planned, rehearse(planned, known), conduct)
-        return
-    model: BCM | None = None
-    if not job.done:
-        inside = [os.path.join(job.output, name) for name in trip.files[:1]]
+    format = encoding.choose(trip.format)
+
+    def load() -> Work:
+        if trip.job.done:
+            return trip.work(known, None, format, display)
+        inside = [os.path.join(trip.job.output, name) for name in trip.files[:1]]
         probe(planned, [*inside, *display.paths])
-        model = load(
-            checkpoint,
-            str(device),
-            machine.dtype,
-            exact=True,
-            allow_unverified=source.allow_unverified,
-            offline=source.offline,
-            admit=None if trip.task == "reconstruct" else admit_label(settings.label),
-        )
-        known = replace(known, model_sha256=model.sha256)
+        model = chosen.load(admit_label(trip.settings.label) if trip.labelled else None)
         trip.admit(model)
         if not conduct.quiet:
             size = trip.size(model)
             sizes = [size] if size else []
-            seconds = estimate_seconds(model, sizes, trip.evaluations, settings.tile)
-            nfe = trip.nfe or 0
-            conduct.terminal.say(describe_run(model, trip.task, nfe, trip.how, seconds))
+            seconds = estimate_seconds(model, sizes, trip.evaluations, trip.settings.tile)
+            conduct.terminal.say(describe_run(model, trip.task, trip.nfe or 0, trip.how, seconds))
+        return trip.work(replace(known, model_sha256=model.sha256), model, format, display)
 
-    def make(job: Job, given: Any, progress: Progress | None) -> tuple[Output, Record]:
-        assert model is not None
-        show = partial(display.keep, job)
-        return trip.make(given, model, replace(settings, progress=progress), show)
-
-    chosen = encoding or EncodingOptions()
-    encode = restorer.Encoding(trip.format, chosen.quality, chosen.bits, chosen.strip).encode
-    run_here(planned, Work(known, trip.read, make, encode), conduct, display)
+    run_here(planned, known, load, conduct, display)
 
 
 def make_settings(way: JourneyOptions) -> Settings:

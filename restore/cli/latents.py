@@ -144,7 +144,7 @@ def reconstruct(
         raise RequestError("a latent is read from a file, not from standard input")
     output = beside(latent, "reconstruct", ".png") if output is None else output
     format = "PNG" if output == STDOUT else format_of(output)
-    encoding.check(format)
+    encoding.choose(format)
     job = target.job([latent, *([reference] if reference else [])], output, [], manner.json)
     known: Latent | None = None
     with suppress(ImageError):  # which is found out again in due course
@@ -186,5 +186,6 @@ def reconstruct(
         admit=admit,
         existing=target.policy,
         aside=[reference] if reference else [],
+        labelled=False,
     )
     run_journey(journey, source, machine, manner, encoding)

@@ -284,19 +284,10 @@ def restore(
     conduct: RunOptions,
 ) -> None:
     """Plan all, load the model and run; what is usage error is refused before the run."""
-    from restore.batch import restorer
     from restore.batch.prepare import prepare
-    from restore.checkpoints import resolve
     from restore.settings import Settings
 
-    model = restorer.ModelSource(
-        resolve(source.model, source.catalog),
-        restoration.device,
-        restoration.dtype,
-        restoration.threads,
-        allow_unverified=source.allow_unverified,
-        offline=source.offline,
-    )
+    model = source.choose(restoration)
     settings = Settings(
         nfe=restoration.nfe,
         mode=restoration.mode,
@@ -319,7 +310,7 @@ def restore(
         replace(where, variants=restoration.variants),
         model,
         settings=settings,
-        encoding=restorer.Encoding(None, encoding.quality, encoding.bits, encoding.strip),
+        encoding=encoding.choose(),
         max_pixels=files.max_pixels,
         reference=restoration.reference,
         uncertainty=restoration.uncertainty,

@@ -26,7 +26,7 @@ from restore.batch import (
     find_assigned,
 )
 from restore.batch.pipeline import Steps
-from restore.batch.run import exhaust, keep_open, run_stepwise
+from restore.batch.run import exhaust, keep_open, rehearse, run_stepwise
 from restore.cli.exits import HINT, code_of, describe_error, is_out_of_memory
 from restore.cli.options import RunOptions
 from restore.cli.terminal import Terminal, complain, emit, escape, format_json, format_seconds
@@ -112,9 +112,21 @@ def run(
 
 
 def run_here(
-    plan: Plan, work: Work, conduct: RunOptions, display: Views, manifest: Manifest | None = None
+    plan: Plan,
+    known: Record,
+    load: Callable[[], Work],
+    conduct: RunOptions,
+    display: Views,
+    manifest: Manifest | None = None,
 ) -> None:
-    """Do every job that is not done in this process; the rest is as of `run`."""
+    """Do every job that is not done in this process, or say what would be done; as of `run`.
+
+    known: what a record says without any result. load: gives the work, with the model in it.
+    """
+    if conduct.dry_run:
+        say_rehearsal(plan, rehearse(plan, known), conduct)
+        return
+    work = load()
 
     def go(observer: Observer) -> Steps:
         steps = run_stepwise(

@@ -23,7 +23,6 @@ from restore.batch import (
     Work,
     probe,
 )
-from restore.batch.run import rehearse
 from restore.cli.jobs import begin
 from restore.cli.journey_run import (
     DrawOptions,
@@ -49,7 +48,7 @@ from restore.cli.options import (
     flatten,
 )
 from restore.cli.restoration import parse_size
-from restore.cli.run import run_here, say_rehearsal
+from restore.cli.run import run_here
 from restore.cli.views import make_views
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
@@ -321,7 +320,6 @@ def render(
     asked = None if size is None else parse_size(size)
     part = None if box is None else parse_box(box)
 
-    from restore.batch import restorer
     from restore.functions import ImageFunction
     from restore.images import check_encodable, format_of
     from restore.journeys import render as rendered
@@ -329,33 +327,29 @@ def render(
 
     output = beside(function, "render", ".png") if output is None else output
     format = "PNG" if output == STDOUT else format_of(output)
-    encoding.check(format)
+    encode = encoding.choose(format).encode
     if asked:
         check_drawing(asked, part, max_pixels)
     job = target.job([function], output, [], manner.json)
     known = Record(task="render", method="draw", dtype="fp32", device="cpu")
     planned, conduct = Plan((job,), format, OutputKind("render")), RunOptions(**vars(manner))
     display = make_views(planned, conduct, target.policy, [])
-    if conduct.dry_run:
-        say_rehearsal(planned, rehearse(planned, known), conduct)
-        return
-    loaded: ImageFunction | None = None
-    whole = asked or (1, 1)
-    if not job.done:
+
+    def load() -> Work:
+        if job.done:
+            return Work(known, lambda job: None, make, encode)
         probe(planned, display.paths)
         loaded = ImageFunction.load(function, max_pixels=max_pixels)
-        whole = asked or loaded.size
-        shape = check_drawing(whole, part, max_pixels)[2:]
+        shape = check_drawing(asked or loaded.size, part, max_pixels)[2:]
         check_encodable(shape, format, False, encoding.bits or 8)
+        return Work(known, lambda job: loaded, make, encode)
 
-    def make(job: Job, given: None, progress: Progress | None) -> tuple[Output, Record]:
-        assert loaded is not None
-        result = rendered(loaded, whole, part, max_pixels)
+    def make(job: Job, given: ImageFunction, progress: Progress | None) -> tuple[Output, Record]:
+        result = rendered(given, asked or given.size, part, max_pixels)
         display.keep(job, result.picture, None)
         return result.picture, result.record
 
-    encode = restorer.Encoding(format, encoding.quality, encoding.bits, encoding.strip).encode
-    run_here(planned, Work(known, lambda job: None, make, encode), conduct, display)
+    run_here(planned, known, load, conduct, display)
 
 
 def parse_box(text: str) -> Box:

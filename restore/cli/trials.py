@@ -12,12 +12,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from restore.batch import STDIN, Job, Plan, Sidecar, Size, probe, resume
+from restore.batch import STDIN, Job, Plan, Sidecar, Size, Work, probe, resume
 from restore.batch.inputs import check_named, identity
-from restore.batch.run import rehearse
 from restore.cli.jobs import plan
 from restore.cli.options import Files, Images, Json, MaxPixels, RunOptions, Verbose, flatten
-from restore.cli.run import choose_manifest, run_here, say_again, say_rehearsal
+from restore.cli.run import choose_manifest, run_here, say_again
 from restore.cli.terminal import emit, format_json, read_stdin
 from restore.cli.views import make_views
 from restore.defaults import MAX_PIXELS
@@ -150,11 +149,12 @@ def degrade(
     masks = {} if mask_out is None else _mask_outputs(mask_out, planned, files)
     work = replace(degrader, outputs=masks).work(planned.format, display.keep)
     say_again(planned, work, conduct)
-    if conduct.dry_run:
-        say_rehearsal(planned, rehearse(planned, work.known), conduct)
-        return
-    probe(planned, [*masks.values(), *display.paths])
-    run_here(planned, work, conduct, display, manifest)
+
+    def load() -> Work:
+        probe(planned, [*masks.values(), *display.paths])
+        return work
+
+    run_here(planned, work.known, load, conduct, display, manifest)
 
 
 def _check_hole(

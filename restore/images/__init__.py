@@ -4,6 +4,7 @@ The one place where ranges change: files and arrays hold integers in [0, 2^depth
 float32 in [-1, 1].
 """
 
+from restore.formats import ENDINGS, check_encodable, format_of, sniff
 from restore.images.animation import animate, check_animation
 from restore.images.arrays import as_array
 from restore.images.decoding import (
@@ -16,7 +17,6 @@ from restore.images.decoding import (
     read_image_stream,
 )
 from restore.images.encoding import Encoded, encode, encode_file, loses
-from restore.images.formats import ENDINGS, check_encodable, format_of, sniff
 from restore.images.header import ImageHeader, read_header
 from restore.images.picture import Picture
 

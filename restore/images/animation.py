@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from restore.errors import ImageError, RequestError, ResourceError
-from restore.images.formats import check_encodable
+from restore.formats import check_encodable
 from restore.images.picture import Picture
 
 GIF_SIDE = 65535  # pixels

@@ -23,10 +23,10 @@ from PIL.ExifTags import Base
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, ResourceError, RestoreError
 from restore.files import read_bytes, read_stream
+from restore.formats import BY_NAME, sniff
 from restore.images import jfif, png, tiff
 from restore.images.arrays import from_array, is_tensor
 from restore.images.exif import load_exif, read_exif, resolution_in
-from restore.images.formats import BY_NAME, sniff
 from restore.images.metadata import Metadata, fits, orientation_in, resolution_of
 from restore.images.mutter import take_in
 from restore.images.picture import Picture, split

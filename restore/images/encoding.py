@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from restore.errors import ImageError, RequestError, ResourceError
+from restore.formats import BY_NAME, check_encodable
 from restore.images import jfif, png, tiff
 from restore.images.exif import correct_exif
-from restore.images.formats import BY_NAME, check_encodable
 from restore.images.metadata import Metadata, correct_xmp, lost_in
 from restore.images.picture import Picture
 

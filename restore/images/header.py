@@ -14,10 +14,10 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from restore.errors import ImageError
+from restore.formats import sniff
 from restore.images import jfif, tiff
 from restore.images.directory import Bytes
 from restore.images.exif import load_exif, read_exif
-from restore.images.formats import sniff
 from restore.images.metadata import orientation_in
 from restore.images.png import read_start
 from restore.jpegfile.segments import read_layout

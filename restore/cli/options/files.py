@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from restore.batch import Existing, FormatName, Policy
+from restore.batch import Existing, Policy
 from restore.cli.commands import FLAG
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
+from restore.formats import FormatName
+
+if TYPE_CHECKING:
+    from restore.batch.restorer import Encoding
 
 _input = partial(typer.Option, rich_help_panel="Input")
 _output = partial(typer.Option, rich_help_panel="Output")
@@ -188,7 +192,8 @@ class EncodingOptions:
     def bits(self) -> int | None:
         return None if self.depth == "auto" else int(self.depth)
 
-    def check(self, format: str) -> None:
-        """RequestError for an option that would do nothing in this format."""
-        if self.quality is not None and format not in ("JPEG", "WEBP", "same"):
-            raise RequestError(f"--quality does nothing in {format}, which loses nothing")
+    def choose(self, format: str | None = None) -> Encoding:
+        """The encoding in a format, None before a plan has one; errors as of `Encoding`."""
+        from restore.batch.restorer import Encoding
+
+        return Encoding(format, self.quality, self.bits, self.strip)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -13,6 +13,9 @@ from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Fill, Find, Method
 from restore.errors import RequestError, RestoreError
 
 _model = partial(typer.Option, rich_help_panel="Model")
+
+if TYPE_CHECKING:
+    from restore.batch.restorer import ModelSource
 
 Catalog = Annotated[
     str | None,
@@ -63,6 +66,20 @@ class ModelOptions:
     catalog: Catalog = None
     offline: Offline = False
     allow_unverified: AllowUnverified = False
+
+    def choose(self, device: DeviceOptions) -> ModelSource:
+        """The model on a device, for a batch; errors as of `restore.checkpoints.resolve`."""
+        from restore.batch.restorer import ModelSource
+        from restore.checkpoints import resolve
+
+        return ModelSource(
+            resolve(self.model, self.catalog),
+            device.device,
+            device.dtype,
+            device.threads,
+            allow_unverified=self.allow_unverified,
+            offline=self.offline,
+        )
 
 
 _machine = partial(typer.Option, rich_help_panel="Machine")

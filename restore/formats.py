@@ -1,7 +1,8 @@
 """Format: how a file lays out an image, known by its first bytes and never by its name.
 
 One table, a row a format: a row is all that a format needs which Pillow reads and writes by itself.
-PNG, JPEG and TIFF have modules of their own beside it, for what Pillow does not do.
+PNG, JPEG and TIFF have modules of their own in `images`, for what Pillow does not do. The command
+line reads the table too, so nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
-
-from PIL import features
+from typing import Literal, TypeAlias
 
 from restore.errors import ImageError, RequestError
 
 Options: TypeAlias = dict[str, object]
+FormatName = Literal["auto", "same", "png", "jpg", "webp", "tiff"]
+"""As an output's format is asked for: by its name, the input's own, or one that is written."""
 
 NO_LIMIT = 2**31 - 1
 JPEG_QUALITY = 95
@@ -26,12 +27,13 @@ JPEG_QUALITY = 95
 class Format:
     """A row of the table.
 
-    name: as Pillow has it. title: as people say it. endings: of file names, the usual one first.
-    signature: a regular expression of the first bytes. longest_side: in pixels, that an encoder
-    takes; 0 where the format is read, not written. alpha: whether it holds transparency. depths:
-    bits a sample that it holds. options: what the encoder is told, for a quality of 1 to 100 or
-    None. plugin: what registers it with Pillow, where Pillow cannot do without; it says whether it
-    could. missing: what is said where it could not.
+    name: as Pillow has it. title: as people say it. endings: of file names, first that of what we
+    write. signature: a regular expression of the first bytes. longest_side: in pixels, that an
+    encoder takes; 0 where the format is read, not written. alpha: whether it holds transparency.
+    depths: bits a sample that it holds. options: what the encoder is told, for a quality of 1 to
+    100 or None. lossy: whether a quality means that something is lost. plugin: what registers it
+    with Pillow, where Pillow cannot do without; it says whether it could. missing: what is said
+    where it could not.
     """
 
     name: str
@@ -42,8 +44,15 @@ class Format:
     alpha: bool = True
     depths: tuple[int, ...] = (8,)
     options: Callable[[int | None], Options] = lambda quality: {}
+    lossy: bool = False
     plugin: Callable[[], bool] = lambda: True
     missing: str = ""
+
+
+def _find_avif() -> bool:
+    from PIL import features
+
+    return bool(features.check("avif"))
 
 
 def _register_heif() -> bool:
@@ -64,19 +73,21 @@ FORMATS = (
         "JPEG", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"), rb"\xff\xd8\xff",
         65500, alpha=False,
         options=lambda quality: {"quality": quality or JPEG_QUALITY},
+        lossy=True,
     ),
     Format(  # quality is the effort where nothing is lost; more than 30 is slow for a hundredth
         "WEBP", "WebP", (".webp",), rb"RIFF....WEBP", 16383,
         options=lambda quality: {
             "lossless": quality is None, "quality": quality or 30, "exact": True
         },
+        lossy=True,
     ),
     Format(
-        "TIFF", "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", NO_LIMIT, depths=(8, 16),
+        "TIFF", "TIFF", (".tiff", ".tif"), rb"II[*+]\0|MM\0[*+]", NO_LIMIT, depths=(8, 16),
     ),
     Format(
         "AVIF", "AVIF", (".avif",), rb"....ftyp(?=.{0,240}avi[fs])",
-        plugin=lambda: bool(features.check("avif")),
+        plugin=_find_avif,
         missing="an AVIF file, which this build of Pillow cannot decode",
     ),
     Format(
@@ -92,7 +103,8 @@ FORMATS = (
 
 BY_NAME = {row.name: row for row in FORMATS}
 ENDINGS = {ending: row.name for row in FORMATS for ending in row.endings}
-WRITABLE = tuple(row.name for row in FORMATS if row.longest_side)
+WRITTEN = {row.endings[0][1:]: row.name for row in FORMATS if row.longest_side}
+LOSSY = tuple(row.name for row in FORMATS if row.lossy)
 
 # Files of pictures that are not read; folders that hold some are told how many.
 UNREAD_ENDINGS = {
@@ -158,7 +170,9 @@ def check_encodable(size: tuple[int, int], format: str, alpha: bool, depth: int 
     """
     row = BY_NAME.get(format)
     if row is None or not row.longest_side:
-        raise RequestError(f"{format} cannot be written; choose one of {', '.join(WRITABLE)}")
+        raise RequestError(
+            f"{format} cannot be written; choose one of {', '.join(WRITTEN.values())}"
+        )
     if max(size) > row.longest_side:
         raise RequestError(
             f"{size[0]}x{size[1]} pixels are too many for {format}, "
