@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from restore.defects import find_defects
+from restore.defects.find import find_marks
 from restore.errors import RequestError
 from restore.images import Picture
 from restore.settings import Settings
@@ -25,9 +26,10 @@ def scene() -> np.ndarray:
 
 
 def damaged() -> tuple[np.ndarray, np.ndarray]:
-    """The scene with a light scratch and dark dust, and where they are."""
+    """The scene with two light scratches and dark dust, and where they are."""
     pixels, mask = scene(), np.zeros(SIZE, np.uint8)
     cv2.line(mask, (60, 5), (75, 190), 1, 2)
+    cv2.line(mask, (120, 5), (112, 190), 1, 2)
     pixels[mask > 0] = 245
     dust = np.zeros(SIZE, np.uint8)
     cv2.circle(dust, (180, 60), 3, 1, -1)
@@ -65,6 +67,24 @@ def test_a_clean_picture_gives_an_empty_mask(pixels):
     assert found.share == 0
 
 
+def test_one_speck_may_be_anything_unless_one_is_sensitive():
+    pixels = scene()
+    cv2.circle(pixels, (180, 60), 3, (20, 20, 20), -1)
+    assert not find_defects(Picture(pixels)).mask.any()
+    assert find_defects(Picture(pixels), sensitivity=0.9).mask[57:64, 177:184].all()
+
+
+def test_damage_in_one_corner_speaks_for_nothing_far_away():
+    scores = {kind: np.full((64, 2000), -5.0, np.float32) for kind in ("scratches", "dust")}
+    scores["scratches"][10:14, :300] = scores["scratches"][30:34, :300] = 4.0
+    for left in (400, 1900):  # dust beside the scratches, and far away
+        scores["dust"][20:26, left : left + 6] = 4.0
+    found = find_marks(scores)
+    assert found["scratches"][10:14, :300].all()
+    assert found["dust"][20:26, 400:406].all()
+    assert not found["dust"][:, 1900:].any()
+
+
 def test_bricks_are_no_scratches():
     pixels = scene()
     pixels[::14] = 190
@@ -85,7 +105,7 @@ def test_kinds_are_sought_alone_and_more_sensitivity_finds_more():
     pixels, _ = damaged()
     dust = find_defects(Picture(pixels), ("dust",))
     assert set(dust.counts) == {"dust"}
-    assert dust.mask[:, 50:90].mean() < 0.02  # the scratch is left, but for its crumbs
+    assert dust.mask[:, 50:130].mean() < 0.02  # scratches are left, but for their crumbs
     masks = [find_defects(Picture(pixels), sensitivity=s).mask for s in (0, 0.3, 0.5, 0.8, 1)]
     assert not any((less & ~more).any() for less, more in pairwise(masks))
     assert masks[0].sum() < masks[-1].sum()
