@@ -6,12 +6,15 @@
     python examples/function_figures.py sizes      runs/function runs/patch
     python examples/function_figures.py drawing    runs/function --data truth/
     python examples/function_figures.py superres   runs/photos
+    python examples/function_figures.py pictures   runs/patch runs/dit runs/function -o sheet.png
 
-Each prints a table in Markdown. A RUN is a folder that `train_function.py` filled, or a model's
-name or file. `generation` compares 10 000 samples with the test pictures of Fashion-MNIST by the
-Fréchet distance of their features in a small classifier that is trained here first (Heusel et al.
-2017, with that in place of Inception: distances are comparable with one another alone). `drawing`
-takes pictures of four times the model's window, `superres` Public 13.
+Each prints a table in Markdown, but the last, which draws: for each run a row of samples in one
+step and one in two, then one function at 32, 64 and 128 pixels, and a part of it at 1024. A RUN is
+a folder that `train_function.py` filled, or a model's name or file. `generation` compares 10 000
+samples with the test pictures of Fashion-MNIST by the Fréchet distance of their features in a small
+classifier that is trained here first (Heusel et al. 2017, with that in place of Inception:
+distances are comparable with one another alone). `drawing` takes pictures of four times the model's
+window, `superres` Public 13.
 """
 
 import argparse
@@ -33,7 +36,9 @@ import restore
 from restore import BCM
 from restore.bcm import SIGMA_MIN
 from restore.degradations import Resize
+from restore.files import write_atomically
 from restore.functions import ImageFunction
+from restore.images import Picture, encode
 from restore.networks import FunctionNetwork
 from restore.training import denoising_psnr
 
@@ -41,6 +46,8 @@ LEVELS = (0.1, 0.3, 1.0)
 SIZES = (32, 64, 128, 256)
 RECIPES = ("one-step", "ancestral")
 BATCH = 100
+EPOCHS = 2  # of the classifier
+FEW = 1000
 
 
 def load(run: Path) -> BCM:
@@ -70,37 +77,46 @@ def format_number(value: float, digits: int = 2) -> str:
 
 
 def make_classifier() -> nn.Sequential:
-    """32×32 grey to ten kinds; all but its last layer gives 64 features."""
+    """32×32 or 8×8 grey to ten kinds; all but its last layer gives 64 features."""
     layers: list[nn.Module] = []
     for given, made in itertools.pairwise((1, 16, 32, 64)):
         layers += [nn.Conv2d(given, made, 3, 2, 1), nn.BatchNorm2d(made), nn.ReLU()]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
-def train_classifier(data: Path, epochs: int = 2) -> tuple[nn.Sequential, float]:
-    """A classifier of Fashion-MNIST, and the share of the test pictures that it knows."""
-    training, test = read_data("fashion", data, "cpu")
-    labels = {
-        part: torch.from_numpy(read_idx(next(data.rglob(f"{part}-labels-idx1-ubyte.gz"))).copy())
-        for part in ("train", "t10k")
-    }
+def read_labels(recipe: str, data: Path) -> tuple[Tensor, Tensor]:
+    """Of the pictures that `read_data` gives, to learn from and to measure on."""
+    if recipe == "digits":
+        from sklearn.datasets import load_digits
+
+        labels = torch.from_numpy(load_digits().target)
+        return labels[:-64], labels[-64:]
+    found = {path.name: path for path in data.rglob("*-labels-idx1-ubyte.gz")}
+    parts = [read_idx(found[f"{part}-labels-idx1-ubyte.gz"]) for part in ("train", "t10k")]
+    training, test = (torch.from_numpy(labels.copy()).long() for labels in parts)
+    return training, test
+
+
+def train_classifier(recipe: str, data: Path) -> tuple[nn.Sequential, float]:
+    """A classifier of the pictures, and the share of those to measure on that it knows."""
+    training, test = read_data(recipe, data, "cpu")
+    labels, expected = read_labels(recipe, data)
     torch.manual_seed(0)
     model = make_classifier()
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=0.01)
-    steps = max(2, epochs * len(training.pixels) // 128)
+    steps = max(100, EPOCHS * len(labels) // 128)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, steps)
     for _ in range(steps):
-        numbers = torch.randint(len(training.pixels), (128,))
-        loss = F.cross_entropy(model(training.at(numbers)[:, :1]), labels["train"][numbers].long())
+        numbers = torch.randint(len(labels), (128,))
+        loss = F.cross_entropy(model(training.at(numbers)[:, :1]), labels[numbers])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
     model.eval().requires_grad_(False)
-    guesses = [
-        model(test.at(n)[:, :1]).argmax(1) for n in torch.arange(len(test.pixels)).split(500)
-    ]
-    return model, float((torch.cat(guesses) == labels["t10k"]).float().mean())
+    every = torch.arange(len(expected))
+    guesses = torch.cat([model(test.at(n)[:, :1]).argmax(1) for n in every.split(500)])
+    return model, float((guesses == expected).float().mean())
 
 
 @torch.no_grad()
@@ -121,19 +137,22 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 
 
 def measure_generation(options: argparse.Namespace) -> str:
-    classifier, known = train_classifier(options.data)
-    training, test = read_data("fashion", options.data, "cpu")
-    count = options.count
-    truth = find_features(classifier, test.at(torch.arange(len(test.pixels))))
-    numbers = torch.randperm(len(training.pixels), generator=torch.Generator().manual_seed(0))
-    floor = frechet_distance(find_features(classifier, training.at(numbers[:count])), truth)
+    classifier, known = train_classifier(options.recipe, options.data)
+    training, test = read_data(options.recipe, options.data, "cpu")
+    side, count = test.pixels.shape[1], options.count
+    pictures = [some.at(torch.arange(len(some.pixels))) for some in (training, test)]
+    # Where few pictures are kept from training, all are what samples are held against.
+    goal = pictures[1] if len(pictures[1]) > FEW else torch.cat(pictures)
+    truth = find_features(classifier, goal)
+    numbers = torch.randperm(len(pictures[0]), generator=torch.Generator().manual_seed(0))
+    floor = frechet_distance(find_features(classifier, pictures[0][numbers[:count]]), truth)
     rows = [["training pictures", "", format_number(floor, 3), "", ""]]
     for run in options.runs:
         model, log = load(run), read_log(run)
         found = []
         for recipe in RECIPES:
             parts = [
-                draw_samples(model, 32, min(BATCH, count - n), recipe, seed=n)
+                draw_samples(model, side, min(BATCH, count - n), recipe, seed=n)
                 for n in range(0, count, BATCH)
             ]
             found.append(frechet_distance(find_features(classifier, torch.cat(parts)), truth))
@@ -141,15 +160,15 @@ def measure_generation(options: argparse.Namespace) -> str:
         rows.append([run.name, steps, *(format_number(v, 3) for v in found), minutes])
         print(rows[-1], flush=True)
     table = make_table(("pictures", "steps", "one step", "two steps", "minutes"), rows)
-    return f"{table}\n\nThe classifier knows {100 * known:.1f} % of the test pictures."
+    return f"{table}\n\nThe classifier knows {100 * known:.1f} % of the pictures kept from it."
 
 
 # Denoising and stability
 
 
 def measure_denoising(options: argparse.Namespace) -> str:
-    _, test = read_data("fashion", options.data, "cpu")
-    images = list(test.at(torch.arange(options.count)).split(1))
+    _, test = read_data(options.recipe, options.data, "cpu")
+    images = list(test.at(torch.arange(min(options.count, len(test.pixels)))).split(1))
     rows = [["none", *(format_number(-20 * math.log10(t / 2)) for t in LEVELS)]]
     for run in options.runs:
         found = [denoising_psnr(load(run), images, 127.5 * t) for t in LEVELS]
@@ -305,6 +324,36 @@ def measure_superres(options: argparse.Namespace) -> str:
     return make_table(("Public 13", "none or bicubic, held", *models), rows)
 
 
+# Pictures
+
+SHOWN = 16  # samples in a row
+
+
+def tile(pictures: Tensor) -> Tensor:
+    """(N, 3, H, W) side by side, (1, 3, H, N · W)."""
+    return torch.cat(pictures.split(1), dim=3)
+
+
+@torch.no_grad()
+def show_pictures(options: argparse.Namespace) -> str:
+    side, rows = 32, []
+    for run in options.runs:
+        model = load(run)
+        rows += [tile(draw_samples(model, side, SHOWN, recipe)) for recipe in RECIPES]
+        if has_functions(model):
+            (f,) = make_samples(model, 1)
+            whole = side * SHOWN // 4
+            drawn = [f.render(size, size) for size in (32, 64)]
+            drawn = [F.interpolate(x, (whole, whole), mode="nearest") for x in drawn]
+            corner = (1024 - whole) // 2
+            drawn += [f.render(whole, whole), f.render(1024, 1024, (corner, corner, whole, whole))]
+            rows.append(tile(torch.cat(drawn)))
+    picture = torch.cat(rows, dim=2)
+    pixels = (picture[0].permute(1, 2, 0).clamp(-1, 1) * 127.5 + 127.5).round().byte().numpy()
+    write_atomically(options.output, encode(Picture(pixels), "PNG"))
+    return str(options.output)
+
+
 MEASURES = {
     "generation": measure_generation,
     "denoising": measure_denoising,
@@ -312,6 +361,7 @@ MEASURES = {
     "sizes": measure_sizes,
     "drawing": measure_drawing,
     "superres": measure_superres,
+    "pictures": show_pictures,
 }
 COUNTS = {"generation": 10_000, "denoising": 256, "sizes": 16, "drawing": 32, "superres": 13}
 
@@ -320,9 +370,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", choices=MEASURES)
     parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--recipe", choices=("fashion", "digits"), default="fashion")
     parser.add_argument("--data", type=Path, help="Fashion-MNIST, or pictures")
     parser.add_argument("--count", type=int, help="samples, or pictures")
     parser.add_argument("--side", type=int, default=256, help="of Public 13, cut to that")
+    parser.add_argument("-o", "--output", type=Path, default=Path("functions.png"))
     options = parser.parse_args(arguments)
     options.count = options.count or COUNTS.get(options.figure)
     print(MEASURES[options.figure](options))

@@ -68,7 +68,7 @@ def card(checkpoint: Checkpoint, figures: Sequence[EvalResult] | None = None) ->
         "network that carries an image between any two noise levels. Restored images are held to "
         "the given file, so a task needs a known degradation and no training of its own.\n",
         "```sh",
-        f"bcm-restore jpeg photo.jpg --model {_address(checkpoint)}",
+        f"bcm-restore {_example(checkpoint)} --model {_address(checkpoint)}",
         "```\n",
     ]
     if story:
@@ -194,6 +194,11 @@ def _plain(text: str) -> str:
 def _cell(text: str) -> str:
     """A cell of a table: no line ends in it, and no bar that would end it."""
     return " ".join(re.sub(r"(?<!\\)\|", r"\\|", text).split())
+
+
+def _example(checkpoint: Checkpoint) -> str:
+    """A command that the checkpoint is for."""
+    return "generate --size 512x512" if checkpoint.tasks == ("generate",) else "jpeg photo.jpg"
 
 
 def _address(checkpoint: Checkpoint) -> str:

@@ -92,6 +92,11 @@ def test_enlarging_is_compared_with_the_default(measure, tiny_function) -> None:
     assert all(np.isfinite([float(cell) for cell in row[1:]]).all() for row in found)
 
 
+def test_samples_are_shown_in_rows(measure, tiny_function, tiny_model, tmp_path) -> None:
+    measure("pictures", tiny_model, tiny_function, "-o", tmp_path / "sheet.png")
+    assert Image.open(tmp_path / "sheet.png").size == (512, 4 * 32 + 128)
+
+
 def test_the_distance_is_frechets(measure) -> None:
     import function_figures as program
 
