@@ -9,12 +9,12 @@
     python examples/function_figures.py pictures   runs/patch runs/dit runs/function -o sheet.png
 
 Each prints a table in Markdown, but the last, which draws: for each run a row of samples in one
-step and one in two, then one function at 32, 64 and 128 pixels, and a part of it at 1024. A RUN is
-a folder that `train_function.py` filled, or a model's name or file. `generation` compares 10 000
-samples with the test pictures of Fashion-MNIST by the Fréchet distance of their features in a small
-classifier that is trained here first (Heusel et al. 2017, with that in place of Inception:
-distances are comparable with one another alone). `drawing` takes pictures of four times the model's
-window, `superres` Public 13.
+step and one in two, then one function at one, two and four times its window, and a part of it at
+1024 pixels. A RUN is a folder that `train_function.py` filled, or a model's name or file.
+`generation` compares 10 000 samples with the test pictures by the Fréchet distance of their
+features in a small classifier that is trained here first (Heusel et al. 2017, with that in place of
+Inception: distances are comparable with one another alone). `drawing` takes pictures of four times
+the model's window, or Fashion-MNIST for `--recipe fashion-16`; `superres` takes Public 13.
 """
 
 import argparse
@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from PIL import Image
 from public13 import clean_images
 from torch import Tensor, nn
-from train_function import draw_samples, read_data, read_idx
+from train_function import draw_samples, read_data, read_idx, read_padded
 
 import restore
 from restore import BCM
@@ -40,7 +40,7 @@ from restore.files import write_atomically
 from restore.functions import ImageFunction
 from restore.images import Picture, encode
 from restore.networks import FunctionNetwork
-from restore.training import denoising_psnr
+from restore.training import Samples, denoising_psnr
 
 LEVELS = (0.1, 0.3, 1.0)
 SIZES = (32, 64, 128, 256)
@@ -77,7 +77,7 @@ def format_number(value: float, digits: int = 2) -> str:
 
 
 def make_classifier() -> nn.Sequential:
-    """32×32 or 8×8 grey to ten kinds; all but its last layer gives 64 features."""
+    """Grey pictures, 8×8 to 32×32, to ten kinds; all but its last layer gives 64 features."""
     layers: list[nn.Module] = []
     for given, made in itertools.pairwise((1, 16, 32, 64)):
         layers += [nn.Conv2d(given, made, 3, 2, 1), nn.BatchNorm2d(made), nn.ReLU()]
@@ -97,10 +97,18 @@ def read_labels(recipe: str, data: Path) -> tuple[Tensor, Tensor]:
     return training, test
 
 
-def train_classifier(recipe: str, data: Path) -> tuple[nn.Sequential, float]:
-    """A classifier of the pictures, and the share of those to measure on that it knows."""
-    training, test = read_data(recipe, data, "cpu")
-    labels, expected = read_labels(recipe, data)
+def read_grey(recipe: str, data: Path) -> tuple[Tensor, Tensor]:
+    """All pictures (N, 1, side, side) of a recipe, to learn from and to measure on, of one size."""
+    training, test = (
+        some.at(torch.arange(len(some.pixels)))[:, :1] for some in read_data(recipe, data, "cpu")
+    )
+    return F.avg_pool2d(training, training.shape[2] // test.shape[2]), test
+
+
+def train_classifier(
+    training: Tensor, test: Tensor, labels: Tensor, expected: Tensor
+) -> tuple[nn.Sequential, float]:
+    """A classifier of grey pictures, and the share of those to measure on that it knows."""
     torch.manual_seed(0)
     model = make_classifier()
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3, weight_decay=0.01)
@@ -108,20 +116,19 @@ def train_classifier(recipe: str, data: Path) -> tuple[nn.Sequential, float]:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, steps)
     for _ in range(steps):
         numbers = torch.randint(len(labels), (128,))
-        loss = F.cross_entropy(model(training.at(numbers)[:, :1]), labels[numbers])
+        loss = F.cross_entropy(model(training[numbers]), labels[numbers])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
     model.eval().requires_grad_(False)
-    every = torch.arange(len(expected))
-    guesses = torch.cat([model(test.at(n)[:, :1]).argmax(1) for n in every.split(500)])
+    guesses = torch.cat([model(some).argmax(1) for some in test.split(500)])
     return model, float((guesses == expected).float().mean())
 
 
 @torch.no_grad()
 def find_features(classifier: nn.Sequential, images: Tensor) -> Tensor:
-    """Features (N, 64) in float64 of images (N, 3, 32, 32), rounded to bytes as files are."""
+    """Features (N, 64) in float64 of images (N, 1 or 3, H, W), rounded to bytes as files are."""
     grey = (images.mean(dim=1, keepdim=True).clamp(-1, 1) * 127.5 + 127.5).round() / 127.5 - 1
     return torch.cat([classifier[:-1](some) for some in grey.split(500)]).double()
 
@@ -137,15 +144,15 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 
 
 def measure_generation(options: argparse.Namespace) -> str:
-    classifier, known = train_classifier(options.recipe, options.data)
-    training, test = read_data(options.recipe, options.data, "cpu")
-    side, count = test.pixels.shape[1], options.count
-    pictures = [some.at(torch.arange(len(some.pixels))) for some in (training, test)]
+    training, test = read_grey(options.recipe, options.data)
+    labels = read_labels(options.recipe, options.data)
+    classifier, known = train_classifier(training, test, *labels)
+    side, count = test.shape[2], options.count
     # Where few pictures are kept from training, all are what samples are held against.
-    goal = pictures[1] if len(pictures[1]) > FEW else torch.cat(pictures)
+    goal = test if len(test) > FEW else torch.cat([training, test])
     truth = find_features(classifier, goal)
-    numbers = torch.randperm(len(pictures[0]), generator=torch.Generator().manual_seed(0))
-    floor = frechet_distance(find_features(classifier, pictures[0][numbers[:count]]), truth)
+    numbers = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
+    floor = frechet_distance(find_features(classifier, training[numbers[:count]]), truth)
     rows = [["training pictures", "", format_number(floor, 3), "", ""]]
     for run in options.runs:
         model, log = load(run), read_log(run)
@@ -268,6 +275,14 @@ def read_truths(folder: Path, side: int, count: int) -> list[Tensor]:
     return found
 
 
+def choose_truths(options: argparse.Namespace, side: int) -> list[Tensor]:
+    """Pictures (1, 3, S, S) larger than the window: of a folder, or of Fashion-MNIST at 16."""
+    if options.recipe != "fashion-16":
+        return read_truths(options.data, 4 * side, options.count)
+    pixels = read_padded(options.data)[1][: options.count]
+    return list(Samples(pixels).at(torch.arange(len(pixels))).split(1))
+
+
 @torch.no_grad()
 def measure_drawing(options: argparse.Namespace) -> str:
     """What a function adds to an enlargement of its own drawing, where the truth is known."""
@@ -276,8 +291,9 @@ def measure_drawing(options: argparse.Namespace) -> str:
         model = load(run)
         side = model.network.window
         assert side is not None
-        truths = read_truths(options.data, 4 * side, options.count) if options.data else []
-        functions = [model.function(F.avg_pool2d(x, 4), SIGMA_MIN, None) for x in truths]
+        truths = choose_truths(options, side)
+        given = [F.avg_pool2d(x, x.shape[2] // side) for x in truths]
+        functions = [model.function(x, SIGMA_MIN, None) for x in given]
         samples = make_samples(model, options.count)
         for factor in (2, 4):
             size = factor * side
@@ -288,8 +304,11 @@ def measure_drawing(options: argparse.Namespace) -> str:
                         return f.render(size, size)
                     return enlarge(f.render(f.size[1], f.size[0]), size, WAYS[name])
 
-                goal = [F.avg_pool2d(x, 4 // factor) for x in truths]
-                close = [psnr(make(f), x) for f, x in zip(functions, goal, strict=True)]
+                close = [
+                    psnr(make(f), F.avg_pool2d(x, x.shape[2] // size))
+                    for f, x in zip(functions, truths, strict=True)
+                    if x.shape[2] >= size
+                ]
                 sharp = [measure_sharpness(make(f)) for f in samples]
                 mean = format_number(float(np.mean(close))) if close else ""
                 rows.append([run.name, factor, name, mean, format_number(float(np.mean(sharp)))])
@@ -336,14 +355,15 @@ def tile(pictures: Tensor) -> Tensor:
 
 @torch.no_grad()
 def show_pictures(options: argparse.Namespace) -> str:
-    side, rows = 32, []
+    rows: list[Tensor] = []
+    side = min(load(run).network.window or 32 for run in options.runs)
     for run in options.runs:
         model = load(run)
         rows += [tile(draw_samples(model, side, SHOWN, recipe)) for recipe in RECIPES]
         if has_functions(model):
             (f,) = make_samples(model, 1)
             whole = side * SHOWN // 4
-            drawn = [f.render(size, size) for size in (32, 64)]
+            drawn = [f.render(size, size) for size in (side, 2 * side)]
             drawn = [F.interpolate(x, (whole, whole), mode="nearest") for x in drawn]
             corner = (1024 - whole) // 2
             drawn += [f.render(whole, whole), f.render(1024, 1024, (corner, corner, whole, whole))]
@@ -370,7 +390,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", choices=MEASURES)
     parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--recipe", choices=("fashion", "digits"), default="fashion")
+    parser.add_argument("--recipe", choices=("fashion", "fashion-16", "digits"), default="fashion")
     parser.add_argument("--data", type=Path, help="Fashion-MNIST, or pictures")
     parser.add_argument("--count", type=int, help="samples, or pictures")
     parser.add_argument("--side", type=int, default=256, help="of Public 13, cut to that")

@@ -117,6 +117,14 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
 
 
+def read_padded(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Fashion-MNIST in a margin of two pixels (N, 32, 32), to learn from and to measure on."""
+    found = {path.name: path for path in folder.rglob("*-images-idx3-ubyte.gz")}
+    training, test = (read_idx(found[f"{part}-images-idx3-ubyte.gz"]) for part in ("train", "t10k"))
+    margin = ((0, 0), (2, 2), (2, 2))
+    return np.pad(training, margin), np.pad(test, margin)
+
+
 def read_pictures(folder: Path) -> np.ndarray:
     """The PNG files of a folder, all of one size (N, H, W, 3)."""
     return np.stack([as_picture(path).pixels for path in sorted(folder.glob("*.png"))])
@@ -148,9 +156,7 @@ def read_data(name: str, folder: Path, device: str) -> tuple[Photographs | Sampl
 
         pixels = (load_digits().images * (255 / 16)).round().astype(np.uint8)
         return Samples(pixels[:-64], device), Samples(pixels[-64:], device)
-    found = {path.name: path for path in folder.rglob("*-images-idx3-ubyte.gz")}
-    sets = [read_idx(found[f"{part}-images-idx3-ubyte.gz"]) for part in ("train", "t10k")]
-    training, test = (np.pad(pixels, ((0, 0), (2, 2), (2, 2))) for pixels in sets)
+    training, test = read_padded(folder)
     return Samples(training, device), Samples(shrink(test, RECIPE[name].crop), device)
 
 

@@ -86,6 +86,14 @@ def test_drawing_is_compared_with_enlargement(measure, tiny_function, tmp_path) 
     assert 20 < drawn != bicubic > 20
 
 
+def test_of_fashion_at_16_pixels_32_are_known(measure, fashion, tiny_function) -> None:
+    found = measure(
+        "drawing", tiny_function, "--recipe", "fashion-16", "--data", fashion, "--count", "2"
+    )
+    assert all(float(row[3]) > 10 for row in found[:3])
+    assert [row[3] for row in found[3:]] == ["", "", ""]
+
+
 def test_enlarging_is_compared_with_the_default(measure, tiny_function) -> None:
     found = measure("superres", tiny_function, "--side", "32", "--count", "1")
     assert [row[0] for row in found][-3:] == ["×2", "×3.7", "×4"]
@@ -94,7 +102,7 @@ def test_enlarging_is_compared_with_the_default(measure, tiny_function) -> None:
 
 def test_samples_are_shown_in_rows(measure, tiny_function, tiny_model, tmp_path) -> None:
     measure("pictures", tiny_model, tiny_function, "-o", tmp_path / "sheet.png")
-    assert Image.open(tmp_path / "sheet.png").size == (512, 4 * 32 + 128)
+    assert Image.open(tmp_path / "sheet.png").size == (256, 4 * 16 + 64)
 
 
 def test_the_distance_is_frechets(measure) -> None:

@@ -83,6 +83,9 @@ def test_fashion_is_read_as_the_package_has_it(train, tmp_path, monkeypatch) -> 
     assert x.shape == (1, 3, 32, 32)
     assert x[0, 0, 0, 0] == -1  # the border is black
     assert float(x[0, 2, 16, 16]) == pytest.approx(2 / 127.5 - 1)
+    training, test = program.read_data("fashion-16", tmp_path, "cpu")
+    assert (training.pixels.shape, test.pixels.shape) == ((3, 32, 32, 1), (2, 16, 16, 1))
+    assert test.pixels[1, [0, 1, 8], 8, 0].tolist() == [0, 2, 2]
 
 
 def test_jumps_are_learned_by_the_published_losses_too(train, tmp_path) -> None:
