@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_a_card_without_figures_shows_the_tuned_levels() -> None:
     assert "model-index" not in text
     assert "## Tuned levels" in text
     assert "Results" not in text
+
+
+def test_a_card_shows_a_command_that_the_checkpoint_is_for() -> None:
+    default = checkpoints.resolve("default")
+    assert "bcm-restore jpeg photo.jpg --model" in checkpoints.card(default)
+    generator = replace(default, tasks=("generate",))
+    assert "bcm-restore generate --size 512x512 --model" in checkpoints.card(generator, ())
 
 
 def test_the_embedded_checkpoint_ships_its_story_and_its_figures() -> None:
