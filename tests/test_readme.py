@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from restore.cli.app import app
+from tests.support.clock import PATIENCE
 
 TOP = Path(__file__).resolve().parents[1]
 README = (TOP / "README.md").read_text()
@@ -52,7 +53,7 @@ def test_all_that_readme_says_runs_in_order(tmp_path, tiny_model, monkeypatch):
     ran = 0
     for line in lines:
         done = subprocess.run(
-            ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120
+            ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
         )
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         ran += "bcm-restore" in line

@@ -20,6 +20,7 @@ from restore import RequestError
 from restore.bcm import BCM
 from restore.settings import Settings
 from restore.tasks import TASKS, Auto, Deblur, Denoise, Inpaint, Jpeg, Superres, Task
+from tests.support.clock import PATIENCE
 
 ONCE = Settings(nfe=1)
 COUNT = 4
@@ -207,7 +208,7 @@ def test_another_process_makes_its_own_work_of_a_restorer_without_any_typer(
     top = str(Path(restore.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": top, "PATH": "/usr/bin:/bin"},
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     work = recipe.work(recipe.load())

@@ -14,13 +14,14 @@ from PIL import Image
 
 from restore.batch import MANIFEST
 from tests.support.batches import FAST, bytes_in, jpeg, lines, photos
+from tests.support.clock import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("clean")
 
 
 def process(*arguments: object, **options) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "restore", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=120, **options)
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE, **options)
 
 
 def test_a_file_too_large_for_the_disk_fails_alone_and_leaves_what_was_there() -> None:
@@ -87,7 +88,7 @@ def test_a_manifest_that_cannot_be_written_ends_the_run_before_it_begins() -> No
 def test_a_reader_that_goes_away_changes_nothing_but_the_output() -> None:
     photos(*(f"in/{i}.jpg" for i in range(9)))
     command = f"{sys.executable} -m restore jpeg in -o out --json --nfe 1 | head -n 1"
-    done = subprocess.run(command, shell=True, capture_output=True, timeout=120)
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0
     assert json.loads(done.stdout)["status"] == "ok"
     assert b"Traceback" not in done.stderr

@@ -7,6 +7,7 @@ import pytest
 
 from restore.batch.pipeline import Failure, Stages, run_in_turn, run_overlapped
 from restore.batch.run import exhaust
+from tests.support.clock import PATIENCE
 
 
 def stages(log, read=None, make=None, finish=None, pixels=0, stop=lambda job, ended: False):
@@ -33,17 +34,19 @@ def test_reports_come_in_the_order_of_the_jobs_whichever_ends_first():
 
 
 def test_the_three_stages_run_at_once():
-    log = []
+    """One is finished, the next made and a third read, or they wait for each other in vain."""
+    log, together = [], threading.Barrier(3, timeout=PATIENCE)
 
-    def wait(*arguments):
-        time.sleep(0.03)
-        return arguments[-1]
+    def meet(stage):
+        def work(job, *given):
+            if job == stage:
+                together.wait()
+            return job
 
-    began = time.perf_counter()
-    exhaust(run_overlapped(range(12), stages(log, wait, wait, wait)))
-    seconds = time.perf_counter() - began
-    assert len(log) == 12
-    assert seconds < 0.75 * 3 * 12 * 0.03
+        return work
+
+    exhaust(run_overlapped(range(12), stages(log, meet(2), meet(1), meet(0))))
+    assert log == [(job, job) for job in range(12)]
 
 
 def test_only_the_caller_s_thread_runs_the_network():

@@ -13,6 +13,7 @@ from restore.checkpoints import files, sources
 from restore.checkpoints.catalogue import Checkpoint, Preset, builtin
 from restore.errors import RequestError
 from tests.support.checkpoints import CONFIG, REPO
+from tests.support.clock import PATIENCE
 from tests.support.hub_server import COMMIT
 
 
@@ -41,7 +42,9 @@ def test_reading_the_catalogue_imports_neither_torch_nor_the_hub() -> None:
         "import sys, restore.checkpoints as c; c.read_catalogue(); c.resolve('hf:a/b@main');"
         "print({'torch', 'numpy', 'huggingface_hub', 'safetensors'} & sys.modules.keys())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.stdout.strip() == "set()", done.stderr
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from restore.checkpoints import catalogue, conversion
 from restore.cli import app
 from restore.errors import CheckpointError, RequestError, ResourceError
+from tests.support.clock import measure_reference
 
 Run = Callable[..., Result]
 
@@ -105,14 +106,14 @@ def test_tuples_of_tuples_do_not_take_for_ever(run: Run) -> None:
     began = time.process_time()
     said = refused(run, archived({"x/data.pkl": bomb, "x/version": b"3"}))
     assert "its pickle is a bomb" in said
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 20 * measure_reference()
 
 
 def test_a_pickle_without_end_is_given_up(run: Run) -> None:
     began = time.process_time()
     data = archived({"x/data.pkl": b"\x80\x02" + b"N0" * 10**6 + b"N.", "x/version": b"3"})
     assert "far more than a state dict" in refused(run, data)
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 20 * measure_reference()
 
 
 def test_a_pickle_that_says_nothing_of_its_fault_is_named_by_its_kind(run: Run) -> None:

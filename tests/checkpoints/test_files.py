@@ -19,6 +19,7 @@ from restore.checkpoints import files
 from restore.errors import CheckpointError, RequestError
 from restore.files import open_atomically
 from tests.support.checkpoints import CONFIG, left_over, weights
+from tests.support.clock import measure_reference
 from tests.support.networks import ADM_SMALL as SMALL
 
 
@@ -156,12 +157,13 @@ def test_a_file_that_is_not_in_order_is_refused_before_any_tensor_is_made(
     model: Path, change: Callable[[bytes], bytes], problem: str
 ) -> None:
     model.write_bytes(change(model.read_bytes()))
-    started = time.monotonic()
+    began = time.process_time()
     with pytest.raises(CheckpointError, match=re.escape(problem)) as caught:
         checkpoints.load(str(model), device="cpu")
+    used = time.process_time() - began
     assert caught.value.exit_code == 4
     assert str(model) in str(caught.value)
-    assert time.monotonic() - started < 5
+    assert used < 20 * measure_reference()  # the most, of 100,000 tensors, is as much as once
 
 
 def test_overlapping_tensors_are_refused(model: Path) -> None:
@@ -230,10 +232,10 @@ def test_metadata_that_build_no_network_are_refused(
 ) -> None:
     path = tmp_path / "x.safetensors"
     files.write(path, weights(), metadata)
-    started = time.monotonic()
+    began = time.process_time()
     with pytest.raises(CheckpointError, match=problem):
         checkpoints.load(path, device="cpu")
-    assert time.monotonic() - started < 5
+    assert time.process_time() - began < 20 * measure_reference()
 
 
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:

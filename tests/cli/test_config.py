@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clock import PATIENCE
 from tests.support.commands import Run, records
 
 FILE = Path("bcm-restore.toml")
@@ -75,7 +76,7 @@ def test_a_quality_in_a_file_is_for_the_outputs_that_have_one(run: Run) -> None:
 def test_a_run_says_whose_settings_it_has() -> None:
     FILE.write_text("seed = 1")
     words = [sys.executable, "-m", "restore", "jpeg", "photo.jpg", "--dry-run"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
     assert "settings of bcm-restore.toml" in done.stderr
 
 
@@ -146,7 +147,10 @@ def test_a_shell_completes(words: str, expected: set[str]) -> None:
         "COMP_CWORD": str(words.count(" ")),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "restore"], env=os.environ | asked, capture_output=True, timeout=60
+        [sys.executable, "-m", "restore"],
+        env=os.environ | asked,
+        capture_output=True,
+        timeout=PATIENCE,
     )
     assert set(done.stdout.decode().split()) == expected
 

@@ -9,6 +9,7 @@ import restore
 from restore.cli.app import COMMANDS as app_rows
 from restore.cli.app import load
 from restore.cli.commands import PANELS
+from tests.support.clock import PATIENCE
 from tests.support.commands import (
     COMMANDS,
     MODELS,
@@ -28,7 +29,9 @@ def test_quick_answers_load_nothing_heavy(arguments: list[str]) -> None:
         "atexit.register(lambda: print(process_time() - began, *sys.modules, file=sys.stderr))\n"
         f"sys.argv[1:] = {arguments!r}; from restore.cli import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
+    )
     seconds, *modules = done.stderr.split()
     assert done.returncode == 0
     assert done.stdout
@@ -50,7 +53,9 @@ def test_the_list_of_commands_imports_none() -> None:
         "print([name for name in sys.modules if name in "
         "('restore.cli.restoration', 'restore.cli.models', 'restore.batch.plan')])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.stdout.strip() == "[]", done.stderr
 
 

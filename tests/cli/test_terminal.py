@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from restore.cli.terminal import Terminal, complain, escape
+from tests.support.clock import PATIENCE
 
 
 class Screen(io.StringIO):
@@ -59,7 +60,7 @@ def test_a_reader_that_went_away_is_no_error(words: list[str]) -> None:
     there, back = os.pipe()
     os.close(there)
     command = [sys.executable, "-m", "restore", *words]
-    done = subprocess.run(command, stdout=back, stderr=subprocess.PIPE, timeout=60)
+    done = subprocess.run(command, stdout=back, stderr=subprocess.PIPE, timeout=PATIENCE)
     os.close(back)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -67,7 +68,7 @@ def test_a_reader_that_went_away_is_no_error(words: list[str]) -> None:
 def test_what_is_piped_on_arrives() -> None:
     leader, follower = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-m", "restore", "--version"], stdout=follower, timeout=60
+        [sys.executable, "-m", "restore", "--version"], stdout=follower, timeout=PATIENCE
     )
     os.close(follower)
     assert done.returncode == 0

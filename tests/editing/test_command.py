@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import restore
 from restore.cli.app import app
 from restore.editing import loading
+from tests.support.clock import PATIENCE
 from tests.support.editing import need_extra, tiny_catalogue
 from tests.support.hub_server import HubServer
 
@@ -251,7 +252,7 @@ def test_without_the_extra_it_is_code_5_with_the_line_to_type(tmp_path: Path) ->
         [sys.executable, "-c", code, "edit", "cat.png", *WORDS],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={"PYTHONPATH": str(Path(restore.__file__).parents[1]), "PATH": "", "COLUMNS": "200"},
     )
     assert done.returncode == 5, done.stderr
@@ -272,5 +273,7 @@ def test_help_imports_neither_torch_nor_the_extra() -> None:
         "assert result.exit_code == 0\n"
         "print(sorted({'torch', 'diffusers', 'transformers'} & sys.modules.keys()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.stdout.strip() == "[]", done.stderr

@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 from typer.testing import Result
 
+from tests.support.clock import PATIENCE
+
 RECORD = [
     "schema", "status", "task", "input", "output", "model", "model_sha256", "method", "mode",
     "nfe", "seed", "device", "dtype", "tile", "size_in", "size_out", "seconds", "metrics",
@@ -29,7 +31,7 @@ Run = Callable[..., Result]
 
 def process(*arguments: object, **options: Any) -> subprocess.CompletedProcess:
     """The command line as a process of its own, in this folder."""
-    options = {"capture_output": True, "timeout": 60, **options}
+    options = {"capture_output": True, "timeout": PATIENCE, **options}
     return subprocess.run([sys.executable, "-m", "restore", *map(str, arguments)], **options)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from restore.training import Workers
+from tests.support.clock import PATIENCE
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -14,7 +15,7 @@ def test_results_come_in_the_order_of_the_items(count: int) -> None:
 
 
 def test_items_are_taken_up_at_the_same_time_by_threads_of_one_core() -> None:
-    together = threading.Barrier(2, timeout=30)  # broken where one thread would take both
+    together = threading.Barrier(2, timeout=PATIENCE)  # broken where one thread would take both
 
     def meet(_: int) -> int:
         together.wait()
