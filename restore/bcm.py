@@ -74,7 +74,7 @@ class BCM(nn.Module):
         s = self.sigma_data
         norm = t**2 + s**2
         c_skip, c_out = (t * u + s**2) / norm, (t - u) * s * norm.rsqrt()
-        return _column(c_skip) * x + _column(c_out) * self.evaluate(x, t, u, label)
+        return (_column(c_out) * self.evaluate(x, t, u, label)).add_(_column(c_skip) * x)
 
     def jump(
         self,
@@ -99,7 +99,7 @@ class BCM(nn.Module):
         s = self.sigma_data
         norm = t**2 + s**2
         c_skip, c_out = s**2 / norm, t * s * norm.rsqrt()
-        return _column(c_skip) * x + _column(c_out) * self.evaluate(x, t, t, label)
+        return (_column(c_out) * self.evaluate(x, t, t, label)).add_(_column(c_skip) * x)
 
     @torch.no_grad()
     def function(self, x: Tensor, t: float, u: float | None = SIGMA_MIN) -> ImageFunction:

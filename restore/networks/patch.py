@@ -13,12 +13,21 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restore.networks.network import Config, Network
+from restore.networks.packed import (
+    Cache,
+    Convolution,
+    Packed,
+    available,
+    order_by_pixel,
+    packable,
+)
 
 
 class LevelEmbedding(nn.Module):
@@ -62,13 +71,17 @@ class ResidualBlock(nn.Module):
             for p in last.parameters():
                 nn.init.zeros_(p)
 
+    def fold(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the first convolution at one pair of levels (1, features)."""
+        (a,), (b,) = self.levels(levels).chunk(2, dim=1)
+        weight, bias = self.conv1.parameters()
+        return weight * (1 + a)[:, None, None, None], torch.addcmul(b, bias, 1 + a)
+
     def forward(self, x: Tensor, levels: Tensor) -> Tensor:
-        a, b = self.levels(levels).chunk(2, dim=1)
-        if len(levels) == 1:  # one pair of levels: fold into the convolution
-            weight, bias = self.conv1.parameters()
-            weight = weight * (1 + a[0])[:, None, None, None]
-            h = F.conv2d(x, weight, torch.addcmul(b[0], bias, 1 + a[0]), padding=1)
+        if len(levels) == 1:
+            h = F.conv2d(x, *self.fold(levels), padding=1)
         else:
+            a, b = self.levels(levels).chunk(2, dim=1)
             h = self.conv1(x)
             a, b = a.to(h.dtype), b.to(h.dtype)
             h = torch.addcmul(b[..., None, None], h, (1 + a)[..., None, None])
@@ -108,6 +121,7 @@ class PatchUNet(Network):
             "middle": middle,
             "features": features,
         }
+        self.packed = Cache()
         self.embedding = LevelEmbedding(features)
         self.stem = nn.Conv2d(12, channels[0], 3, padding=1)
         self.head = nn.Conv2d(channels[0], 12, 3, padding=1)
@@ -151,6 +165,11 @@ class PatchUNet(Network):
             "features": features,
         }
 
+    def takes_strips(self) -> bool:
+        """On the CPU, where weights can be packed for oneDNN."""
+        weight = self.stem.weight
+        return weight.device.type == "cpu" and available(weight.dtype)
+
     @property
     def flops_per_pixel(self) -> float:
         """Floating-point operations (two a multiply-add) for each pixel of one evaluation."""
@@ -173,6 +192,8 @@ class PatchUNet(Network):
 
     def evaluate(self, x: Tensor, levels: Tensor) -> Tensor:
         """F of x = c_in x_t (B, 3, H, W), given the embedding (B, features) of its levels."""
+        if packable(self, x, levels):
+            return self.packed.find(self, levels, lambda other: self._pack(levels, other))(x)
         h = self.stemmed(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         skips = []
         for row, down in zip(self.encoder, self.down, strict=True):
@@ -182,6 +203,24 @@ class PatchUNet(Network):
         for row, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
             h = row(F.pixel_shuffle(up(h), 2).add_(skips.pop()), levels)
         return F.pixel_shuffle(self.head(h), 2)
+
+    def _pack(self, levels: Tensor, other: Packed | None) -> Packed:
+        """The layers at one pair of levels; all but the first convolutions are any other pair's."""
+        rows = [*self.encoder, self.middle, *reversed(self.decoder)]
+        first = [[Convolution.pack(*block.fold(levels)) for block in row] for row in rows]
+        if other:
+            return replace(other, first=first)
+        weight, bias = self.stem.parameters()
+        twice = torch.cat([weight, weight], dim=1) if weight.dtype.itemsize == 2 else weight
+        second = [[Convolution.of(block.conv2) for block in row] for row in rows]
+        return Packed(
+            Convolution.pack(twice, bias),
+            first,
+            second,
+            [Convolution.of(down) for down in self.down],
+            [order_by_pixel(up) for up in self.up],
+            Convolution.of(self.head),
+        )
 
     def stemmed(self, x: Tensor) -> Tensor:
         """The stem's features of patches x (B, 12, h, w), in the network's dtype.

@@ -8,7 +8,7 @@ import torch
 
 from restore.bcm import BCM
 from restore.errors import ImageError, ResourceError
-from restore.networks import ADM
+from restore.networks import ADM, PatchUNet
 from restore.tiling import (
     NoiseField,
     TiledBCM,
@@ -55,6 +55,7 @@ def test_a_tiled_run_equals_an_untiled_one(model, size, tile, monkeypatch):
 
 
 def test_windows_of_an_automatic_tile_stay_within_memory(model, monkeypatch):
+    monkeypatch.setattr(type(model.network), "takes_strips", lambda network: False)
     monkeypatch.setattr("restore.tiling.windows.WINDOW_PIXELS", 200 * 200)
     for size in [(8, 8), (2000, 200), (999, 1501)]:
         h, w = window_shape(model, *size, "auto")
@@ -62,7 +63,17 @@ def test_windows_of_an_automatic_tile_stay_within_memory(model, monkeypatch):
         assert window_count(model, *size, "auto") >= 1
 
 
+def test_windows_in_strips_hold_more_pixels_in_the_same_memory(model, monkeypatch):
+    monkeypatch.setattr("restore.tiling.windows.WINDOW_PIXELS", 200 * 200)
+    counts = []
+    for strips in (False, True):
+        monkeypatch.setattr(type(model.network), "takes_strips", lambda network, s=strips: s)
+        counts.append(window_count(model, 999, 1501, "auto"))
+    assert counts[1] < counts[0]
+
+
 def test_windows_of_half_the_precision_hold_more_pixels_in_the_same_memory(monkeypatch):
+    monkeypatch.setattr(PatchUNet, "takes_strips", lambda network: False)
     monkeypatch.setattr("restore.tiling.windows.WINDOW_PIXELS", 200 * 200)
     whole, half = BCM(seeded()), BCM(seeded().bfloat16())
     assert pixels_at_once(half) == 2 * pixels_at_once(whole)
@@ -264,6 +275,7 @@ def card(monkeypatch, memory: int) -> None:
 
 
 def test_on_the_cpu_windows_go_alone_on_a_gpu_as_many_as_its_memory_holds(model, monkeypatch):
+    monkeypatch.setattr(type(model.network), "takes_strips", lambda network: False)
     assert windows_at_once(model, 100, 50) == 1
     assert pixels_at_once(model) == 2_500_000
     card(monkeypatch, 80 * 2**30)
