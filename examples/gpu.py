@@ -2,11 +2,13 @@
 
     python examples/gpu.py                            # 12 megapixels, bf16, 1 and 4 evaluations
     python examples/gpu.py --megapixels 48 --dtype fp32
+    python examples/gpu.py --tables network           # seconds
 
-Three tables. The network alone, its pixels on the card already, by how many windows go through it
-together; whole tasks, from a picture in memory to a picture in memory, so that the way to the card
-and back, the projections and the proof count too; and how near the card comes to the CPU in
-float32, in dB below the square of the range.
+Four tables, in less than five minutes. The network alone, its pixels on the card already, by how
+many windows go through it together; whole tasks, from a picture in memory to a picture in memory,
+so that the way to the card and back, the projections and the proof count too; files to files, as
+`restore.batch` does it, decoding and encoding in threads beside the card; and how near the card
+comes to the CPU in float32, in dB below the square of the range.
 
 The ceiling is the best rate of a 3×3 convolution in the same dtype, channels last, over a few
 widths and sizes. The network's rate counts only the FLOP that an untiled run would need, so that
@@ -18,9 +20,11 @@ of a hundredth of a megapixel, which tests this script and measures nothing.
 import argparse
 import io
 import math
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,10 +33,12 @@ from PIL import Image
 
 import restore
 from restore.images import Picture
+from restore.tasks import Jpeg, Settings
 from restore.tiling import TiledBCM, window_count, window_shape
 
 LEVELS = (0.4, 0.2, 0.1, 0.05)
 WARM, REPEATS = 2, 5
+TABLES = ("network", "tasks", "files", "agreement")
 
 
 def seconds(call: Callable[[], object], device: torch.device) -> float:
@@ -96,13 +102,45 @@ def tasks(model: restore.BCM, pixels: np.ndarray) -> None:
     print("\n| task | evaluations | seconds | megapixels a second |")
     print("| --- | ---: | ---: | ---: |")
     for name, call in calls.items():
+        call(1)
         for nfe in (1, 4):
-            call(nfe)
             began = time.perf_counter()
             call(nfe)
             taken = time.perf_counter() - began
             rate = pixels.shape[0] * pixels.shape[1] / taken / 1e6
             print(f"| {name} | {nfe} | {taken:.3g} | {rate:.3g} |", flush=True)
+
+
+def files(model: restore.BCM, pixels: np.ndarray, top: float, count: int) -> None:
+    """JPEG files to JPEG files, by the threads that read and write beside the card."""
+    print("\n| evaluations | threads | seconds a file | megapixels a second | of the ceiling |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder, "given")
+        given.mkdir()
+        for number in range(count):
+            turned = np.roll(pixels, 8 * number, axis=1)
+            Image.fromarray(turned).save(given / f"{number}.jpg", quality=30)
+        for nfe, workers in ((1, 0), (1, 4), (4, 4)):
+            began = time.perf_counter()
+            records = list(
+                restore.batch(
+                    Jpeg(),
+                    given,
+                    Path(folder, f"made_{nfe}_{workers}"),
+                    settings=Settings(nfe=nfe),
+                    model=model,
+                    format="jpg",
+                    workers=workers,
+                )
+            )
+            taken = (time.perf_counter() - began) / count
+            assert len(records) == count
+            rate = pixels.shape[0] * pixels.shape[1] / taken
+            share = nfe * rate * model.network.flops_per_pixel / top
+            print(
+                f"| {nfe} | {workers} | {taken:.3g} | {rate / 1e6:.3g} | {share:.1%} |", flush=True
+            )
 
 
 def agreement(device: torch.device, pixels: np.ndarray) -> None:
@@ -124,8 +162,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megapixels", type=float, help="12 on a card")
     parser.add_argument("--dtype", default="bf16", choices=("bf16", "fp16", "fp32"))
+    parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
+    parser.add_argument("--files", type=int, default=4, help="how many go through a batch")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 2, 4, 8, 16])
     options = parser.parse_args()
+    began = time.perf_counter()
     card = torch.cuda.is_available()
     device = torch.device("cuda" if card else "cpu")
     if card:
@@ -144,9 +185,17 @@ def main() -> None:
         f"{pixels.shape[1]}×{pixels.shape[0]} pixels at "
         f"{model.network.flops_per_pixel / 1e6:.3g} MFLOP each"
     )
-    network(model, pixels, top, options.batches)
-    tasks(model, pixels)
-    agreement(device, make_photograph(min(options.megapixels or 1, 1 if card else 0.01)))
+    if "network" in options.tables:
+        network(model, pixels, top, options.batches)
+    if "tasks" in options.tables:
+        tasks(model, pixels)
+    if "files" in options.tables:
+        files(model, pixels, top, options.files if card else 2)
+    if "agreement" in options.tables:
+        agreement(device, make_photograph(min(options.megapixels or 1, 1 if card else 0.01)))
+    if card:
+        print(f"\nmost memory of the card: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+    print(f"\nall of this took {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -27,12 +27,13 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from machine import make_photograph, measure_ceiling
+from machine import make_photograph, measure_ceiling, name_processor
 from PIL import Image
 
 import restore
 from restore.checkpoints import locate, read_catalogue
 from restore.images import encode
+from restore.networks import patch
 from restore.tasks import Deblur, Denoise, Inpaint, Jpeg, Settings, Superres, Task, solve_problem
 from restore.tiling import TiledBCM
 
@@ -151,11 +152,24 @@ def row(what: str, off: float, on: float, unit: str = "s") -> None:
     print(f"| {what} | {off:.3g} {unit} | {on:.3g} {unit} | {off / on:.2f} |", flush=True)
 
 
+@contextmanager
+def plain_weights() -> Iterator[None]:
+    """Within, weights are not packed for oneDNN."""
+    own, patch.packable = patch.packable, lambda *_: False
+    try:
+        yield
+    finally:
+        patch.packable = own
+
+
 @torch.inference_mode()
 def network_choices(clock: Clock, model: restore.BCM, slow: restore.BCM, compiled: bool) -> None:
     x, levels = torch.rand(1, 3, 512, 512) - 0.5, torch.tensor([0.1])
     fast = best(clock, lambda: model.denoise(x, 0.1))
     row("float32 → bf16, an evaluation", best(clock, lambda: slow.denoise(x, 0.1)), fast)
+    with plain_weights():
+        whole = best(clock, lambda: model.denoise(x, 0.1))
+    row("whole maps, plain weights → strips, packed weights", whole, fast)
     features = model.network.embedding(levels, levels)
     h = torch.rand(1, 64, 256, 256).to(model.dtype)
     last = h.to(memory_format=torch.channels_last)
@@ -249,7 +263,8 @@ def main() -> None:
     clock, threads = CLOCKS[options.clock], torch.get_num_threads()
     model = restore.load("default", "cpu", options.dtype)
     dtype = str(model.dtype).removeprefix("torch.")
-    print(f"{threads} threads, {options.clock} clock, {dtype}, torch {torch.__version__}\n")
+    print(f"{name_processor()}, {threads} threads, {options.clock} clock, {dtype}, ", end="")
+    print(f"torch {torch.__version__}\n")
     if "choices" in options.tables:
         print("| choice | off | on | off / on |\n| --- | --- | --- | --- |")
         other_choices(clock, restore.superres(make_photograph(0.25), 2, model=model, nfe=1))

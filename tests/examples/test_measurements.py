@@ -63,3 +63,21 @@ def test_presets_are_tuned_on_photographs_and_printed_as_a_catalogue(run, tiny_m
 def test_real_photographs_are_measured(run, program, options, rows):
     printed = run(program, "--side", "48", *options)
     assert sum(line.startswith("| ") for line in printed.splitlines()) == 2 + rows
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "rows"),
+    [
+        ("gpu", ("--files", "1"), 23),
+        ("peers_speed", ("--side", "32", "--repeats", "1"), 10),
+        (
+            "stages",
+            ("--megapixels", "0.01", "--nfe", "1", "--tables", "stages", "--clock", "cpu"),
+            6,
+        ),
+    ],
+)
+def test_speeds_are_measured(run, program, options, rows):
+    printed = run(program, *options)
+    lines = [line for line in printed.splitlines() if line.startswith("| ")]
+    assert len([line for line in lines if not line.startswith("| ---")]) == rows
