@@ -2,7 +2,7 @@
 
     python tests/lowest.py > lowest.txt                  # the dependencies and the extra `test`
     python -m venv /tmp/lowest && . /tmp/lowest/bin/activate
-    pip install -e ".[test]" -c lowest.txt && python -m pytest
+    pip install -e ".[test]" -c lowest.txt && python -m pytest -n 2 --dist loadfile
 
 With extras' names (`python tests/lowest.py test heif`) their dependencies are in it too. A lower
 bound has to be a version that was released, or pip finds none that is equal to it.

@@ -27,7 +27,7 @@ COMMANDS = dict.fromkeys(
 )
 
 
-DEVELOP = 'pip install -e ".[dev]" && python -m pytest'
+DEVELOP = 'pip install -e ".[dev]" && python -m pytest -n 2 --dist loadfile'
 SETUP = re.compile(r"git clone .*|pip install \. && ")  # done before the test
 
 
