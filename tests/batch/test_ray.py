@@ -49,6 +49,7 @@ def machines() -> Iterator[Any]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(TOP))
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("RAY_worker_niceness", "0")  # its 15 waits for whatever runs beside it
         patch.delenv("RAY_ADDRESS", raising=False)
         head = {**MACHINE, "include_dashboard": False}
         found = Machines(initialize_head=True, head_node_args=head)
