@@ -101,8 +101,13 @@ class Degradation(ABC, Generic[Y]):
         """
         for _ in range(rounds) if self.sigma == 0 else ():
             x = out = self.project(x, y, out)
+            within = True
             for strip in out.split(STRIP, dim=-2):
-                strip.sub_(strip - strip.clamp(-1, 1), alpha=RELAXATION)
+                beyond = strip - strip.clamp(-1, 1)
+                within = within and not bool(beyond.any())
+                strip.sub_(beyond, alpha=RELAXATION)
+            if within:  # a projection of it again is itself
+                break
         if self.sigma and self.closing:
             x = out = self.posterior_mean(x, y, self.closing, out)
         return torch.clamp(x, -1, 1, out=out)

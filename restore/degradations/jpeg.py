@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restore.degradations.degradation import Degradation, destination
+from restore.degradations.degradation import RELAXATION, Degradation, destination
 from restore.errors import RequestError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 Coefficients = tuple[Tensor, ...]
 
-STRIP = 1 << 20  # pixels worked on at once
+STRIP = 1 << 19  # pixels worked on at once
+FEW = 0.5  # of a strip's units: so many are projected again by themselves
 R_MIN = 0.02
 KR, KG, KB = 0.299, 0.587, 0.114
 YCC = torch.tensor([[KR, KG, KB], [-KR, -KG, 1 - KB], [1 - KR, -KG, -KB]], dtype=torch.float64)
@@ -140,17 +141,82 @@ class JpegBox(Degradation[Coefficients]):
         assert x.shape[-2:] == self.size, (x.shape, self.size)
         out = destination(x, out)
         for rows in self._strips(len(x)):
-            samples = _to_ycc(out[:, :, rows])
-            changes = torch.zeros_like(samples)
-            for i, plane in enumerate(self._planes):
-                if blocks := plane.inside(rows):
-                    e = plane.transform(samples[:, i], blocks)
-                    e -= plane.dequantised(y[i], blocks, like=e)
-                    slack = plane.slack.to(e)
-                    change = plane.of_known(e.clamp(-slack, slack).sub_(e), blocks)
-                    plane.spread(change, changes[:, i], blocks)
-            out[:, :, rows] += _to_rgb(changes)
+            self._project_(out[:, :, rows], y, rows)
         return out
+
+    def project_into_range(
+        self, x: Tensor, y: Coefficients, rounds: int = 5, out: Tensor | None = None
+    ) -> Tensor:
+        """As for any degradation; after the first round only units of blocks out of the range.
+
+        No change reaches beyond a unit, and in most photographs few leave the range.
+        """
+        if self.sigma:
+            return super().project_into_range(x, y, rounds, out)
+        out = destination(x, out)
+        for rows in self._strips(len(x)) if rounds else ():
+            strip = out[:, :, rows]
+            beyond = self._project_and_clip_(strip, y, rows).any(0).any(0)
+            high, wide = (side // self._unit * self._unit for side in beyond.shape)
+            units = beyond[:high, :wide].unflatten(1, (-1, self._unit)).any(2)
+            units = units.unflatten(0, (-1, self._unit)).any(1)
+            if bool(beyond[high:].any() or beyond[:, wide:].any()) or units.float().mean() > FEW:
+                for _ in range(rounds - 1):
+                    self._project_and_clip_(strip, y, rows)
+            elif bool(units.any()):
+                place = units.nonzero(as_tuple=True)
+                box, k = self._cut(y, rows.start // self._unit, place)
+                blocks = strip[..., :high, :wide].unflatten(3, (-1, self._unit))
+                blocks = blocks.unflatten(2, (-1, self._unit))
+                some = _in_a_row(blocks[:, :, place[0], :, place[1]])
+                for _ in range(rounds - 1):
+                    box._project_and_clip_(some, k, slice(0, self._unit))
+                done = some.unflatten(3, (-1, self._unit)).permute(3, 0, 1, 2, 4)
+                blocks[:, :, place[0], :, place[1]] = done
+        return out.clamp_(-1, 1)
+
+    def _project_(self, x: Tensor, y: Coefficients, rows: slice) -> None:
+        """A strip x of an image, projected in place."""
+        samples = _to_ycc(x)
+        changes = torch.zeros_like(samples)
+        for i, plane in enumerate(self._planes):
+            if blocks := plane.inside(rows):
+                e = plane.transform(samples[:, i], blocks)
+                e -= plane.dequantised(y[i], blocks, like=e)
+                slack = plane.slack.to(e)
+                change = plane.of_known(e.clamp(-slack, slack).sub_(e), blocks)
+                plane.spread(change, changes[:, i], blocks)
+        x += _to_rgb(changes)
+
+    def _project_and_clip_(self, x: Tensor, y: Coefficients, rows: slice) -> Tensor:
+        """A round of projections on both sets; where (B, C, h, W) x was out of the range."""
+        self._project_(x, y, rows)
+        beyond = x - x.clamp(-1, 1)
+        x.sub_(beyond, alpha=RELAXATION)
+        return beyond != 0
+
+    def _cut(
+        self, y: Coefficients, first: int, place: tuple[Tensor, ...]
+    ) -> tuple[JpegBox, Coefficients]:
+        """Units of blocks side by side, as an image one unit high, and what is known of them.
+
+        place: their rows from the `first` on, and their columns.
+        """
+        down, right = place
+        planes, coefficients = [], []
+        for plane, k in zip(self._planes, y, strict=True):
+            high, wide = (self._unit // (8 * step) for step in plane.sampling)
+            rows, columns = (first + down) * high, right * wide
+            i = (rows[:, None, None] + torch.arange(high, device=k.device)[:, None]).to(k.device)
+            j = (columns[:, None, None] + torch.arange(wide, device=k.device)).to(k.device)
+            coefficients.append(k[:, i, j].transpose(1, 2).flatten(2, 3))
+            known = plane.known[i.to(plane.known.device), j.to(plane.known.device)]
+            whole = (high, wide * len(down)) if any(plane.whole) else (0, 0)
+            known = known.transpose(0, 1).flatten(1, 2)
+            planes.append(replace(plane, known=known, whole=whole))
+        box = copy(self)
+        box._planes, box.size = tuple(planes), (self._unit, self._unit * len(down))
+        return box, tuple(coefficients)
 
     def posterior_mean(
         self, x: Tensor, y: Coefficients, t: float, out: Tensor | None = None
@@ -278,6 +344,11 @@ def _inside(size: tuple[int, int], sampling: tuple[int, int]) -> np.ndarray:
         for side, step in zip(size, sampling, strict=True)
     ]
     return fits[0][:, None] & fits[1]
+
+
+def _in_a_row(units: Tensor) -> Tensor:
+    """Units (n, B, C, h, w) side by side, (B, C, h, n w)."""
+    return units.permute(1, 2, 3, 0, 4).flatten(3)
 
 
 def _to_ycc(x: Tensor) -> Tensor:

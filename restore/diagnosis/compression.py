@@ -144,7 +144,7 @@ def _best(
 
     below: the steps of a later compression; only steps that show through it count.
     """
-    columns = {at: frequencies[:, at[0], at[1]] for at in LOWEST}
+    columns = {at: np.ascontiguousarray(frequencies[:, at[0], at[1]]) for at in LOWEST}
     combs: list[tuple[float, int]] = []
     for quality in qualities:
         table = luma_table(quality)

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from restore.degradations import JpegBox
+from restore.degradations import Degradation, JpegBox
 from restore.errors import RequestError
 from restore.jpegfile import coefficients_kept, read_jpeg, write_jpeg
 from tests.support.degradations import S420, box, distance, encode, image, tables
@@ -121,3 +121,25 @@ def test_coefficients_outlast_a_strong_smoother_and_8_bits(name, quality):
     assert coefficients_kept(stored(smooth), file) < 0.99
     assert coefficients_kept(stored(x), file) >= 0.999
     assert recompression_psnr(stored(x)) > recompression_psnr(stored(smooth)) + 12
+
+
+@pytest.mark.parametrize("few", [0.0, 1.0])  # the whole strip again, and units by themselves
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("size", [(96, 160), (200, 137), (7, 5)])
+def test_units_out_of_the_range_are_projected_as_the_whole_would_be(
+    size, subsampling, few, monkeypatch
+):
+    monkeypatch.setattr("restore.degradations.jpeg.FEW", few)
+    monkeypatch.setattr("restore.degradations.jpeg.STRIP", 64 * size[1])
+    pixels = np.random.default_rng(0).normal(128, 20, (*size, 3))
+    pixels[size[0] // 3 : size[0] // 2, : size[1] // 4] += 120  # some units alone are out of it
+    file = read_jpeg(
+        encode(np.clip(pixels, 0, 255).astype(np.uint8), quality=30, subsampling=subsampling)
+    )
+    degradation, y = JpegBox.from_file(file), JpegBox.observe(file)
+    x = torch.from_numpy(pixels).float().permute(2, 0, 1)[None] / 127.5 - 1
+    x = torch.cat([x, 0.9 * x])
+    found = degradation.project_into_range(x, y)
+    expected = Degradation.project_into_range(degradation, x, y)
+    assert float(degradation.project(x, y).abs().max()) > 1.2 or size == (7, 5)
+    assert torch.allclose(found, expected, atol=1e-6)

@@ -116,3 +116,14 @@ def test_what_has_settled_lies_in_the_range_and_degrades_to_y(name):
     assert distance(degradation(x), y) < (1.5 if rounds(degradation) else 0.01)
     assert degradation.project_into_range(start, y, rounds=30, out=start) is start
     assert torch.equal(start, x)
+
+
+def test_a_projection_within_the_range_is_not_done_again(monkeypatch):
+    calls, project = [], Resize.project
+    monkeypatch.setattr(Resize, "project", lambda *args: calls.append(1) or project(*args))
+    degradation = Resize((12, 14), (6, 7))
+    x = 0.1 * image(1, 3, 12, 14)
+    degradation.project_into_range(x, degradation(x))
+    assert len(calls) == 1
+    degradation.project_into_range(30 * x, degradation(30 * x))
+    assert len(calls) == 1 + 5
