@@ -90,6 +90,9 @@ def info(
         if key not in ("parts", "presets") and value not in (None, "", [], (), {}):
             text = value if isinstance(value, str) else format_json(value)
             emit(f"{key}: {escape(text)}")
+    if row.architecture == "function":
+        window = row.config.get("window", 64)
+        emit(f"drawing: any size, from one evaluation of a window of {window}×{window} pixels")
     if row.presets:
         emit("presets, noise levels by task, mode, NFE and severity:")
         _print_table([("TASK", "MODE", "NFE", "SEVERITY", "LEVELS"), *_list_presets(row)])

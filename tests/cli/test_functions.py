@@ -159,3 +159,11 @@ def test_enlarging_takes_one_evaluation_unless_more_are_asked_for(
     assert (record["nfe"], record["function"]["window"]) == (1, 16)
     assert pixels("big.png").shape[1] == round(48 * float(scale))
     assert json.loads(run(*options, "-o", "other.png", "--nfe", "2").stdout)["nfe"] == 2
+
+
+def test_what_is_told_of_a_model_says_that_it_draws_at_any_size(
+    run: Run, tiny_function, tiny_model
+) -> None:
+    line = "drawing: any size, from one evaluation of a window of 16×16 pixels"
+    assert line in run("models", "info", tiny_function).stdout.splitlines()
+    assert "drawing:" not in run("models", "info", tiny_model).stdout
