@@ -2,6 +2,7 @@
 
     python examples/cost.py                            # about three minutes on two idle cores
     python examples/cost.py --large 4 --task superres  # quicker, another task
+    python examples/cost.py --clock cpu --threads 1    # beside other work: seconds of a core
 
     t(P, N) = start-up + P (a + b N)          m(P) = m0 + P m1
 
@@ -18,7 +19,8 @@ import sys
 import time
 
 import torch
-from stages import Stages, given, restored
+from machine import name_processor
+from stages import CLOCKS, Stages, given, restored
 
 import restore
 
@@ -26,20 +28,23 @@ PEAK, SHARE = 989e12, 0.4  # FLOP/s of an H100 in bf16 by its data sheet, and wh
 ON_CPU = ("decode", "proof", "encode")  # stages that stay on the CPU beside a card
 
 
-def run(task: str, megapixels: float, nfe: int, threads: int) -> tuple[float, float, float]:
+def run(
+    task: str, megapixels: float, nfe: int, threads: int, clock: str
+) -> tuple[float, float, float]:
     """Seconds from bytes to bytes, those of them on the CPU whatever the device, and GB at most."""
     command = [sys.executable, __file__, "--task", task, "--threads", str(threads)]
+    command += ["--clock", clock]
     command += ["--one", str(megapixels), str(nfe)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds, codecs, memory = map(float, said.split())
     return seconds, codecs, memory
 
 
-def one(task: str, megapixels: float, nfe: int) -> None:
+def one(task: str, megapixels: float, nfe: int, clock: str) -> None:
     """A picture in a process of its own; the first, a small one, warms up and is not counted."""
     model = restore.load("default", "cpu")
-    restored(task, given(task, 0.1), 0.1, model, 1, Stages(time.perf_counter))
-    stages = Stages(time.perf_counter)
+    restored(task, given(task, 0.1), 0.1, model, 1, Stages(CLOCKS[clock]))
+    stages = Stages(CLOCKS[clock])
     restored(task, given(task, megapixels), megapixels, model, nfe, stages)
     codecs = sum(stages.seconds[name] for name in ON_CPU)
     print(
@@ -49,6 +54,17 @@ def one(task: str, megapixels: float, nfe: int) -> None:
     )
 
 
+def start_up(clock: str) -> float:
+    """Seconds until the model is loaded, in a process of its own."""
+    code = "import restore.tasks; restore.load('default')"
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if clock == "wall":
+        return time.perf_counter() - began
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", default="jpeg")
@@ -56,24 +72,25 @@ def main() -> None:
     parser.add_argument("--large", type=float, default=8, help="megapixels of the held picture")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--one", nargs=2, type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
+    clock = options.clock
     task, threads, large, small = options.task, options.threads, options.large, options.small
     torch.set_num_threads(threads)
     if options.one:
-        one(task, options.one[0], int(options.one[1]))
+        one(task, options.one[0], int(options.one[1]), clock)
         return
-    began = time.perf_counter()
-    code = "import restore.tasks; restore.load('default')"
-    subprocess.run([sys.executable, "-c", code], check=True)
-    start = time.perf_counter() - began
+    start = start_up(clock)
 
-    first, codecs, memory = run(task, small, 1, threads)
-    second, _, _ = run(task, small, 3, threads)
+    first, codecs, memory = run(task, small, 1, threads, clock)
+    second, _, _ = run(task, small, 3, threads, clock)
     b = (second - first) / 2 / small
     a = first / small - b
-    print(f"{task}, {threads} threads, torch {torch.__version__}")
+    print(
+        f"{name_processor()}, {task}, {threads} threads, {clock} clock, torch {torch.__version__}"
+    )
     print(f"t(P, N) = {start:.1f} s + P ({a:.2f} + {b:.2f} N) s, P in megapixels")
-    found, _, most = run(task, large, 2, threads)
+    found, _, most = run(task, large, 2, threads, clock)
     wanted = large * (a + 2 * b)
     print(
         f"held: {large:g} megapixels at NFE 2: {wanted:.1f} s predicted, {found:.1f} s measured "

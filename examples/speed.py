@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from machine import make_photograph, measure_ceiling
+from machine import make_photograph, measure_ceiling, name_processor
 from PIL import Image
 
 import restore
@@ -101,7 +101,7 @@ def main() -> None:
     if options.picture:
         one_picture(options.picture[0], float(options.picture[1]), nfe=1)
         return
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{name_processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     for dtype in options.dtypes:
         network_rate(options.megapixels, options.device, dtype)
     for task in options.tasks:
