@@ -99,8 +99,8 @@ def find_earlier(
     candidates: list[tuple[float, int, Offset]] = []
     if found := _best(known, weaker, own.table):
         candidates.append((found[1], found[0], (0, 0)))
-    window = busiest(luma(pixels), WINDOW)[:COARSE, :COARSE]
-    if min(window.shape) >= 24 and not own_grid:
+    window = np.empty((0, 0)) if own_grid else busiest(luma(pixels), WINDOW)[:COARSE, :COARSE]
+    if min(window.shape) >= 24:
         for offset in (divmod(n, 8) for n in range(1, 64)):
             frequencies = transform(cut(window, offset))
             if found := _best(frequencies, weaker[::4], own.table):

@@ -6,8 +6,11 @@ stands beside the pixels of PNG, JPEG and TIFF.
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,6 +21,9 @@ from restore.images import jfif, png, tiff
 from restore.images.exif import correct_exif
 from restore.images.metadata import Metadata, correct_xmp, lost_in
 from restore.images.picture import Picture
+
+BAND = 16  # rows that are tried at once
+LARGE = 1 << 18  # samples: of fewer no time is to be won
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,8 @@ def _encode(
     options = BY_NAME[format].options(quality)
     if format == "JPEG":
         options["subsampling"] = sampling
+    if format == "PNG" and _is_made_of_runs(samples, options):
+        options["compress_type"] = zlib.Z_RLE
     file = BytesIO()
     if format in ("PNG", "JPEG"):
         image.save(file, format, **options)
@@ -120,6 +128,24 @@ def _encode(
     options |= {"exif": exif or b"", "icc_profile": picture.icc, "xmp": metadata.xmp or b""}
     image.save(file, format, **options)
     return file.getvalue(), []
+
+
+def _is_made_of_runs(samples: np.ndarray, options: Mapping[str, Any]) -> bool:
+    """Whether runs are all that deflate finds, as in photographs: to look for no more halves time.
+
+    A sixteenth of the picture is tried.
+    """
+    if samples.size < LARGE:
+        return False
+    bands = [samples[top : top + BAND] for top in range(0, len(samples), 16 * BAND)]
+    tried = np.concatenate(bands)
+    image = Image.fromarray(tried.squeeze(2) if tried.shape[2] == 1 else tried)
+    sizes = []
+    for more in ({}, {"compress_type": zlib.Z_RLE}):
+        file = BytesIO()
+        image.save(file, "PNG", **options, **more)
+        sizes.append(len(file.getvalue()))
+    return sizes[1] <= sizes[0]
 
 
 def _corrected(picture: Picture, format: str) -> tuple[bytes | None, Metadata]:
