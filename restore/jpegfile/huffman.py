@@ -21,6 +21,7 @@ ZIGZAG = np.array(
 
 CHUNK = 1 << 16  # bytes whose bit positions get tables at once
 SLACK = 1 << 10  # bytes a block that starts in a chunk may reach beyond it, with room to spare
+ENDED = 0xFF0000  # the end field of a step
 BAD = 255  # the end field of a bit pattern that is no code
 
 
@@ -76,12 +77,17 @@ class BitWindow:
 
     def _leap(self, table: np.ndarray) -> np.ndarray:
         """Sums of up to eight steps, which stop at an end: the fields add without a carry."""
-        leap = table[self.window]
-        here = np.arange(leap.size, dtype=np.uint32)
-        for _ in range(3):
-            there = here + (leap & 255)
-            np.minimum(there, leap.size - 1, out=there)
-            leap = leap + np.where(leap & 0xFF0000, np.uint32(0), leap[there])
+        size = self.window.size
+        leap = np.zeros(size + 1, np.uint32)
+        leap[:size] = table[self.window]
+        there = (leap & 255).astype(np.intp)  # where the next step starts; `size` for nowhere
+        there += np.arange(size + 1)
+        there[(leap & ENDED) != 0] = size
+        np.minimum(there, size, out=there)
+        for more in (True, True, False):
+            leap += leap[there]
+            if more:
+                there = there[there]
         return leap
 
 
