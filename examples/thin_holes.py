@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def draw_holes(side: int = SIDE) -> dict[str, np.ndarray]:
     return holes
 
 
-def restore_all(folder: Path) -> None:
+def restore_all(folder: Path, nfes: Sequence[int]) -> None:
     """What one checkout makes of the inputs in a folder, written beside them."""
     import restore
 
@@ -49,15 +50,15 @@ def restore_all(folder: Path) -> None:
     for name, hole in ((name, given[name]) for name in given.files if name != "pictures"):
         for number, pixels in enumerate(given["pictures"]):
             damaged = np.where(hole[..., None], np.uint8(0), pixels)
-            for nfe in NFES:
+            for nfe in nfes:
                 result = restore.inpaint(damaged, hole, model=model, nfe=nfe)
                 found[f"{name}/{number}/{nfe}"] = result.image
     np.savez(folder / "found.npz", **found)
 
 
-def run(checkout: Path, folder: Path) -> dict[str, np.ndarray]:
+def run(checkout: Path, folder: Path, nfes: Sequence[int]) -> dict[str, np.ndarray]:
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    command = [sys.executable, __file__, "--worker", str(folder)]
+    command = [sys.executable, __file__, "--worker", str(folder), "--nfe", *map(str, nfes)]
     subprocess.run(command, env=environment, check=True)
     with np.load(folder / "found.npz") as found:
         return dict(found)
@@ -76,10 +77,12 @@ def main() -> None:
     parser.add_argument("--beside", type=Path, metavar="CHECKOUT")
     parser.add_argument("--photos", metavar="FOLDER", help="PNG files in place of Public 13")
     parser.add_argument("--count", type=int, default=13)
+    parser.add_argument("--side", type=int, default=SIDE)
+    parser.add_argument("--nfe", type=int, nargs="+", default=NFES)
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        restore_all(args.worker)
+        restore_all(args.worker, args.nfe)
         return
     from tune import choose_crops
 
@@ -87,23 +90,23 @@ def main() -> None:
     from restore.bench import load_public13
 
     if args.photos:
-        pictures = [one.pixels for one in choose_crops(args.photos, args.count, SIDE).clean]
+        pictures = [one.pixels for one in choose_crops(args.photos, args.count, args.side).clean]
     else:
-        pictures = [one.pixels for one in load_public13(SIDE).clean[: args.count]]
-    holes, here = draw_holes(), Path(__file__).resolve().parents[1]
+        pictures = [one.pixels for one in load_public13(args.side).clean[: args.count]]
+    holes, here = draw_holes(args.side), Path(__file__).resolve().parents[1]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         np.savez(folder / "given.npz", pictures=np.stack(pictures), **holes)
-        ours = run(here, folder)
-        former = run(args.beside.resolve(), folder) if args.beside else {}
+        ours = run(here, folder, args.nfe)
+        former = run(args.beside.resolve(), folder, args.nfe) if args.beside else {}
     print(f"PSNR in the hole, dB, mean over {len(pictures)} pictures"
           + (f"; in brackets that of {args.beside.name}" if args.beside else ""))  # fmt: skip
-    print(f"\n| hole | start | {' | '.join(f'NFE {nfe}' for nfe in NFES)} |")
-    print("| --- " * (len(NFES) + 2) + "|")
+    print(f"\n| hole | start | {' | '.join(f'NFE {nfe}' for nfe in args.nfe)} |")
+    print("| --- " * (len(args.nfe) + 2) + "|")
     for name, hole in holes.items():
         start = [metrics.psnr(begin(pixels, hole), pixels, hole) for pixels in pictures]
         cells = [f"{np.mean(start):.2f}"]
-        for nfe in NFES:
+        for nfe in args.nfe:
             each = [
                 np.mean([metrics.psnr(found[f"{name}/{n}/{nfe}"], pixels, hole)
                          for n, pixels in enumerate(pictures)])

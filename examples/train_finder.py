@@ -3,9 +3,8 @@
     python examples/train_finder.py photographs/ --minutes 60 -o finder.safetensors
 
 Crops of clean photographs at many sizes, half of them damaged by `drawn_defects.age`; the others
-stay clean, and some carry what a finder takes for defects: text, ruled lines, stars, blades,
-pebbles. The clean crops that the network is most mistaken on are shown again (`HardCrops`). A run
-that finds its own state beside the output goes on from there.
+stay clean, and some carry what a finder takes for defects: text, ruled lines, stars. A run that
+finds its own state beside the output goes on from there.
 """
 
 from __future__ import annotations
@@ -25,9 +24,6 @@ from torch import Tensor, nn
 from restore.defects.network import FinderNetwork, save
 
 SIDE, BATCH = 160, 8
-DAMAGED = 0.6  # of the crops that are not hard
-HARD, AGAIN = 160, 2  # crops that are kept to be shown again, and how many of a batch these are
-LOOK = 4  # batches, after which others are looked at
 RATE, WARM = 3e-3, 200  # of learning, and the batches that it rises over
 LEAST = 150  # pixels: smaller photographs are left out
 LETTERS = "abcdefghijklmnoprstuvwyz ABCDEFGHIKLMNOPRSTW 0123456789 .,:;-"
@@ -113,87 +109,21 @@ def repeat(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (0.8 * x + 0.2 * pixels).clip(0, 255).astype(np.uint8)
 
 
-def grow_blades(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Many thin strokes, alike in direction or not: hair, grass, straw, twigs, rain."""
-    image, side = np.ascontiguousarray(pixels), pixels.shape[0]
-    angle, spread = rng.uniform(0, np.pi), rng.choice([0.03, 0.15, 0.4, 3.0])
-    length, width = side * np.exp(rng.uniform(np.log(0.05), np.log(1.5))), rng.integers(1, 5)
-    base, contrast = image.reshape(-1, 3)[rng.integers(side**2)], rng.uniform(10, 90)
-    bend = rng.choice([0, 0.1, 0.4]) * length
-    t = np.linspace(-0.5, 0.5, 12)[:, None]
-    for _ in range(rng.integers(30, 400)):
-        turn = angle + rng.normal(0, spread)
-        along = np.array([np.cos(turn), np.sin(turn)])
-        points = rng.uniform(0, side, 2) + t * length * along
-        points += (t**2 - 0.25) * rng.normal(0, bend) * np.array([-along[1], along[0]])
-        colour = np.clip(base + rng.normal(0, contrast) + rng.normal(0, 6, 3), 0, 255)
-        at = np.rint(points * 16).astype(np.int32)
-        cv2.polylines(image, [at], False, colour.tolist(), int(width), cv2.LINE_AA, 4)
-    return image
-
-
-def pile_pebbles(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Many spots with a light and a dark side: gravel, leaves, beads, foam, lamps, windows."""
-    image, side = np.ascontiguousarray(pixels), pixels.shape[0]
-    radius = np.exp(rng.uniform(np.log(1), np.log(12)))
-    base, contrast = image.reshape(-1, 3)[rng.integers(side**2)], rng.uniform(10, 90)
-    thin, light = rng.uniform(0.3, 1), rng.normal(0, 0.3 * radius, 2)
-    for _ in range(int(rng.uniform(0.1, 1) * min(side**2 / (4 * radius**2), 600)) + 8):
-        size = radius * np.array([1, thin]) * rng.uniform(0.6, 1.5)
-        turn, at = float(rng.uniform(0, 180)), rng.uniform(0, side, 2)
-        tone = np.clip(base + rng.normal(0, contrast) + rng.normal(0, 6, 3), 0, 255)
-        for part, shift, level in ((1.0, 0.0, 0.6), (0.85, 0.5, 1.0), (0.4, 1.0, 1.2)):
-            where = tuple(int(v) for v in np.rint((at + shift * light) * 16))
-            axes = tuple(int(v) for v in np.rint(np.maximum(part * size, 0.5) * 16))
-            colour = np.clip(level * tone, 0, 255).tolist()
-            cv2.ellipse(image, where, axes, turn, 0, 360, colour, -1, cv2.LINE_AA, 4)
-    return image
-
-
-CHANGES = (  # what is drawn before any defect, and in which share of the crops
-    (0.08, write_text),
-    (0.05, rule_lines),
-    (0.05, strew_stars),
-    (0.05, repeat),
-    (0.08, grow_blades),
-    (0.05, pile_pebbles),
-)
-
-
-def sample(
-    photographs: list[np.ndarray], rng: np.random.Generator, damaged: float = DAMAGED
-) -> list[np.ndarray]:
-    """Pixels, lines, specks and what is doubtful of one crop; damaged: how likely it is."""
+def sample(photographs: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Pixels, lines, specks and what is doubtful of one crop."""
     pixels = cut(photographs[rng.integers(len(photographs))], rng)
-    shares, changes = zip(*CHANGES, strict=True)
-    number = int(np.searchsorted(np.cumsum(shares), rng.random()))
-    if number < len(changes):
-        pixels = changes[number](pixels, rng)
-    aged = age(pixels, rng, damaged=rng.random() < damaged)
+    luck = rng.random()
+    for share, change in (
+        (0.1, write_text),
+        (0.13, rule_lines),
+        (0.16, strew_stars),
+        (0.22, repeat),
+    ):
+        if luck < share:
+            pixels = change(pixels, rng)
+            break
+    aged = age(pixels, rng, damaged=rng.random() < 0.55)
     return [aged.pixels, aged.lines, aged.specks, aged.doubtful]
-
-
-class HardCrops:
-    """The clean crops that a network sees most defects on, as it was when it saw them last."""
-
-    def __init__(self, photographs: list[np.ndarray], rng: np.random.Generator) -> None:
-        self.photographs, self.rng = photographs, rng
-        self.crops: list[list[np.ndarray]] = []
-        self.errors: list[float] = []
-
-    @torch.inference_mode()
-    def look(self, network: FinderNetwork) -> None:
-        """See new crops and the eight seen longest ago; keep the worst."""
-        seen = [*self.crops[:BATCH], *(sample(self.photographs, self.rng, 0) for _ in range(BATCH))]
-        logits = network(as_batch(seen)[0].contiguous(memory_format=torch.channels_last))
-        errors = F.softplus(logits).amax(1).flatten(1).mean(1).tolist()
-        self.crops, self.errors = [*self.crops[BATCH:], *seen], [*self.errors[BATCH:], *errors]
-        least = sorted(self.errors)[-HARD:][0]
-        kept = [n for n, error in enumerate(self.errors) if error >= least]
-        self.crops, self.errors = [self.crops[n] for n in kept], [self.errors[n] for n in kept]
-
-    def draw(self, count: int) -> list[list[np.ndarray]]:
-        return [self.crops[n] for n in self.rng.integers(len(self.crops), size=count)]
 
 
 def as_batch(samples: list[list[np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -254,15 +184,12 @@ def main() -> None:
     rng, last, losses = np.random.default_rng([args.seed, done]), time.monotonic(), []
     fixed = np.random.default_rng(1)
     checks = [as_batch([sample(held, fixed) for _ in range(BATCH)]) for _ in range(args.held)]
-    hard, saved = HardCrops(photographs, rng), spent
+    saved = spent
     while spent < args.minutes * 60:
         left = 1 - spent / (args.minutes * 60)
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (done + 1) / WARM) * (0.01 + 0.99 * left)
-        if done % LOOK == 0 or not hard.crops:
-            hard.look(average.module.eval())
-        new = [sample(photographs, rng) for _ in range(BATCH - AGAIN)]
-        x, target, weight = as_batch([*new, *hard.draw(AGAIN)])
+        x, target, weight = as_batch([sample(photographs, rng) for _ in range(BATCH)])
         with torch.autocast("cpu", torch.bfloat16):
             logits = network(x.contiguous(memory_format=torch.channels_last))
         loss = measure_loss(logits.float(), target, weight)

@@ -79,6 +79,20 @@ def test_training_writes_weights_and_goes_on(tmp_path, monkeypatch, capsys):
     assert "held" in capsys.readouterr().out
 
 
+def test_thin_holes_are_measured_beside_a_checkout(monkeypatch, capsys):
+    import thin_holes
+
+    here = str(EXAMPLES.parent)
+    monkeypatch.setattr(sys, "argv", ["thin_holes.py", "--count", "1", "--beside", here,
+                                      "--nfe", "1", "--side", "48"])  # fmt: skip
+    thin_holes.main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if "px |" in line]
+    assert len(rows) == len(thin_holes.SQUARES) + len(thin_holes.LINES)
+    for row in rows:  # both checkouts are this one
+        ours, theirs = row.split("|")[3].replace(")", "").split("(")
+        assert float(ours) == float(theirs)
+
+
 def test_defects_are_measured(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [])
     run("defects", "--count", "1", "--nfe", "1")
