@@ -20,7 +20,7 @@ USUAL = FOUND
 # Logits of a part of the mask: of all its pixels at least, of one, and of their mean. What is sure
 # is judged by the first row; around enough of it a scan is damaged, and judged by the second.
 SURE, LIKELY = (-1.0, 2.5, 0.7), (-1.0, 0.5, -0.2)
-ENOUGH = 60.0  # evidence of parts that are sure (see `weigh_parts`), from which on it is enough
+ENOUGH = 50.0  # evidence of parts that are sure (see `weigh_parts`), from which on it is enough
 NEAR = 769  # pixels to a side of what is around
 SLOPE = 4.0  # logits by which the last two fall from sensitivity 0 to 1
 SMALLEST: dict[Find, int] = {"scratches": 24, "dust": 3}  # pixels of a part

@@ -31,6 +31,8 @@ WIDE = 12  # pixels: of wider holes nothing around tells what was there
 FEW, HALF = 16, 0.5  # colours, and the share of equal neighbours, of drawings
 MANY, MOSAIC, APART = 256, 0.45, 0.19  # of mosaics, and how far neighbours in them are apart
 FLOOR = 1.25  # levels: a change that is not to be told from rounding
+NOTHING = "nothing found: the picture stays as it is"
+LESS_CERTAIN = "; a higher sensitivity marks what is less certain"
 NO_PATCHES = (
     "a thick hole was filled smoothly: the library pypatchmatch does not load here; "
     "pip install --force-reinstall pypatchmatch"
@@ -102,7 +104,7 @@ class Inpaint(Task):
             raise RequestError("the mask is found: there is nothing to invert")
         found = find_defects(source, self.find, self.sensitivity)
         if not found.mask.any():
-            return found.mask, ("nothing found: the picture stays as it is",)
+            return found.mask, (NOTHING + (LESS_CERTAIN if self.sensitivity < 1 else ""),)
         counts = ", ".join(f"{count} {kind}" for kind, count in found.counts.items())
         said = (f"the mask was found: {counts}; {found.share:.2%} of the pixels",)
         if not self.dilate:
