@@ -16,10 +16,9 @@ import argparse
 import resource
 import subprocess
 import sys
-import time
 
 import torch
-from machine import name_processor
+from machine import name_processor, time_process
 from stages import CLOCKS, Stages, given, restored
 
 import restore
@@ -54,17 +53,6 @@ def one(task: str, megapixels: float, nfe: int, clock: str) -> None:
     )
 
 
-def start_up(clock: str) -> float:
-    """Seconds until the model is loaded, in a process of its own."""
-    code = "import restore.tasks; restore.load('default')"
-    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if clock == "wall":
-        return time.perf_counter() - began
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", default="jpeg")
@@ -80,7 +68,8 @@ def main() -> None:
     if options.one:
         one(task, options.one[0], int(options.one[1]), clock)
         return
-    start = start_up(clock)
+    code = "import restore.tasks; restore.load('default')"
+    start = time_process([sys.executable, "-c", code], clock)
 
     first, codecs, memory = run(task, small, 1, threads, clock)
     second, _, _ = run(task, small, 3, threads, clock)

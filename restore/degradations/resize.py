@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import torch
@@ -73,7 +74,7 @@ class Resize(Degradation[Tensor]):
                 "expected at least one pixel, and no side longer than it was"
             )
         self.large, self.small, self.sigma = tuple(large), tuple(small), sigma
-        self._h, self._w = (_matrices(n, m) for n, m in zip(large, small, strict=True))
+        self._h, self._w = (_Side(n, m) for n, m in zip(large, small, strict=True))
 
     def __call__(self, x: Tensor) -> Tensor:
         assert x.shape[-2:] == self.large, (x.shape, self.large)
@@ -164,17 +165,46 @@ class Resize(Degradation[Tensor]):
             out[..., rows, :] += strip
 
 
-@dataclass(frozen=True)
 class _Side:
-    """One side's matrices: A (m, n), Aᵀ, A⁺ (n, m), A Aᵀ, and the range of A Aᵀ's eigenvalues."""
+    """One side's matrices from n to m samples, each made when it is first asked for.
 
-    a: Band
-    transpose: Band
-    pinv: Band
-    gram: Band
-    powers: tuple[float, float]
+    A (m, n), Aᵀ, A⁺ (n, m), A Aᵀ, and the range of A Aᵀ's eigenvalues; all but A and A⁺ are for an
+    observation with noise.
+    """
 
-    @property
+    def __init__(self, n: int, m: int) -> None:
+        self.n, self.m = n, m
+        self._scale = n / m
+        self._centre = (torch.arange(m, dtype=torch.float64) + 0.5) * self._scale
+        self._first = (self._centre - 2 * self._scale + 0.5).clamp(min=0).long()
+        self._last = (self._centre + 2 * self._scale + 0.5).clamp(max=n).long()
+
+    @cached_property
+    def a(self) -> Band:
+        return _band(self.m, self._rows_of_a)
+
+    @cached_property
+    def transpose(self) -> Band:
+        return _band(self.n, self._rows_of_transpose)
+
+    @cached_property
+    def pinv(self) -> Band:
+        return _band(self.n, self._rows_of_pinv)
+
+    @cached_property
+    def gram(self) -> Band:
+        return _band(self.m, self._rows_of_gram)
+
+    @cached_property
+    def powers(self) -> tuple[float, float]:
+        """The least and the largest eigenvalue of A Aᵀ, with some room."""
+        if self.m > SECTION:
+            return _Side(round(SECTION * self._scale), SECTION).powers
+        _, _, whole = self._rows_of_a(0, self.m)
+        eigenvalues = torch.linalg.eigvalsh(whole @ whole.mT)
+        return 0.99 * float(eigenvalues[0]), 1.01 * float(eigenvalues[-1])
+
+    @cached_property
     def mean_power(self) -> float:
         """The mean of the eigenvalues."""
         found = [
@@ -182,52 +212,48 @@ class _Side:
         ]
         return float(torch.cat(found).mean())
 
-
-def _matrices(n: int, m: int) -> _Side:
-    """The matrices of one side, from n to m samples."""
-    scale = n / m
-    centre = (torch.arange(m, dtype=torch.float64) + 0.5) * scale
-    first = (centre - 2 * scale + 0.5).clamp(min=0).long()
-    last = (centre + 2 * scale + 0.5).clamp(max=n).long()
-
-    def rows_of_a(a: int, b: int) -> tuple[int, int, Tensor]:
+    def _rows_of_a(self, a: int, b: int) -> tuple[int, int, Tensor]:
         """Rows a to b of A as (first column, column after the last, block)."""
-        start, stop = int(first[a]), int(last[b - 1])
+        start, stop = int(self._first[a]), int(self._last[b - 1])
         at = torch.arange(start, stop)
-        weights = _cubic((at + 0.5 - centre[a:b, None]) / scale)
-        weights *= (at >= first[a:b, None]) & (at < last[a:b, None])
+        weights = _cubic((at + 0.5 - self._centre[a:b, None]) / self._scale)
+        weights *= (at >= self._first[a:b, None]) & (at < self._last[a:b, None])
         return start, stop, weights / weights.sum(dim=1, keepdim=True)
 
-    def touching(a: int, b: int) -> tuple[int, int]:
+    def _touching(self, a: int, b: int) -> tuple[int, int]:
         """Between which rows of A lie all that have taps in columns a to b."""
-        return int(torch.searchsorted(last, a, right=True)), int(torch.searchsorted(first, b))
+        top, bottom = (
+            torch.searchsorted(self._last, a, right=True),
+            torch.searchsorted(self._first, b),
+        )
+        return int(top), int(bottom)
 
-    def rows_of_transpose(a: int, b: int) -> tuple[int, int, Tensor]:
-        top, bottom = touching(a, b)
-        top, bottom = min(top, m - 1), max(bottom, top + 1)
-        start, stop, some = rows_of_a(top, bottom)
+    def _rows_of_transpose(self, a: int, b: int) -> tuple[int, int, Tensor]:
+        top, bottom = self._touching(a, b)
+        top, bottom = min(top, self.m - 1), max(bottom, top + 1)
+        start, stop, some = self._rows_of_a(top, bottom)
         columns = torch.arange(a, b)
         inside = (columns >= start) & (columns < stop)
         block = some.new_zeros(b - a, bottom - top)
         block[inside] = some[:, columns[inside] - start].mT
         return top, bottom, block
 
-    def rows_of_gram(a: int, b: int) -> tuple[int, int, Tensor]:
-        start, stop, these = rows_of_a(a, b)
-        top, bottom = touching(start, stop)
-        begin, _, those = rows_of_a(top, bottom)
+    def _rows_of_gram(self, a: int, b: int) -> tuple[int, int, Tensor]:
+        start, stop, these = self._rows_of_a(a, b)
+        top, bottom = self._touching(start, stop)
+        begin, _, those = self._rows_of_a(top, bottom)
         return top, bottom, these @ those[:, start - begin : stop - begin].mT
 
-    def rows_of_pinv(a: int, b: int) -> tuple[int, int, Tensor]:
+    def _rows_of_pinv(self, a: int, b: int) -> tuple[int, int, Tensor]:
         """Rows a to b of A⁺, from the rows of A nearby: as many as still make a difference."""
-        near = touching(a, b)
+        near = self._touching(a, b)
         reach = 16
         while True:
-            top, bottom = max(near[0] - reach, 0), min(near[1] + reach, m)
-            start, _, some = rows_of_a(top, bottom)
+            top, bottom = max(near[0] - reach, 0), min(near[1] + reach, self.m)
+            start, _, some = self._rows_of_a(top, bottom)
             block = torch.linalg.solve(some @ some.mT, some[:, a - start : b - start]).mT
             size = block.abs().amax(dim=0)
-            cut = [size[0] if top > 0 else 0, size[-1] if bottom < m else 0]
+            cut = [size[0] if top > 0 else 0, size[-1] if bottom < self.m else 0]
             if max(cut) < NEGLIGIBLE:
                 break
             reach *= 2
@@ -235,21 +261,8 @@ def _matrices(n: int, m: int) -> _Side:
         left, right = int(kept.min()), int(kept.max()) + 1
         return top + left, top + right, block[:, left:right].contiguous()
 
-    if m > SECTION:
-        powers = _matrices(round(SECTION * scale), SECTION).powers
-    else:
-        _, _, whole = rows_of_a(0, m)
-        eigenvalues = torch.linalg.eigvalsh(whole @ whole.mT)
-        powers = 0.99 * float(eigenvalues[0]), 1.01 * float(eigenvalues[-1])
-    return _Side(
-        _band(m, rows_of_a),
-        _band(n, rows_of_transpose),
-        _band(n, rows_of_pinv),
-        _band(m, rows_of_gram),
-        powers,
-    )
 
-
+@torch.inference_mode(False)  # it is kept, and a gradient may come later
 def _band(height: int, rows: Callable[[int, int], tuple[int, int, Tensor]]) -> Band:
     blocks = []
     for a in range(0, height, ROWS):

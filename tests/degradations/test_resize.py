@@ -35,3 +35,13 @@ def test_the_projection_onto_a_small_image_is_the_nearest():
 def test_a_size_that_is_no_reduction_is_refused(small):
     with pytest.raises(RequestError, match="no reduction"):
         Resize((8, 8), small)
+
+
+def test_matrices_first_used_without_gradients_serve_those_with_them():
+    degradation = Resize((12, 14), (6, 7), sigma=0.1)
+    x, y = torch.rand(1, 3, 12, 14).double(), torch.rand(1, 3, 6, 7).double()
+    with torch.inference_mode():
+        degradation.posterior_mean(x.clone(), y.clone(), 0.3)
+    x.requires_grad_()
+    degradation(x).square().sum().backward()
+    assert float(x.grad.abs().max()) > 0
