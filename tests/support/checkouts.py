@@ -38,25 +38,42 @@ COMMANDS = {
     "interpolate": "interpolate clean.png noisy.png --frames 3 --nfe 2 --level 1 -o k.png",
     "generate": "generate -n 2 --size 64x64 -o l.png",
     "compare": "compare a.png clean.png --degraded bad.jpg",
+    "auto": "auto bad.jpg -o m.png",
+    "diagnose": "diagnose bad.jpg h.png --mask mask.png",
+    "mask": "mask clean.png -o n.png --overlay o.png",
+    "folder": "jpeg bad.jpg a.png -o out/ --format same --nfe 1",
+    "resumed": "jpeg bad.jpg a.png -o out/ --format same --nfe 1 --existing skip",
+    "rehearsal": "superres small.png --scale 2 --dry-run",
+    "refused": "jpeg bad.jpg -o p.png --quality 80",
+    "report merge": "report merge out/.bcm-restore.jsonl",
+    "models list": "models list",
+    "config show": "config show jpeg",
+    "bench": "bench --tasks jpeg-10 --nfe 1 --methods ours --first 1 --size 64 --dry-run",
+    "help": "jpeg --help-all",
 }
+JSON_ALONE = ("degrade", "compare", "diagnose", "report", "models", "config")
+PLAIN = ("mask", "bench")  # and whatever asks for help
 TIMES = ("seconds",)
 
 
 def run(checkout: Path, folder: Path, line: str) -> tuple[dict[str, str], list[object]]:
     """Hashes of the files that a command wrote, and its records without times."""
     words = line.split()
-    words += ["--json"] if words[0] in ("degrade", "compare") else OWN
-    before = {p.name for p in folder.iterdir()}
+    if words[0] not in PLAIN and "--help-all" not in words:
+        words += ["--json"] if words[0] in JSON_ALONE else OWN
+    before = set(folder.rglob("*"))
     done = subprocess.run(
         [sys.executable, "-m", "restore", *words],
         cwd=folder, env={**os.environ, "PYTHONPATH": str(checkout)}, capture_output=True, text=True,
     )  # fmt: skip
-    made = sorted(p for p in folder.iterdir() if p.name not in before and p.is_file())
-    hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in made}
-    records = [json.loads(row) for row in done.stdout.splitlines() if row.startswith("{")]
+    made = sorted(p for p in folder.rglob("*") if p not in before and p.is_file())
+    made = [path for path in made if path.suffix != ".jsonl"]  # it has times
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in made}
+    records = [json.loads(row) if row.startswith("{") else row for row in done.stdout.splitlines()]
     for record in records:
-        for name in TIMES:
-            record.pop(name, None)
+        if isinstance(record, dict):
+            for name in TIMES:
+                record.get("summary", record).pop(name, None)
     return {**hashes, "exit code": str(done.returncode)}, records
 
 
