@@ -1,13 +1,13 @@
 """Command: made of a function; options in groups, and help of one screen or of every option.
 
-A group is a frozen dataclass of options that go together.
+A group is a frozen dataclass of options that go together, or of such groups.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, get_type_hints
 
@@ -40,31 +40,41 @@ def show_examples(lines: Sequence[str]) -> str:
 def flatten(command: Callable[..., None]) -> Callable[..., None]:
     """The command with every parameter that is a group of options replaced by those options."""
     parameters: list[inspect.Parameter] = []
-    groups: dict[str, Any] = {}
     hints = get_type_hints(command, include_extras=True)
     for name, parameter in inspect.signature(command).parameters.items():
-        group = hints[name]
-        if is_dataclass(group):
-            groups[name] = group
-            types = get_type_hints(group, include_extras=True)
-            rows = [
-                (field.name, _default_of(field), types[field.name]) for field in _ordered(group)
-            ]
-        else:
-            needed = parameter.default is inspect.Parameter.empty
-            rows = [(name, MISSING if needed else parameter.default, group)]
-        for option, default, kind in rows:
+        needed = parameter.default is inspect.Parameter.empty
+        default = MISSING if needed else parameter.default
+        for option, value, kind in _list_options(name, default, hints[name]):
             keyword = inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
-            parameters.append(keyword if default is MISSING else keyword.replace(default=default))
+            parameters.append(keyword if value is MISSING else keyword.replace(default=value))
 
     def call(**values: Any) -> None:
-        for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
-        command(**values)
+        command(
+            **{name: _take(name, kind, values) for name, kind in hints.items() if name != "return"}
+        )
 
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return call
+
+
+def _list_options(name: str, default: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, default and type of an option, or of each in a group and in the groups in that."""
+    if not is_dataclass(kind):
+        yield name, default, kind
+        return
+    types = get_type_hints(kind, include_extras=True)
+    for field in _ordered(kind):
+        yield from _list_options(field.name, _default_of(field), types[field.name])
+
+
+def _take(name: str, kind: Any, values: dict[str, Any]) -> Any:
+    """The value of a parameter, which is taken out of `values`."""
+    if not is_dataclass(kind):
+        return values.pop(name)
+    types = get_type_hints(kind, include_extras=True)
+    own = {field.name: _take(field.name, types[field.name], values) for field in fields(kind)}
+    return kind(**own)  # type: ignore[operator]
 
 
 def _default_of(field: Field[Any]) -> Any:

@@ -9,7 +9,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +44,18 @@ if TYPE_CHECKING:
 _task = partial(typer.Option, rich_help_panel="Task")
 
 
+@dataclass(frozen=True)
+class BatchOptions:
+    """What every command takes that restores many images."""
+
+    files: Files
+    encoding: EncodingOptions
+    source: ModelOptions
+    restoration: Restoration
+    engine: Engine
+    conduct: RunOptions
+
+
 @flatten
 def inpaint(
     image: Images,
@@ -59,22 +71,17 @@ def inpaint(
     ],
     *,
     hole: HoleOptions,
-    files: Files,
-    encoding: EncodingOptions,
-    source: ModelOptions,
-    restoration: Restoration,
-    engine: Engine,
-    conduct: RunOptions,
+    options: BatchOptions,
 ) -> None:
     """Fill holes: the white pixels of a mask.
 
     All other pixels stay as they are, to the last bit.
     """
-    begin(image, conduct.terminal)
+    begin(image, options.conduct.terminal)
     from restore.tasks import Inpaint
 
     task = Inpaint(mask, hole.invert_mask, hole.dilate, hole.fill, hole.kinds, hole.sensitivity)
-    restore(task, image, files, encoding, source, restoration, engine, conduct)
+    restore(task, image, options)
 
 
 @flatten
@@ -91,23 +98,18 @@ def jpeg(
         ),
     ] = None,
     *,
-    files: Files,
-    encoding: EncodingOptions,
-    source: ModelOptions,
-    restoration: Restoration,
-    engine: Engine,
-    conduct: RunOptions,
+    options: BatchOptions,
 ) -> None:
     """Remove JPEG artefacts.
 
     The result is held to the file's own quantised coefficients: compressed
     again with the same tables it gives the same file.
     """
-    begin(image, conduct.terminal)
+    begin(image, options.conduct.terminal)
     from restore.tasks import Jpeg
 
     task = Jpeg(assume_quality=assume_quality)
-    restore(task, image, files, encoding, source, restoration, engine, conduct)
+    restore(task, image, options)
 
 
 @flatten
@@ -134,12 +136,7 @@ def superres(
             "0 for an exact one",
         ),
     ] = None,
-    files: Files,
-    encoding: EncodingOptions,
-    source: ModelOptions,
-    restoration: Restoration,
-    engine: Engine,
-    conduct: RunOptions,
+    options: BatchOptions,
 ) -> None:
     """Enlarge by any factor.
 
@@ -153,11 +150,11 @@ def superres(
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     sides = None if size is None else parse_size(size)
-    begin(image, conduct.terminal)
+    begin(image, options.conduct.terminal)
     from restore.tasks import Superres
 
     task = Superres(scale, sides, sigma, stretch)
-    restore(task, image, files, encoding, source, restoration, engine, conduct)
+    restore(task, image, options)
 
 
 Sigma = Annotated[
@@ -175,22 +172,17 @@ def denoise(
     image: Images,
     sigma: Sigma = None,
     *,
-    files: Files,
-    encoding: EncodingOptions,
-    source: ModelOptions,
-    restoration: Restoration,
-    engine: Engine,
-    conduct: RunOptions,
+    options: BatchOptions,
 ) -> None:
     """Remove noise.
 
     White noise of a known level, or of one that is estimated from each image. The network was
     trained for this; its other tasks are zero-shot.
     """
-    begin(image, conduct.terminal)
+    begin(image, options.conduct.terminal)
     from restore.tasks import Denoise
 
-    restore(Denoise(sigma), image, files, encoding, source, restoration, engine, conduct)
+    restore(Denoise(sigma), image, options)
 
 
 @flatten
@@ -207,21 +199,16 @@ def deblur(
     ],
     sigma: Sigma = None,
     *,
-    files: Files,
-    encoding: EncodingOptions,
-    source: ModelOptions,
-    restoration: Restoration,
-    engine: Engine,
-    conduct: RunOptions,
+    options: BatchOptions,
 ) -> None:
     """Undo a blur of known kernel.
 
     Blurred again, the result is the given image, up to its noise.
     """
-    begin(image, conduct.terminal)
+    begin(image, options.conduct.terminal)
     from restore.tasks import Deblur
 
-    restore(Deblur(kernel, sigma), image, files, encoding, source, restoration, engine, conduct)
+    restore(Deblur(kernel, sigma), image, options)
 
 
 def parse_size(size: str) -> Size:
@@ -250,12 +237,7 @@ def auto(
     ] = None,
     *,
     hole: HoleOptions,
-    files: Files,
-    encoding: EncodingOptions,
-    source: ModelOptions,
-    restoration: Restoration,
-    engine: Engine,
-    conduct: RunOptions,
+    options: BatchOptions,
 ) -> None:
     """Find out what is wrong with pictures, say it, and restore all of it.
 
@@ -264,30 +246,22 @@ def auto(
     """
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
-    if restoration.start is not None:
+    if options.restoration.start is not None:
         raise RequestError("auto begins by what it finds: give --start to one of the tasks")
-    begin(image, conduct.terminal)
+    begin(image, options.conduct.terminal)
     from restore.tasks import Auto
 
     task = Auto(scale, mask, hole.invert_mask, hole.dilate, hole.fill, hole.kinds, hole.sensitivity)
-    restore(task, image, files, encoding, source, restoration, engine, conduct)
+    restore(task, image, options)
 
 
-def restore(
-    task: Task,
-    images: Sequence[str],
-    files: Files,
-    encoding: EncodingOptions,
-    source: ModelOptions,
-    restoration: Restoration,
-    engine: Engine,
-    conduct: RunOptions,
-) -> None:
+def restore(task: Task, images: Sequence[str], options: BatchOptions) -> None:
     """Plan all, load the model and run; what is usage error is refused before the run."""
+    files, restoration, conduct = options.files, options.restoration, options.conduct
     from restore.batch.prepare import prepare
     from restore.settings import Settings
 
-    model = source.choose(restoration)
+    model = options.source.choose(restoration)
     settings = Settings(
         nfe=restoration.nfe,
         mode=restoration.mode,
@@ -310,13 +284,13 @@ def restore(
         replace(where, variants=restoration.variants),
         model,
         settings=settings,
-        encoding=encoding.choose(),
+        encoding=options.encoding.choose(),
         max_pixels=files.max_pixels,
         reference=restoration.reference,
         uncertainty=restoration.uncertainty,
         manifest=conduct.manifest_path,
         shard=conduct.share,
-        cluster=engine.cluster(restoration.threads, conduct.codecs),
+        cluster=options.engine.cluster(restoration.threads, conduct.codecs),
     )
     if restoration.sheet is not None:
         _write_sheet(batch, restoration.sheet, files.policy, conduct)
