@@ -43,7 +43,7 @@ class Network(nn.Module, ABC):
         """
 
     def takes_strips(self) -> bool:
-        """Whether, where it lies, an evaluation without gradients takes 5/8 of that memory."""
+        """Whether an evaluation without gradients takes about 5/8 of that memory there."""
         return False
 
     def answer_scale(self, t: Tensor) -> Tensor:

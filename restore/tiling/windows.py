@@ -143,9 +143,9 @@ def _cells(region: Tensor, stride: int, reach: int) -> np.ndarray:
 
 
 def pixels_of_window(model: BCM) -> int:
-    """At most, where the tile is "auto": twice as many in 16 bits, and 8/5 in strips."""
+    """At most, where the tile is "auto": twice as many in 16 bits, and 7/5 in strips."""
     pixels = WINDOW_PIXELS * torch.float32.itemsize // model.dtype.itemsize
-    return pixels * 8 // 5 if model.network.takes_strips() else pixels
+    return pixels * 7 // 5 if model.network.takes_strips() else pixels
 
 
 def pixels_at_once(model: BCM) -> int:
