@@ -26,7 +26,7 @@ from restore.degradations import Degradation
 from restore.presets import Preset
 from restore.solvers.estimate import ORIENTATIONS, estimate
 from restore.solvers.inversion import inversion
-from restore.solvers.method import ALL, Method
+from restore.solvers.method import Method
 from restore.tiling import NoiseField, Place, TiledBCM
 
 
@@ -61,4 +61,4 @@ def bcm(
     return degradation.project_into_range(x, y, out=x)
 
 
-BCM_METHOD = Method(bcm, tasks=(*ALL, "noisy-jpeg", "auto"), most={"denoise": len(ORIENTATIONS)})
+BCM_METHOD = Method(bcm, tasks=None, most={"denoise": len(ORIENTATIONS)})

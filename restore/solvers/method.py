@@ -58,7 +58,7 @@ class Method:
     solve: the function.
     levels: of (task, n, sigma) the n levels that it visits, sigma being the observation's noise on
         [-1, 1]; None where they come from the presets tuned for a model.
-    tasks: those that it has a form for.
+    tasks: those that it has a form for; None is every one.
     cost: network evaluations of a level, more than 1 where a gradient goes through the network.
     every: network evaluations come in multiples of it.
     most: the largest number of them, for tasks that have one.
@@ -71,7 +71,7 @@ class Method:
 
     solve: Solver
     levels: Levels | None = None
-    tasks: tuple[str, ...] = ALL
+    tasks: tuple[str, ...] | None = ALL
     cost: int = 1
     every: int = 1
     most: Mapping[str, int] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Method:
 
         task: a task's name. nfe: network evaluations, 1 or more; None asks of the task alone.
         """
-        if task not in self.tasks:
+        if self.tasks is not None and task not in self.tasks:
             return f"there is no form for {task}"
         if nfe is None:
             return None
@@ -139,7 +139,9 @@ class Method:
         As in CCDF (Chung et al. 2022, arXiv 2112.05146), but never below the observation's own
         noise.
         """
-        others = {"solve": rows[SOLVE_AS]} if "solve" in self.tasks and SOLVE_AS in rows else {}
+        others = (
+            {"solve": rows[SOLVE_AS]} if SOLVE_AS in rows and not self.supports("solve") else {}
+        )
         return replace(self, rows={**rows, **others})
 
 
