@@ -110,7 +110,7 @@ class Batch:
         return rehearse(self.plan, self.restorer.known)
 
     def load(self, more: Iterable[str] = ()) -> Batch:
-        """The batch with its model, where there is anything to do.
+        """The batch with its model, where there is anything to do and a network is asked.
 
         more: other files that will be written; their folders are tried as those of the outputs.
         Raises ResourceError for folders that take no file, CheckpointError for a model that cannot
@@ -121,9 +121,9 @@ class Batch:
         folders = probe(self.plan, [*self.restorer.maps.values(), *more])
         warnings = (*self.warnings, *map(UNCONFIRMED.format, folders))
         batch = replace(self if self.model else self._load_model(), warnings=warnings)
-        assert batch.model is not None
-        batch.model.encode_label(self.restorer.settings.label)
-        schedule(batch.model.checkpoint, self.restorer.task, self.restorer.settings)
+        if batch.model is not None:
+            batch.model.encode_label(self.restorer.settings.label)
+            schedule(batch.model.checkpoint, self.restorer.task, self.restorer.settings)
         return batch
 
     def run(

@@ -189,8 +189,18 @@ class Restorer:
     maps: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def asks_network(self) -> bool:
+        """Whether a model is needed: without an evaluation a start is held, and no more."""
+        return self.settings.nfe != 0
+
+    @property
     def known(self) -> Record:
         """What a record says without any result."""
+        if not self.asks_network:
+            seed = self.settings.seed
+            return Record(
+                task=self.task.name, method="hold", nfe=0, seed=seed, device="cpu", dtype="fp32"
+            )
         return Record(
             task=self.task.name,
             model=self.source.checkpoint.name,
@@ -203,12 +213,19 @@ class Restorer:
             dtype=self.source.dtype,
         )
 
-    def load(self) -> BCM:
-        """The model; errors as of `ModelSource.load`, RequestError where it has no such class."""
+    def load(self) -> BCM | None:
+        """The model, None where none is asked.
+
+        Errors as of `ModelSource.load`; RequestError where it has no such class.
+        """
+        if not self.asks_network:
+            return None
         return self.source.load(checkpoints.admit_label(self.settings.label))
 
-    def fix_model(self, model: BCM) -> Restorer:
+    def fix_model(self, model: BCM | None) -> Restorer:
         """The recipe that takes this very model and no other."""
+        if model is None:
+            return self
         return replace(self, source=replace(self.source, sha256=model.sha256))
 
     def work(self, model: BCM | None = None, show: Show | None = None) -> Work:

@@ -311,9 +311,9 @@ def _run(batch: Batch, conduct: RunOptions, display: Views) -> None:
         return
     if batch.todo:
         batch = batch.load(display.paths)
-        assert batch.model is not None
-        name = batch.restorer.source.checkpoint.name
-        conduct.terminal.detail(f"SHA-256 of {name}: {batch.model.sha256}")
+        if batch.model is not None:
+            name = batch.restorer.source.checkpoint.name
+            conduct.terminal.detail(f"SHA-256 of {name}: {batch.model.sha256}")
         for warning in batch.warnings:
             complain(f"warning: {warning}")
         if not conduct.quiet:
@@ -336,6 +336,8 @@ def _write_sheet(batch: Batch, path: str, existing: Policy, conduct: RunOptions)
         raise RequestError(f"--sheet {path!r}: expected a file that ends in .png")
     if batch.cluster:
         raise RequestError("--sheet is made in this process: leave --engine ray out")
+    if not batch.restorer.asks_network:
+        raise RequestError("--sheet shows choices of what a network makes: leave --nfe 0 out")
     job = batch.plan.jobs[0]
     taken = {identity(one) for one in (job.input.path, job.output)}
     if identity(path) in taken or within(path, batch.aside):
@@ -351,6 +353,7 @@ def _write_sheet(batch: Batch, path: str, existing: Policy, conduct: RunOptions)
         model = connected.model or restorer.load()
         settings = replace(restorer.settings, reference=opened.reference, start=opened.start)
         conduct.terminal.say(f"{job.input.path}: a sheet of choices")
+        assert model is not None
         choices = make_choices(opened.problem, model, settings)
     title = f"{restorer.task.name} {job.input.path}"
     write_atomically(path, draw_choices(title, choices))
@@ -361,10 +364,12 @@ def _describe_batch(batch: Batch, cluster: Cluster | None) -> str:
     """One line on what will run."""
     from restore.tasks.schedule import choose_mode, count_evaluations
 
-    assert batch.model is not None
     task, settings, known = batch.restorer.task, batch.restorer.settings, batch.restorer.known
     todo, sizes = batch.todo, batch.sizes
     what = f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}"
+    if batch.model is None:
+        held = "the start" if settings.start is not None else "the first guess"
+        return f"{what}, NFE 0: {held} is held to what is given, and no network is asked"
     nfe = count_evaluations(task, settings)
     how = choose_mode(settings) or (settings.method if settings.blend is None else "blend")
     if cluster:

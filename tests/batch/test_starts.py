@@ -74,3 +74,18 @@ def test_what_cannot_be_held_is_refused_before_any_work(starts):
     assert "--start 'nowhere' does not exist" in found.stderr
     with pytest.raises(RequestError, match="the start is the path of an image"):
         restore.batch(Jpeg(), "in", "out", settings=Settings(start=np.zeros((2, 2), np.uint8)))
+
+
+def test_no_model_is_loaded_where_none_is_asked(starts, monkeypatch):
+    def refuse(*arguments: object, **named: object) -> None:
+        raise AssertionError("a model is loaded")
+
+    monkeypatch.setattr("restore.checkpoints.load", refuse)
+    said = held().stderr
+    assert "NFE 0: the start is held to what is given, and no network is asked" in said
+    assert "fidelity" not in said
+    assert statuses(held("--existing", "skip")) == ["skipped", "skipped"]
+    found = records(run("jpeg", "in", "-o", "plain", "--nfe", 0, "--json"))[:-1]
+    assert [(one["method"], one["model"], one["mode"]) for one in found] == [
+        ("hold", None, None)
+    ] * 2
