@@ -29,10 +29,11 @@ class Metrics(TypedDict, total=False):
     blocks inside the picture; coefficients_counted: how many of all those are, where some are not,
     since a block that reaches beyond the edge is neither held nor counted. known_max_error:
     largest change of a known pixel. sigma: the noise that was assumed; residual_sigma: the noise
-    that was found. quality: of the JPEG that was mended, on the IJG's scale. hole_share,
-    hole_width: of a hole, its share of the picture and its widest place in pixels. psnr_db, ssim,
-    masked_psnr_db: to the clean picture. psnr_given_db: of what was given to the clean picture,
-    enlarged where it is smaller; gain_db: by how much the result is nearer.
+    that was found. sharpening: the amount of the unsharp mask that was assumed. quality: of the
+    JPEG that was mended, on the IJG's scale. hole_share, hole_width: of a hole, its share of the
+    picture and its widest place in pixels. psnr_db, ssim, masked_psnr_db: to the clean picture.
+    psnr_given_db: of what was given to the clean picture, enlarged where it is smaller; gain_db: by
+    how much the result is nearer.
     uncertainty_mean: mean deviation of the draws. round_trip_*: of a picture that went to the
     noise and back. Of an edit, reconstruction_psnr_db and vae_psnr_db are of the source's words and
     of the autoencoder alone to the picture at the working size, changed_share is of pixels that
@@ -47,6 +48,7 @@ class Metrics(TypedDict, total=False):
     known_max_error: int
     sigma: float
     residual_sigma: float | None
+    sharpening: float
     quality: float
     hole_share: float
     hole_width: float

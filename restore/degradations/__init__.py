@@ -11,6 +11,7 @@ from restore.degradations.kernels import make_kernel
 from restore.degradations.mask import Mask
 from restore.degradations.noise import Noise, estimate_sigma
 from restore.degradations.resize import Resize
+from restore.degradations.sharpen import Sharpen
 
 Jpeg = JpegBox  # its former name
 
@@ -27,6 +28,7 @@ __all__ = [
     "Mask",
     "Noise",
     "Resize",
+    "Sharpen",
     "compose",
     "estimate_sigma",
     "make_kernel",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from restore.diagnosis.blocks import levels
+from restore.diagnosis.coded_noise import find_coded_noise
 from restore.diagnosis.compression import (
     COMPRESSED,
     Compression,
@@ -19,10 +20,11 @@ from restore.diagnosis.compression import (
 from restore.diagnosis.detail import Detail, find_detail
 from restore.diagnosis.findings import Finding, list_findings
 from restore.diagnosis.holes import Hole, measure_hole
-from restore.diagnosis.kind import PictureKind, find_kind
+from restore.diagnosis.kind import PHOTOGRAPH, PictureKind, find_kind
 from restore.diagnosis.noise import NOISY, NoiseEstimate, find_noise
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, file_bytes, sniff
 from restore.jpegfile import JpegFile, UnheldError, read_jpeg
+from restore.jpegfile.quality import luma_table
 from restore.record import JSON
 
 if TYPE_CHECKING:
@@ -58,6 +60,16 @@ class Diagnosis:
     def findings(self) -> tuple[Finding, ...]:
         """Every finding with its figures and what to do about it."""
         return list_findings(self)
+
+    def find_steps(self, file: JpegFile | None) -> tuple[np.ndarray | None, tuple[int, int]]:
+        """The luma steps (8, 8) that the picture's coefficients were last rounded to, None where
+        they were not, and the (row, column) of its first whole block. file: its own, if any.
+        """
+        if file is not None:
+            return file.components[0].table, (0, 0)
+        if self.history is not None:
+            return luma_table(self.history.quality), self.history.offset
+        return None, (0, 0)
 
     @property
     def noisy(self) -> bool:
@@ -140,8 +152,13 @@ def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) ->
         found = replace(found, file=describe_file(file), history=earlier)
     elif history and kind.name not in ("flat", "pixel art"):
         found = replace(found, history=find_lost(pixels))
-    if kind.photographic:
-        found = replace(found, noise=find_noise(pixels), detail=find_detail(pixels))
+    table, offset = found.find_steps(file)
+    if kind.name == "halftone" and table is not None and find_coded_noise(pixels, table, offset):
+        # Steps that let one frequency of noise through and not the next leave a pattern.
+        found = replace(found, kind=PHOTOGRAPH)
+    if found.kind.photographic:
+        noise = find_noise(pixels, table, offset)
+        found = replace(found, noise=noise, detail=find_detail(pixels))
     return found
 
 

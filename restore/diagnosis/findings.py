@@ -55,7 +55,9 @@ def _list(found: Diagnosis) -> Iterator[Finding]:
         yield _describe_reduction(found)
     if found.detail is not None and found.detail.sentence:
         detail = found.detail
-        figures: dict[str, JSON] = {"blur": detail.blur, "overshoot": detail.overshoot}
+        figures: dict[str, JSON] = {
+            "blur": detail.blur, "overshoot": detail.overshoot, "amount": detail.amount,
+        }  # fmt: skip
         command = "" if detail.sharpened else f"deblur {{}} --kernel gaussian:{detail.blur:.1f}"
         yield Finding("edges", detail.sentence, figures, command=command)
     if found.hole is not None:

@@ -47,6 +47,9 @@ class PictureKind:
         return self.name == "photograph"
 
 
+PHOTOGRAPH = PictureKind("photograph", SENTENCES["photograph"])
+
+
 def find_kind(pixels: np.ndarray) -> PictureKind:
     """The kind of (H, W, C) in levels of 8 bits."""
     name = _name(pixels)

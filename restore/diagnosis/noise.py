@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from restore.diagnosis.blocks import FREQUENCY, cut, transform
+from restore.diagnosis.coded_noise import find_coded_noise
 
 DIRECTIONS = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32)  # grey first, two colours
 DIRECTIONS /= np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
@@ -37,6 +38,8 @@ PEAK = 6.0  # times its neighbours nearer to 0: a coefficient that stands out is
 SAME, SMALL_PEAK = 0.6, 2.5  # of a pattern that repeats
 LEAST = 0.8  # levels: below, rounding to 8 bits is as strong
 WHITE = (0.75, 1.4)  # high to middle frequencies
+CODED = 1.2  # of the level before a JPEG: the best one to denoise by, at all qualities and levels
+IN_LUMA = math.sqrt(0.299**2 + 0.587**2 + 0.114**2)  # of noise in each colour, what luma has
 ALONE = 0.85  # of the level, where one direction alone has noise
 COLOURFUL = 0.4  # of the grey level, from which on a colour has noise
 STEEPNESS = 0.3  # of the share of high frequencies
@@ -88,14 +91,20 @@ class Spectrum:
         return math.sqrt(float(self.power[where].mean()))
 
 
-def find_noise(pixels: np.ndarray) -> NoiseEstimate | None:
+def find_noise(
+    pixels: np.ndarray, table: np.ndarray | None = None, offset: tuple[int, int] = (0, 0)
+) -> NoiseEstimate | None:
     """The noise of (H, W, C) in levels of 8 bits; None where there is none, or too little to tell.
 
-    C is 1 or 3. Pixels at either end of the range count for nothing: clipping hides noise.
+    C is 1 or 3. Pixels at either end of the range count for nothing: clipping hides noise. table:
+    (8, 8) steps of luma, of pixels that are or were a JPEG, and offset the (row, column) of its
+    first whole block: the level is then that of the noise before it was compressed.
     """
     measured = measure_spectra(pixels)
     if measured is None:
         return None
+    if table is not None and (coded := find_coded_noise(pixels, table, offset)) is not None:
+        return _describe_coded(coded, (pixels == pixels[..., :1]).all(), *measured[1])
     grey, *colours = measured[0]
     if grey.evenness <= EVEN and not grey.patterned:
         spectrum, sigma = grey, _total([grey, *colours])
@@ -112,11 +121,10 @@ def find_noise(pixels: np.ndarray) -> NoiseEstimate | None:
         return None
     colourful = colours[0].level(ABOVE) > COLOURFUL * grey.level(ABOVE)
     dark, bright = measured[1]
-    said = f"NoiseEstimate of {sigma:.1f} levels"
+    said = f"Noise of {sigma:.1f} levels"
     said += ", white" if white else ", correlated (less in fine detail than in coarse)"
     said += "." if colourful else ", grey."
-    if dark > 0 and bright > 0 and not 1 / UNEVEN < bright / dark < UNEVEN:
-        said = f"{said[:-1]}; {dark:.1f} where it is dark, {bright:.1f} where it is bright."
+    said = _say_brightness(said, dark, bright)
     return NoiseEstimate(
         round(sigma, 2),
         round(strongest, 2),
@@ -127,6 +135,29 @@ def find_noise(pixels: np.ndarray) -> NoiseEstimate | None:
         round(_effective(measured[0]) if spectrum is grey else _level_for(spectrum), 2),
         said,
     )
+
+
+def _describe_coded(luma: float, grey: bool, dark: float, bright: float) -> NoiseEstimate:
+    """White noise of a level in luma, before a JPEG left that alone of it."""
+    sigma = luma if grey else luma / IN_LUMA
+    said = f"Noise of {sigma:.1f} levels before it was compressed."
+    return NoiseEstimate(
+        round(sigma, 2),
+        round(sigma, 2),
+        "white",
+        "grey",
+        round(dark, 2),
+        round(bright, 2),
+        round(CODED * luma / IN_LUMA, 2),
+        _say_brightness(said, dark, bright),
+    )
+
+
+def _say_brightness(said: str, dark: float, bright: float) -> str:
+    """The sentence, with the levels in dark and in bright parts where they differ."""
+    if dark > 0 and bright > 0 and not 1 / UNEVEN < bright / dark < UNEVEN:
+        return f"{said[:-1]}; {dark:.1f} where it is dark, {bright:.1f} where it is bright."
+    return said
 
 
 def measure_spectra(

@@ -26,6 +26,7 @@ from restore.errors import RequestError
 from restore.holes import How, fill
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.images.comparison import compare_to_clean, compare_with_given, match_kinds
+from restore.jpegfile import JpegFile
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.result import Result
@@ -91,7 +92,8 @@ class Auto(Task):
         found, seen = examine(source, file), source.upright()
         hole, notes = self._find_hole(seen)
         if hole is not None:
-            found = _measure_around(found, seen, hole)
+            upright = source.orientation == 1  # else the grid lies otherwise
+            found = _measure_around(found, seen, file if upright else None, hole)
         steps = tuple(self._plan(found, seen, hole))
         width, height = self.size_out(seen.size, max_pixels)
         return Examined(
@@ -222,11 +224,13 @@ def _begins_noisy(steps: tuple[Task, ...]) -> bool:
     return bool(steps) and isinstance(steps[0], Denoise)
 
 
-def _measure_around(found: Diagnosis, picture: Picture, hole: np.ndarray) -> Diagnosis:
+def _measure_around(
+    found: Diagnosis, picture: Picture, file: JpegFile | None, hole: np.ndarray
+) -> Diagnosis:
     """The diagnosis with the hole, and with the noise of what lies outside it."""
     pixels = levels(picture)
     pixels[hole] = 255  # as if clipped, which counts for nothing
-    noise = find_noise(pixels) if found.kind.photographic else None
+    noise = find_noise(pixels, *found.find_steps(file)) if found.kind.photographic else None
     return replace(found, noise=noise, hole=measure_hole(hole))
 
 

@@ -18,8 +18,7 @@ from restore.bcm import SIGMA_MAX, SIGMA_MIN
 from restore.defaults import DEFAULT_NFE
 from restore.degradations import Degradation, Free, Noise, estimate_sigma
 from restore.degradations.noise import ROUNDING, check_sigma, noisy
-from restore.diagnosis import find_kind, find_noise
-from restore.diagnosis.blocks import levels
+from restore.diagnosis.diagnosis import examine
 from restore.diagnosis.noise import FEWEST, NOISY
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
@@ -91,14 +90,13 @@ class Denoise(Task):
 
     def _measure(self, source: Picture) -> tuple[float, float, str | None]:
         """The noise's level, that of white noise in colour it is taken for, and why it is none."""
-        pixels = levels(source)
-        height, width = pixels.shape[:2]
+        height, width = source.pixels.shape[:2]
         few = (height // 8) * (width // 8) < FEWEST
         if self.sigma is not None or few:  # too small to tell what is noise
             sigma = max(estimate_sigma(source), ROUNDING) if self.sigma is None else self.sigma
             return sigma, sigma * math.sqrt(3) if _is_grey(source.pixels) else sigma, None
-        kind = find_kind(pixels)
-        found = find_noise(pixels) if kind.photographic else None
+        diagnosis = examine(source, None)  # a JPEG file shows in its pixels as well
+        kind, found = diagnosis.kind, diagnosis.noise
         if found is not None and found.sigma >= NOISY:
             return found.sigma, max(found.effective, ROUNDING), None
         return ROUNDING, ROUNDING, NO_NOISE if kind.photographic else f"{kind.sentence} {NO_NOISE}"

@@ -155,7 +155,7 @@ class Run:
     def _start(self, y: Any, seeds: Sequence[int]) -> Tensor:
         """The images (B, 3, H, W) that so many seeds begin from."""
         problem, published = self.problem, self.settings.method in PEERS
-        drawn = seeds if problem.kind else seeds[:1]  # else one start is every seed's
+        drawn = seeds if problem.kind == "patch" else seeds[:1]  # else one start is every seed's
         starts = [
             send(begin(problem, y, seed, published=published), self.model.device) for seed in drawn
         ]

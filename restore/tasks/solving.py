@@ -245,7 +245,7 @@ def _schedule(model: BCM, settings: Settings, part: Problem) -> Weighted:
     Those of the kind "patch" are for a start that is near already.
     """
     found = schedule(model.checkpoint, part.task, settings, part.severity, part.kind)
-    if part.start is None or part.kind or settings.method in PEERS:
+    if part.start is None or part.kind == "patch" or settings.method in PEERS:
         return found
     return [(share, shorten(preset)) for share, preset in found]
 

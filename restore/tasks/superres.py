@@ -4,7 +4,8 @@ The observation is y = A x + σ z with A Pillow's antialiased bicubic reduction.
 exact reduction of anything, and held exactly its noise becomes cross-hatching along edges: σ is
 what the file shows of noise, compression and sharpening, and 0 only where it shows none. Of a JPEG
 file y are its quantised coefficients, those of the reduced image: the result, shrunk and compressed
-again, is the file.
+again, is the file. What a camera sharpened is y = S A x, with S an unsharp mask, whose halos would
+else be enlarged.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from torch import Tensor
 
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import Composed, Degradation, JpegBox, Resize
+from restore.degradations import Composed, Degradation, JpegBox, Resize, Sharpen
 from restore.degradations.noise import check_sigma
-from restore.diagnosis import measure_tolerance
+from restore.diagnosis.diagnosis import examine
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture
 from restore.images.transfer import send
@@ -38,7 +39,7 @@ from restore.tasks.trust import Trust, compare_neighbours, is_noise
 TRUST = 0.5  # of the noise: what the estimates leave of it is less (as in `tasks/deblur.py`)
 CLOSING = 0.07  # the least level by which the last estimate is taken to be off
 CAMERA = 1.5  # levels for each factor above 2: a file of a camera is no exact reduction
-SHRINK = 0.3  # of a JPEG's boxes
+SHRINK = 0.25  # of a JPEG's boxes
 ALIKE = 0.3  # the correlation of neighbours, of noise that was reduced
 TEXT, FLAT = 0.5, 0.1  # and of text, in which that share of the neighbours is equal
 FLOOR = 0.85  # levels: a change that is not to be told from rounding
@@ -48,18 +49,20 @@ FLOOR = 0.85  # levels: a change that is not to be told from rounding
 class ReducedProblem(Problem):
     """sigma: the noise of the small picture that is assumed, in levels of 8 bits. file: the JPEG
     file that it is held to, None where it is held to its pixels. first: the stronger JPEG that the
-    file's picture was before, which it is held to instead.
+    file's picture was before, which it is held to instead. sharpening: the amount of the unsharp
+    mask that it went through, 0 for none.
     """
 
     sigma: float = 0.0
+    sharpening: float = 0.0
     file: JpegFile | None = None
     first: JpegFile | None = None
 
     @property
-    def reduction(self) -> Resize:
-        """A, without what came after it."""
-        outer = self.degradation
-        return cast(Resize, outer.inner if isinstance(outer, Composed) else outer)
+    def reduction(self) -> Degradation[Tensor]:
+        """What gives the small picture's pixels: A, and the mask that sharpened it."""
+        held = self.degradation
+        return held if self.file is None else cast(Composed, held).inner
 
 
 @final
@@ -95,17 +98,23 @@ class Superres(Task):
         size = self.size_out(seen, max_pixels)
         width, height = size = size[::-1] if turned else size
         first = None
-        degradation: Degradation[Any] = Resize((height, width), source.pixels.shape[:2])
         if file is not None:
             first, more = find_first(source, file)
             notes += more
+        factor = math.sqrt(width * height / (source.size[0] * source.size[1]))
+        sigma, sharpening = self.sigma, 0.0
+        if sigma is None:
+            beyond = CAMERA * max(factor - 2, 0) if file is not None else 0.0
+            found = examine(source, first or file, history=file is None)
+            sigma = max(found.tolerance, beyond)
+            if found.detail is not None and (beyond or found.detail.sharpened):
+                sharpening = found.detail.amount
+        degradation: Degradation[Any] = Resize((height, width), source.pixels.shape[:2])
+        if sharpening:
+            degradation = Composed(Sharpen(source.pixels.shape[:2], sharpening), degradation)
+        if file is not None:
             box = JpegBox.from_file(first or file, shrink=SHRINK)
             degradation = Composed(box, degradation)
-        factor = math.sqrt(width * height / (source.size[0] * source.size[1]))
-        sigma = self.sigma
-        if sigma is None:
-            sigma = measure_tolerance(source, first or file)
-            sigma = max(sigma, CAMERA * max(factor - 2, 0)) if file is not None else sigma
         return ReducedProblem(
             task=self,
             source=source,
@@ -116,6 +125,8 @@ class Superres(Task):
             warnings=() if file is None else notes,
             notes=() if file is None else file.edge_notes,
             sigma=sigma,
+            kind="camera" if sigma else "",
+            sharpening=sharpening,
             file=file,
             first=first,
         )
@@ -135,6 +146,8 @@ class Superres(Task):
     def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
         width, height = problem.size
         small = y if isinstance(y, Tensor) else problem.source.tensor()
+        if sharpening := cast(ReducedProblem, problem).sharpening:
+            small = Sharpen((small.shape[-2], small.shape[-1]), sharpening).pinv(small)
         # Sharper than Pillow's bicubic, and 0.1 dB nearer to the truth once projected.
         x = F.interpolate(small, (height, width), mode="bicubic", align_corners=False)
         exact = problem.degradation.sigma == 0 and isinstance(y, Tensor)
@@ -167,6 +180,8 @@ class Superres(Task):
             error = metrics.mean_squared_error(again.pixels, source.pixels) ** 0.5
             found["sigma"] = round(problem.sigma, 3)
             found["residual_sigma"] = round(error * 255 / metrics.data_range(source.pixels), 3)
+        if problem.sharpening:
+            found["sharpening"] = problem.sharpening
         return found
 
     def show_given(self, problem: Problem) -> Picture:
@@ -178,6 +193,8 @@ class Superres(Task):
         factor = math.sqrt(width * height / (w * h))
         sigma = record.metrics.get("sigma", 0.0)
         held = f", taken to be off by {sigma:.1f} levels" if sigma else ""
+        if sharpening := record.metrics.get("sharpening", 0.0):
+            held += f" and sharpened by {100 * sharpening:.0f} %"
         fine = "drawn" if record.mode == "perceptual" else "not made up"
         return f"enlarged {factor:.3g} times{held}: texture finer than its pixels is {fine}"
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from restore.degradations import Blur, Crop, Mask, Noise, Resize, compose, jpeg, resize
+from restore.degradations import Blur, Crop, Mask, Noise, Resize, Sharpen, compose, jpeg, resize
 from tests.support.degradations import HALF, LAWFUL, distance, image, kernel, rounds, sides
 
 
@@ -59,6 +59,8 @@ SMALL = {
     "mask with noise": (Mask(HALF[..., :6, :7], sigma=0.3), 0.3),
     "resize with noise": (Resize((6, 7), (3, 4), sigma=0.3), 0.3),
     "resize, hardly, with noise": (Resize((6, 7), (5, 7), sigma=0.03), 0.03),
+    "sharpen": (Sharpen((6, 7), 0.8), 0.0),
+    "sharpen with noise": (Sharpen((6, 7), 0.8).with_noise(0.3), 0.3),
     "crop": (Crop((6, 7), (1, 2), (3, 4)), 0.0),
     "crop with noise": (Crop((6, 7), (1, 2), (3, 4)).with_noise(0.3), 0.3),
     "noise after resize": (compose(Noise(0.3), Resize((6, 7), (3, 4))), 0.3),

@@ -17,6 +17,7 @@ from restore.degradations import (
     Mask,
     Noise,
     Resize,
+    Sharpen,
     compose,
 )
 from restore.jpegfile import read_jpeg
@@ -118,6 +119,11 @@ LAWFUL = {
     "mask after noise": compose(Mask(HALF), Noise(0.1)),
     "resize after blur": Composed(Resize((36, 48), (18, 24)), Blur(GENTLE, (36, 48))),
     "jpeg after blur": Composed(box((36, 48), 30, S420), Blur(GENTLE, (36, 48))),
+    "sharpen": Sharpen((37, 53), 0.7),
+    "sharpen after resize 2": Composed(Sharpen((37, 53), 1.0), Resize((74, 106), (37, 53))),
+    "jpeg after sharpen after resize 2": Composed(
+        box((48, 64), 85, S420), Composed(Sharpen((48, 64), 0.7), Resize((96, 128), (48, 64)))
+    ),
 }
 
 

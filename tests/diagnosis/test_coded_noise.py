@@ -1,0 +1,62 @@
+"""Noise under a JPEG: its level before it was compressed, and none where there was none."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from restore.diagnosis import diagnose
+from restore.diagnosis.coded_noise import find_coded_noise
+from restore.jpegfile.quality import luma_table
+
+CLEAN = cv2.GaussianBlur(data.astronaut()[:384, :384], (0, 0), 1.5)
+IN_LUMA = 0.669  # of noise in each colour
+
+
+def compressed(sigma: float, quality: int, seed: int = 0) -> bytes:
+    z = np.random.default_rng(seed).standard_normal(CLEAN.shape)
+    stream = io.BytesIO()
+    noisy = (CLEAN + sigma * z).round().clip(0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
+
+
+def shown(file: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(file)))
+
+
+@pytest.mark.parametrize("quality", [60, 75, 90])
+@pytest.mark.parametrize("sigma", [10, 20])
+def test_its_level_is_that_before_the_steps(sigma, quality):
+    pixels = shown(compressed(sigma, quality)).astype(np.float32)
+    found = find_coded_noise(pixels, luma_table(quality))
+    assert found == pytest.approx(IN_LUMA * sigma, rel=0.15)
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_what_had_none_has_none(quality):
+    pixels = shown(compressed(0, quality)).astype(np.float32)
+    assert find_coded_noise(pixels, luma_table(quality)) is None
+
+
+def test_a_file_and_what_was_one_tell_alike():
+    file = compressed(10, 75)
+    for given in (file, shown(file), shown(file)[5:, 3:]):
+        noise = diagnose(given).noise
+        assert noise is not None
+        assert noise.sigma == pytest.approx(10, rel=0.15)
+        assert noise.sentence.startswith("Noise of ")
+        assert "before it was compressed" in noise.sentence
+
+
+def test_a_grey_picture_has_all_of_it_in_luma():
+    z = np.random.default_rng(0).standard_normal(CLEAN.shape[:2])
+    noisy = (CLEAN.mean(axis=2) + 12 * z).round().clip(0, 255).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noisy).save(stream, "JPEG", quality=75)
+    noise = diagnose(stream.getvalue()).noise
+    assert noise is not None
+    assert noise.sigma == pytest.approx(12, rel=0.15)
