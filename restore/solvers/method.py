@@ -139,10 +139,9 @@ class Method:
         As in CCDF (Chung et al. 2022, arXiv 2112.05146), but never below the observation's own
         noise.
         """
-        others = (
-            {"solve": rows[SOLVE_AS]} if SOLVE_AS in rows and not self.supports("solve") else {}
-        )
-        return replace(self, rows={**rows, **others})
+        if SOLVE_AS in rows and self.supports("solve") is None:
+            rows = {**rows, "solve": rows[SOLVE_AS]}
+        return replace(self, rows=rows)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints import Preset
 from restore.degradations import Free, Mask, Resize
 from restore.solvers import bcm, spread
+from restore.solvers.table import METHODS
 from restore.tiling import NoiseField, TiledBCM
 from tests.support.networks import seeded_patch as seeded
 
@@ -128,3 +129,8 @@ def test_a_preset_of_the_right_length_stays_and_a_middle_is_the_geometric_one():
     assert spread(Preset((0.8, 0.2)), 2).levels == (0.8, 0.2)
     assert spread(Preset((0.8, 0.2)), 1).levels == pytest.approx((0.4,))
     assert math.prod(spread(Preset((0.8, 0.2)), 3).levels) == pytest.approx(0.8 * 0.4 * 0.2)
+
+
+def test_a_task_that_nobody_listed_is_solved_by_ours_and_by_no_published_method():
+    able = {name for name, method in METHODS.items() if method.supports("colouring") is None}
+    assert able == {"bcm"}

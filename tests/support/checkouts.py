@@ -73,7 +73,9 @@ def run(checkout: Path, folder: Path, line: str) -> tuple[dict[str, str], list[o
     for record in records:
         if isinstance(record, dict):
             for name in TIMES:
-                record.get("summary", record).pop(name, None)
+                record.pop(name, None)
+                if isinstance(summary := record.get("summary"), dict):
+                    summary.pop(name, None)
     return {**hashes, "exit code": str(done.returncode)}, records
 
 
