@@ -140,11 +140,11 @@ def test_a_class_is_checked_before_the_tensors_are_read(tmp_path, monkeypatch) -
     path = tmp_path / "classes.safetensors"
     checkpoints.write(path, network.state_dict(), checkpoints.describe("adm", ADM_SMALL))
     source = ModelSource(checkpoints.resolve(str(path)), "cpu")
-    assert source.load(2).network.num_classes == 3
+    assert source.load(checkpoints.admit_label(2)).network.num_classes == 3
     monkeypatch.setattr(files, "_tensors", None)  # nothing comes as far as that
     for label, sentence in ((None, "give a label from 0 to 2"), (3, "expected 0 to 2")):
         with pytest.raises(RequestError, match=sentence):
-            source.load(label)
+            source.load(checkpoints.admit_label(label))
         with pytest.raises(RequestError, match=sentence):
             restore.jpeg(np.zeros((8, 8, 3), np.uint8), model=path, label=label)
         chosen = [] if label is None else ["--label", str(label)]
@@ -158,4 +158,4 @@ def test_a_class_is_checked_before_a_known_model_is_downloaded(monkeypatch) -> N
     monkeypatch.setattr(sources, "fetch", None)  # nothing comes as far as that
     source = ModelSource(checkpoints.resolve("imagenet64"), "cpu", allow_unverified=True)
     with pytest.raises(RequestError, match="give a label from 0 to 999"):
-        source.load()
+        source.load(checkpoints.admit_label(None))
