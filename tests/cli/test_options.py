@@ -45,7 +45,7 @@ ROWS: dict[str, tuple[str, str] | str] = {
     "--existing": (f"{JPEG} -o other.png", "--existing overwrite"),
     "--fail-fast": ("jpeg bad.jpg photo.jpg -o out", "--fail-fast"),
     "--fill": (INPAINT, "--fill patch"),
-    "--find": ("mask lined.png", "--find dust"),
+    "--find": ("mask scratched.png", "--find dust"),
     "--first": (BENCH, "--first 1"),
     "--format": (JPEG, "--format webp"),
     "--frames": ("interpolate clean.png other.png -o i.png --nfe 1", "--frames 3"),
@@ -85,7 +85,7 @@ ROWS: dict[str, tuple[str, str] | str] = {
     "--scale": ("superres clean.png --scale 2 --nfe 1", "--scale 1.5"),
     "--seed": (f"{JPEG} --mode perceptual", "--seed 3"),
     "--seeds": (f"{BENCH} --dry-run", "--seeds 2"),
-    "--sensitivity": ("mask lined.png", "--sensitivity 0"),
+    "--sensitivity": ("mask scratched.png", "--sensitivity 0"),
     "--shard": (MANY, "--shard 1/2"),
     "--sheet": (JPEG, "--sheet sheet.png"),
     "--sigma": ("denoise clean.png --sigma 5", "--sigma 30"),
@@ -171,6 +171,8 @@ def folder(tmp_path: Path) -> None:
     lined = np.asarray(photo.resize((192, 128), Image.Resampling.BICUBIC)).copy()
     lined[:, 90:92] = 255
     Image.fromarray(lined).save("lined.png")
+    with Image.open(TOP / "examples" / "photos" / "chelsea_scratched.png") as scan:
+        scan.crop((0, 0, 256, 192)).save("scratched.png")
     Path("list.txt").write_text("more/e.png\n")
     Path("nul.txt").write_bytes(b"more/e.png\0")
     row = f'source = "hub"\nrepo = "a/b"\nrevision = "{"0" * 40}"\nfile = "m.safetensors"\n'
