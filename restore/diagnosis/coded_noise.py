@@ -12,6 +12,7 @@ texture they fall. Chroma is subsampled and has larger steps, so that luma alone
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,13 +44,25 @@ def _moment(power: int) -> np.ndarray:
 R, FOURTH = _moment(2), _moment(4)
 
 
-def find_coded_noise(
-    pixels: np.ndarray, table: np.ndarray, offset: tuple[int, int] = (0, 0)
-) -> float | None:
-    """The level, in luma, that white noise had before (H, W, C) were a JPEG.
+@dataclass(frozen=True)
+class CodedNoise:
+    """Levels in luma, as of white noise before a JPEG. sigma: at the frequencies that show it, the
+    median. weakest: where there is least. alike: whether it is noise by the look of it, as strong
+    at all frequencies and in all flat blocks; else they have texture too.
+    """
 
-    table: (8, 8) steps of luma. offset: (row, column) of its first whole block. None where what
-    shows is no noise, or too little.
+    sigma: float
+    weakest: float
+    alike: bool
+
+
+def measure_coded_noise(
+    pixels: np.ndarray, table: np.ndarray, offset: tuple[int, int] = (0, 0)
+) -> CodedNoise | None:
+    """The noise that (H, W, C) had before they were a JPEG.
+
+    table: (8, 8) steps of luma. offset: (row, column) of its first whole block. None where too
+    little shows.
     """
     clipped = np.asarray(((pixels <= 1) | (pixels >= 254)).any(axis=2))
     usable = np.flatnonzero(cut(clipped, offset).mean(axis=(1, 2)) < CLIPPED)
@@ -67,13 +80,12 @@ def find_coded_noise(
         return None
     weakest, strongest = np.percentile(levels[through], [20, 80])
     sigma = float(np.median(levels[through]))
-    if strongest > ALIKE * weakest or sigma < LEAST:
+    if sigma < LEAST:
         return None
     ratio = sigma / steps[through]
     mean, fourth = (np.interp(ratio, S, moment) for moment in (R, FOURTH))
     energy = (squares[:, through] / (mean * steps[through] ** 2)).mean(axis=1)
     expected = math.sqrt(float((fourth / mean**2 - 1).sum())) / through.sum()
     quarter, middle, rest = np.percentile(energy, [25, 50, 75])
-    if (rest - quarter) / 1.349 > EVEN * expected * max(middle, 0.1):
-        return None
-    return sigma
+    alike = (rest - quarter) / 1.349 <= EVEN * expected * max(middle, 0.1)
+    return CodedNoise(sigma, float(weakest), bool(alike and strongest <= ALIKE * weakest))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from restore.diagnosis.blocks import levels
-from restore.diagnosis.coded_noise import find_coded_noise
+from restore.diagnosis.coded_noise import measure_coded_noise
 from restore.diagnosis.compression import (
     COMPRESSED,
     Compression,
@@ -153,9 +153,10 @@ def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) ->
     elif history and kind.name not in ("flat", "pixel art"):
         found = replace(found, history=find_lost(pixels))
     table, offset = found.find_steps(file)
-    if kind.name == "halftone" and table is not None and find_coded_noise(pixels, table, offset):
+    if kind.name == "halftone" and table is not None:
+        coded = measure_coded_noise(pixels, table, offset)
         # Steps that let one frequency of noise through and not the next leave a pattern.
-        found = replace(found, kind=PHOTOGRAPH)
+        found = replace(found, kind=PHOTOGRAPH) if coded and coded.alike else found
     if found.kind.photographic:
         noise = find_noise(pixels, table, offset)
         found = replace(found, noise=noise, detail=find_detail(pixels))

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from restore.diagnosis.blocks import FREQUENCY, cut, transform
-from restore.diagnosis.coded_noise import find_coded_noise
+from restore.diagnosis.coded_noise import measure_coded_noise
 
 DIRECTIONS = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32)  # grey first, two colours
 DIRECTIONS /= np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
@@ -103,8 +103,9 @@ def find_noise(
     measured = measure_spectra(pixels)
     if measured is None:
         return None
-    if table is not None and (coded := find_coded_noise(pixels, table, offset)) is not None:
-        return _describe_coded(coded, (pixels == pixels[..., :1]).all(), *measured[1])
+    coded = None if table is None else measure_coded_noise(pixels, table, offset)
+    if coded is not None and coded.alike:
+        return _describe_coded(coded.sigma, (pixels == pixels[..., :1]).all(), *measured[1])
     grey, *colours = measured[0]
     if grey.evenness <= EVEN and not grey.patterned:
         spectrum, sigma = grey, _total([grey, *colours])
@@ -125,6 +126,9 @@ def find_noise(
     said += ", white" if white else ", correlated (less in fine detail than in coarse)"
     said += "." if colourful else ", grey."
     said = _say_brightness(said, dark, bright)
+    effective = _effective(measured[0]) if spectrum is grey else _level_for(spectrum)
+    if coded is not None:  # texture beside it would be taken for it
+        effective = min(effective, CODED * coded.weakest / IN_LUMA)
     return NoiseEstimate(
         round(sigma, 2),
         round(strongest, 2),
@@ -132,7 +136,7 @@ def find_noise(
         "colour" if colourful else "grey",
         round(dark, 2),
         round(bright, 2),
-        round(_effective(measured[0]) if spectrum is grey else _level_for(spectrum), 2),
+        round(effective, 2),
         said,
     )
 

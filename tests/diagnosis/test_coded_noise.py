@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 
 from restore.diagnosis import diagnose
-from restore.diagnosis.coded_noise import find_coded_noise
+from restore.diagnosis.coded_noise import measure_coded_noise
 from restore.jpegfile.quality import luma_table
 
 CLEAN = cv2.GaussianBlur(data.astronaut()[:384, :384], (0, 0), 1.5)
@@ -32,14 +32,18 @@ def shown(file: bytes) -> np.ndarray:
 @pytest.mark.parametrize("sigma", [10, 20])
 def test_its_level_is_that_before_the_steps(sigma, quality):
     pixels = shown(compressed(sigma, quality)).astype(np.float32)
-    found = find_coded_noise(pixels, luma_table(quality))
-    assert found == pytest.approx(IN_LUMA * sigma, rel=0.15)
+    found = measure_coded_noise(pixels, luma_table(quality))
+    assert found is not None
+    assert found.sigma == pytest.approx(IN_LUMA * sigma, rel=0.15)
+    assert found.alike
+    assert found.weakest <= found.sigma
 
 
 @pytest.mark.parametrize("quality", [50, 75, 90])
 def test_what_had_none_has_none(quality):
     pixels = shown(compressed(0, quality)).astype(np.float32)
-    assert find_coded_noise(pixels, luma_table(quality)) is None
+    found = measure_coded_noise(pixels, luma_table(quality))
+    assert found is None or not found.alike
 
 
 def test_a_file_and_what_was_one_tell_alike():
