@@ -36,7 +36,7 @@ from restore.jpegfile.quality import earlier_file, estimate_quality, luma_table
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.tasks.task import ImageLike, Problem, Task, read_once
-from restore.tasks.trust import Trust, count_colours, is_noise
+from restore.tasks.trust import Trust, count_colours, is_mosaic, is_noise
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 QUALITY = 10  # of a degraded input
@@ -167,7 +167,7 @@ class Jpeg(Task):
         little of the colour where that is not held, as of a JPEG that was.
         """
         pixels = problem.source.pixels
-        if count_colours(pixels, FEW + 1) <= FEW:  # artefacts would have made more
+        if count_colours(pixels, FEW + 1) <= FEW or is_mosaic(pixels):  # it shows no artefact
             return Trust(FLOOR, luma=0.0, colour=0.0)
         problem = cast(JpegProblem, problem)
         noise = is_noise(pixels) or (problem.file is not None and coded_finely(problem.file))

@@ -28,6 +28,8 @@ ROUNDING = 0.35  # square levels of 8 bits: of detail that is rounding
 ALIKE = 0.14  # the correlation of neighbours below which a picture is noise
 OPPOSED = -0.1  # and that in one direction
 LEVELS = 127.5  # of 8 bits in a unit of [-1, 1]
+HALVES = 2.5  # the step amid a JPEG's blocks over those beside it; of photographs 1.8 at most
+EDGES, JUMP = 500, 25  # that between blocks, and in levels; of photographs 13 at most with it
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -166,6 +168,30 @@ def is_noise(pixels: np.ndarray, alike: float = ALIKE) -> bool:
         1 - sum(steps) / len(steps) / (2 * variance) < alike
         or 1 - max(steps) / (2 * variance) < OPPOSED
     )
+
+
+def is_mosaic(pixels: np.ndarray) -> bool:
+    """Whether a decoded JPEG (H, W, 3) was drawn in squares that its blocks hold as they are.
+
+    They are those of 8 or 16 pixels on its grid, or those of 4 that have nothing to do with one
+    another, and a network of photographs would smooth them. Between them the mean square step, in
+    both directions, is far above that beside them; of a photograph that was compressed to its
+    blocks' means the steps are small.
+    """
+    grey = pixels.astype(np.float32) @ np.array(LUMA, np.float32)
+    if min(grey.shape) < 24:
+        return False
+    halves, edges, jumps = [], [], []
+    for across in (grey.T, grey):
+        square = np.diff(across, axis=0) ** 2
+        phases = [float(square[k::8].mean()) for k in range(8)]
+        beside = sum(phases[k] for k in (0, 1, 2, 4, 5, 6)) / 6 + 0.05
+        halves.append(phases[3] / beside)
+        edges.append(phases[7] / beside)
+        jumps.append(phases[7] ** 0.5)
+    if min(halves) > HALVES:
+        return is_noise(grey[2::4, 2::4, None])
+    return min(edges) > EDGES and min(jumps) > JUMP
 
 
 def compare_neighbours(pixels: np.ndarray, known: np.ndarray) -> tuple[float, float]:

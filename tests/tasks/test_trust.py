@@ -14,7 +14,14 @@ from restore.bcm import BCM
 from restore.images import Picture
 from restore.settings import Settings
 from restore.tasks import Inpaint, Jpeg, Superres, solve_problem
-from restore.tasks.trust import Trust, compare_neighbours, count_colours, is_noise, weigh_
+from restore.tasks.trust import (
+    Trust,
+    compare_neighbours,
+    count_colours,
+    is_mosaic,
+    is_noise,
+    weigh_,
+)
 from tests.support.networks import seeded_patch
 
 SIDE = 64
@@ -50,6 +57,38 @@ def gain(task, given, clean) -> float:
     )
     before, after = (min(metrics.psnr(image, clean, problem.hole), 99) for image in (start, result))
     return after - before
+
+
+def squares(side: int, related: bool) -> np.ndarray:
+    """Of `side` pixels each, random, or the means of a photograph."""
+    count = 128 // side
+    if related:
+        cells = photograph().reshape(count, side, count, side, 3).mean(axis=(1, 3)).astype(np.uint8)
+    else:
+        cells = np.random.default_rng(0).integers(0, 256, (count, count, 3), dtype=np.uint8)
+    return np.kron(cells, np.ones((side, side, 1), np.uint8))
+
+
+def decode(jpeg: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+
+
+@pytest.mark.parametrize("quality", [5, 10, 40, 80])
+def test_squares_on_the_grid_are_a_mosaic_and_no_photograph_is(quality):
+    for side, related, held in [
+        (4, False, True),
+        (4, True, False),
+        (8, False, True),
+        (8, True, True),
+    ]:
+        assert is_mosaic(decode(as_jpeg(squares(side, related), quality))) is held
+    assert not is_mosaic(decode(as_jpeg(photograph(), quality)))
+
+
+@pytest.mark.parametrize(("side", "related"), [(4, False), (8, True), (16, False)])
+def test_a_mosaic_is_left_as_its_file_has_it(side, related):
+    clean = squares(side, related)
+    assert gain(Jpeg(), as_jpeg(clean, 20), clean) >= -0.01
 
 
 def scratch(side: int) -> np.ndarray:
