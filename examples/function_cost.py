@@ -27,7 +27,7 @@ def measure(parts: dict[str, Callable[[], object]]) -> dict[str, tuple[float, fl
     """GFLOPs and the least CPU seconds of each part, one after the other in turns."""
     found = {}
     for name, part in parts.items():
-        with FlopCounterMode(display=False) as counter:
+        with FlopCounterMode(display=False) as counter, torch.enable_grad():  # by counted operators
             part()
         found[name] = counter.get_total_flops() / 1e9, float("inf")
     for _ in range(TURNS):

@@ -124,7 +124,7 @@ def test_the_way_back_through_the_network_takes_as_much_as_the_way_there():
 
     model = BCM(seeded())
     x, v = clean(), torch.ones(1, 3, 40, 56)
-    with FlopCounterMode(display=False) as there, torch.no_grad():
+    with FlopCounterMode(display=False) as there:  # by the operators that are counted
         model.denoise(x, 0.3)
     with FlopCounterMode(display=False) as both, torch.no_grad():
         gradient.vjp(TiledBCM(model, 0), x, v, 0.3)
