@@ -2,12 +2,12 @@
 
     python examples/tune_peers.py --photos photos --methods ddnm diffpir > rows.txt
 
-Each method at NFE 4, on the pictures that our own presets are tuned on (`tune.py`), of which no
-figure is reported: the mean PSNR (of the hole, for inpainting) by coordinate descent over the
+Each method at NFE 4 and 8, on the pictures that our own presets are tuned on (`tune.py`), of which
+no figure is reported: the mean PSNR (of the hole, for inpainting) by coordinate descent over the
 highest level, the lowest (levels are spaced evenly in their logarithm), the share of fresh noise
 and, for cm4ir, the level that the network is told over that of the noise (1 + delta). It begins at
-the best of the published levels and those of a method begun closer. What it prints goes into
-`restore/solvers/tuned.py`.
+the best of the published levels, those of a method begun closer and, for the second NFE, what was
+found at the first. What it prints goes into `restore/solvers/tuned.py`.
 """
 
 import argparse
@@ -32,7 +32,6 @@ CASES = {
     "deblur": ("gaussian:2",),
 }
 PUBLISHED = {**solvers.PUBLISHED, "cm4ir": CM4IR}  # as published, not tuned
-NFE = 4
 FACTORS = (0.6, 1.6)
 SHARES = (0.0, 0.3, 0.6, 1.0)
 DELTAS = (0.0, 0.15, 0.4)
@@ -48,8 +47,8 @@ class Point:
     noise: float
     delta: float = 0.0
 
-    def preset(self, method: Method, sigma: float) -> Preset:
-        guided, plain = divmod(NFE, method.cost)
+    def preset(self, method: Method, nfe: int, sigma: float) -> Preset:
+        guided, plain = divmod(nfe, method.cost)
         levels = resample((max(self.high, sigma), self.low), guided + plain)
         if method.cost > 1:
             return Guided(levels, noise=self.noise, gradients=guided)
@@ -67,25 +66,31 @@ def neighbours(p: Point, name: str, method: Method, task: str) -> Iterator[list[
         yield [replace(p, delta=delta) for delta in DELTAS if delta != p.delta]
 
 
-def search(model: restore.BCM, inputs: Inputs, name: str) -> tuple[Point, float, float]:
-    """The best point found, its PSNR, and that of the levels as published."""
+def search(
+    model: restore.BCM, inputs: Inputs, name: str, nfe: int, known: list[Point]
+) -> tuple[Point, float, float]:
+    """The best point found, its PSNR, and that of the levels as published.
+
+    known: the points found for other numbers of evaluations, which are tried first.
+    """
     method, task = PUBLISHED[name], inputs.case.task
     sigma = inputs.given[0].problem.degradation.sigma
-    settings = Settings(method=name, nfe=NFE, tile=0)
+    settings = Settings(method=name, nfe=nfe, tile=0)
     tried = 0
 
     def worth(point: Point) -> float:
         nonlocal tried
         tried += 1
-        return score(model, inputs, point.preset(method, sigma), settings=settings).psnr
+        return score(model, inputs, point.preset(method, nfe, sigma), settings=settings).psnr
 
-    published = method.schedule(NFE, task, sigma)
+    published = method.schedule(nfe, task, sigma)
     as_published = score(model, inputs, published, settings=settings).psnr
     share = method.noise(task)
     high = CLOSER[task]
     firsts = [
         Point(published.levels[0], max(published.levels[-1], 0.02), share),
         Point(max(high, sigma), max(high, sigma) / 4, share),
+        *known,
     ]
     found, best = max((worth(point), -i, point) for i, point in enumerate(firsts))[::2]
     while tried < TRIALS:
@@ -107,6 +112,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--methods", nargs="+", default=list(PUBLISHED), choices=list(PUBLISHED))
     parser.add_argument("--tasks", nargs="+", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--nfe", nargs="+", type=int, default=[4, 8])
     parser.add_argument("--count", type=int, default=CROPS, help="of pictures")
     parser.add_argument("--size", type=int, default=SIDE, help="side of the central crops")
     options = parser.parse_args()
@@ -117,10 +123,14 @@ def main() -> None:
         for name in options.methods:
             for case in cases if task in PUBLISHED[name].tasks else ():
                 inputs = make_inputs(case, pictures)
-                p, found, before = search(model, inputs, name)
-                ends = f"{inputs.severity:.3g}, {p.high:.3g}, {p.low:.3g}"
-                row = f"_row({ends}, {p.noise:g}, {p.delta:g}),"
-                print(f"{name:8} {task:8} {row}  # {found:.2f} dB, {before:.2f}", flush=True)
+                known: list[Point] = []
+                for nfe in options.nfe:
+                    p, found, before = search(model, inputs, name, nfe, known)
+                    known.append(p)
+                    ends = f"{inputs.severity:.3g}, {p.high:.3g}, {p.low:.3g}"
+                    row = f"_row({ends}, {p.noise:g}, {p.delta:g}),"
+                    what = f"{name:8} {task:8} {nfe} {row}"
+                    print(f"{what}  # {found:.2f} dB, {before:.2f} as published", flush=True)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def cm(
     """
     x = start
     for step, t in enumerate(preset.levels):
-        x = noise.add_(x, math.sqrt(t**2 - SIGMA_MIN**2), step)
+        x = noise.add_(x, math.sqrt(max(t**2 - SIGMA_MIN**2, 0.0)), step)
         x = denoiser.jump(x, t, SIGMA_MIN)
         x = degradation.project(x, y, out=x)
     return degradation.project_into_range(x, y, out=x)

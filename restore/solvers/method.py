@@ -21,7 +21,6 @@ from restore.tiling import NoiseField, Tile, TiledBCM
 LINEAR = ("inpaint", "superres", "denoise", "deblur")
 EXACT = ("inpaint", "jpeg", "superres")  # observations without noise
 ALL = (*LINEAR, "jpeg", "solve")  # the last for a degradation that no command stands for
-TUNED_NFE = 4  # of the rows of a tuned method
 SOLVE_AS = "deblur"  # whose rows a degradation takes that no command stands for
 
 
@@ -65,8 +64,8 @@ class Method:
     auto: the tile that "auto" stands for.
     times: of n, how often each level comes.
     noise: of a task, the share of fresh noise that was published, where there is such a share.
-    rows: by task, the tuned ends of the levels and shares of noise, which then take the place of
-        the published ones.
+    rows: by task and NFE, the tuned ends of the levels and shares of noise, which then take the
+        place of the published ones.
     """
 
     solve: Solver
@@ -78,7 +77,7 @@ class Method:
     auto: Tile = "auto"
     times: Callable[[int], int] = lambda n: 1
     noise: Callable[[str], float] = lambda task: 0.0
-    rows: Mapping[str, tuple[Preset, ...]] = field(default_factory=dict)
+    rows: Mapping[str, Mapping[int, tuple[Preset, ...]]] = field(default_factory=dict)
 
     def supports(self, task: str, nfe: int | None = None) -> str | None:
         """None where the method can do a task in so many evaluations, else why not, in words.
@@ -122,7 +121,7 @@ class Method:
         n = guided + plain
         visits = -(-n // self.times(n))
         if task in self.rows:
-            row = choose({TUNED_NFE: self.rows[task]}, nfe, severity, task)
+            row = choose(self.rows[task], nfe, severity, task)
             high = max(row.levels[0], sigma)  # begun below the noise, it would not be taken away
             distinct = resample((high, min(row.levels[-1], high)), visits)
         else:
@@ -133,7 +132,7 @@ class Method:
             return Preset(levels, noise=row.noise, delta=row.delta)
         return Guided(levels, noise=row.noise, gradients=guided)
 
-    def tuned(self, rows: Mapping[str, tuple[Preset, ...]]) -> Method:
+    def tuned(self, rows: Mapping[str, Mapping[int, tuple[Preset, ...]]]) -> Method:
         """The same for few evaluations, by tuned rows: begun low, since the start is near already.
 
         As in CCDF (Chung et al. 2022, arXiv 2112.05146), but never below the observation's own
