@@ -171,14 +171,15 @@ def is_noise(pixels: np.ndarray, alike: float = ALIKE) -> bool:
 
 
 def is_mosaic(pixels: np.ndarray) -> bool:
-    """Whether a decoded JPEG (H, W, 3) was drawn in squares that its blocks hold as they are.
+    """Whether a decoded JPEG (H, W, C) was drawn in squares that its blocks hold as they are.
 
     They are those of 8 or 16 pixels on its grid, or those of 4 that have nothing to do with one
     another, and a network of photographs would smooth them. Between them the mean square step, in
     both directions, is far above that beside them; of a photograph that was compressed to its
     blocks' means the steps are small.
     """
-    grey = pixels.astype(np.float32) @ np.array(LUMA, np.float32)
+    luma = np.array(LUMA if pixels.shape[2] > 2 else (1,), np.float32)
+    grey = pixels[..., : luma.size] @ luma * (255 / np.iinfo(pixels.dtype).max)
     if min(grey.shape) < 24:
         return False
     halves, edges, jumps = [], [], []

@@ -155,7 +155,8 @@ def test_env_tells_what_a_bug_report_needs(run: Run, monkeypatch: pytest.MonkeyP
 
 def test_presets_are_a_table(run: Run) -> None:
     lines = run("models", "info", "default").stdout.splitlines()
-    head = lines.index("TASK           MODE        NFE  SEVERITY  LEVELS")
+    titles = ["TASK", "MODE", "NFE", "SEVERITY", "LEVELS"]
+    head = [line.split() for line in lines].index(titles)
     rows = [line.split(maxsplit=4) for line in lines[head + 1 :]]
     assert {row[0] for row in rows} >= {"jpeg", "inpaint", "superres"}
     assert all(float(level) > 0 for row in rows for level in row[4].split())
