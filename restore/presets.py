@@ -73,7 +73,8 @@ def choose(
     places = [strength(task, row.severity or 0.0) for row in tuned]
     at = strength(task, severity)
     after = min(max(bisect(places, at), 1), len(places) - 1)
-    share = (at - places[after - 1]) / (places[after] - places[after - 1])
+    apart = places[after] - places[after - 1]
+    share = (at - places[after - 1]) / apart if apart else 0.0  # as JPEG qualities 99.5 and 100
     return mix(tuned[after - 1], tuned[after], min(max(share, -FURTHEST), 1 + FURTHEST))
 
 

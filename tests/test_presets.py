@@ -61,6 +61,11 @@ def test_between_two_severities_a_preset_is_interpolated():
     assert found.shrink == pytest.approx(0.4)
 
 
+def test_of_two_severities_of_one_strength_the_first_is_taken():
+    rows = {1: (Preset((0.2,), severity=99.5), Preset((0.1,), severity=100))}
+    assert choose(rows, 1, 99.7, "jpeg").levels == (0.2,)
+
+
 def test_beyond_the_last_severity_levels_go_on_and_shares_stay():
     found = choose(ROWS, 2, 16)
     assert found.levels == pytest.approx((3.2, 0.8))
