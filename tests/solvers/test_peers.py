@@ -340,9 +340,11 @@ def test_begun_closer_a_method_does_the_same_at_lower_levels(name, nfe):
     closer, published = CLOSER[name], PUBLISHED[name.removesuffix("-ccdf")]
     assert (closer.solve, closer.tasks) == (published.solve, published.tasks)
     for task in closer.tasks:
-        preset = closer.schedule(nfe, task)
+        severity = 3.85 if task == "inpaint" else None  # a hole that begins above where it ends
+        preset = closer.schedule(nfe, task, severity=severity)
         assert preset.evaluations == nfe
-        assert preset.levels[0] < 0.5
+        if len(preset.levels) > 1:  # of a single level theirs is a low one
+            assert preset.levels[0] < published.schedule(nfe, task).levels[0]
         if name == "repaint-ccdf":  # what makes it RePaint
             assert len(preset.levels) // len(set(preset.levels)) == max(1, nfe // 4)
         else:
