@@ -167,7 +167,8 @@ class Jpeg(Task):
         little of the colour where that is not held, as of a JPEG that was.
         """
         pixels = problem.source.pixels
-        if count_colours(pixels, FEW + 1) <= FEW or is_mosaic(pixels):  # it shows no artefact
+        few = count_colours(pixels, FEW + 1) <= FEW  # artefacts would have made more
+        if few or is_mosaic(pixels, problem.severity):
             return Trust(FLOOR, luma=0.0, colour=0.0)
         problem = cast(JpegProblem, problem)
         noise = is_noise(pixels) or (problem.file is not None and coded_finely(problem.file))

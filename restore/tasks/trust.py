@@ -29,6 +29,7 @@ ALIKE = 0.14  # the correlation of neighbours below which a picture is noise
 OPPOSED = -0.1  # and that in one direction
 LEVELS = 127.5  # of 8 bits in a unit of [-1, 1]
 HALVES = 2.5  # the step amid a JPEG's blocks over those beside it; of photographs 1.8 at most
+COARSE = 15  # the quality of a JPEG up to which unrelated squares of 4 pixels are best left
 EDGES, JUMP = 500, 25  # that between blocks, and in levels; of photographs 13 at most with it
 LUMA = (0.299, 0.587, 0.114)
 
@@ -170,13 +171,13 @@ def is_noise(pixels: np.ndarray, alike: float = ALIKE) -> bool:
     )
 
 
-def is_mosaic(pixels: np.ndarray) -> bool:
+def is_mosaic(pixels: np.ndarray, quality: float) -> bool:
     """Whether a decoded JPEG (H, W, C) was drawn in squares that its blocks hold as they are.
 
-    They are those of 8 or 16 pixels on its grid, or those of 4 that have nothing to do with one
-    another, and a network of photographs would smooth them. Between them the mean square step, in
-    both directions, is far above that beside them; of a photograph that was compressed to its
-    blocks' means the steps are small.
+    They are those of 8 or 16 pixels on its grid, or, at a low `quality` of 1 to 100, those of 4
+    that have nothing to do with one another, and a network of photographs would smooth them.
+    Between them the mean square step, in both directions, is far above that beside them; of a
+    photograph that was compressed to its blocks' means the steps are small.
     """
     luma = np.array(LUMA if pixels.shape[2] > 2 else (1,), np.float32)
     grey = pixels[..., : luma.size] @ luma * (255 / np.iinfo(pixels.dtype).max)
@@ -191,7 +192,7 @@ def is_mosaic(pixels: np.ndarray) -> bool:
         edges.append(phases[7] / beside)
         jumps.append(phases[7] ** 0.5)
     if min(halves) > HALVES:
-        return is_noise(grey[2::4, 2::4, None])
+        return quality < COARSE and is_noise(grey[2::4, 2::4, None])
     return min(edges) > EDGES and min(jumps) > JUMP
 
 
