@@ -48,7 +48,7 @@ def flatten(command: Callable[..., None]) -> Callable[..., None]:
             keyword = inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
             parameters.append(keyword if value is MISSING else keyword.replace(default=value))
 
-    def call(**values: Any) -> None:
+    def call(**values: object) -> None:
         command(
             **{name: _take(name, kind, values) for name, kind in hints.items() if name != "return"}
         )
@@ -58,7 +58,7 @@ def flatten(command: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def _list_options(name: str, default: Any, kind: Any) -> Iterator[tuple[str, Any, Any]]:
+def _list_options(name: str, default: object, kind: object) -> Iterator[tuple[str, object, object]]:
     """Name, default and type of an option, or of each in a group and in the groups in that."""
     if not is_dataclass(kind):
         yield name, default, kind
@@ -68,7 +68,7 @@ def _list_options(name: str, default: Any, kind: Any) -> Iterator[tuple[str, Any
         yield from _list_options(field.name, _default_of(field), types[field.name])
 
 
-def _take(name: str, kind: Any, values: dict[str, Any]) -> Any:
+def _take(name: str, kind: object, values: dict[str, object]) -> object:
     """The value of a parameter, which is taken out of `values`."""
     if not is_dataclass(kind):
         return values.pop(name)
@@ -77,7 +77,7 @@ def _take(name: str, kind: Any, values: dict[str, Any]) -> Any:
     return kind(**own)  # type: ignore[operator]
 
 
-def _default_of(field: Field[Any]) -> Any:
+def _default_of(field: Field[object]) -> object:
     """What an option is where it is not given; MISSING where it has to be."""
     factory = field.default_factory
     return field.default if factory is MISSING else factory()

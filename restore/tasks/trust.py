@@ -28,6 +28,7 @@ ROUNDING = 0.35  # square levels of 8 bits: of detail that is rounding
 ALIKE = 0.14  # the correlation of neighbours below which a picture is noise
 OPPOSED = -0.1  # and that in one direction
 LEVELS = 127.5  # of 8 bits in a unit of [-1, 1]
+MIDDLE = 1024  # pixels to a side of what is looked at for a mosaic
 HALVES = 2.5  # the step amid a JPEG's blocks over those beside it; of photographs 1.8 at most
 COARSE = 15  # the quality of a JPEG up to which unrelated squares of 4 pixels are best left
 EDGES, JUMP = 500, 25  # that between blocks, and in levels; of photographs 13 at most with it
@@ -179,6 +180,8 @@ def is_mosaic(pixels: np.ndarray, quality: float) -> bool:
     Between them the mean square step, in both directions, is far above that beside them; of a
     photograph that was compressed to its blocks' means the steps are small.
     """
+    rows, columns = (slice((side - min(side, MIDDLE)) // 16 * 8, None) for side in pixels.shape[:2])
+    pixels = pixels[rows, columns][:MIDDLE, :MIDDLE]
     luma = np.array(LUMA if pixels.shape[2] > 2 else (1,), np.float32)
     grey = pixels[..., : luma.size] @ luma * (255 / np.iinfo(pixels.dtype).max)
     if min(grey.shape) < 24:

@@ -85,6 +85,11 @@ def test_squares_on_the_grid_are_a_mosaic_and_no_photograph_is(quality):
     assert not found(photograph())
 
 
+def test_of_a_large_picture_the_middle_is_looked_at_on_the_same_grid():
+    small = decode(as_jpeg(squares(8, related=True), 40))
+    assert is_mosaic(np.tile(small, (9, 9, 1))[:1100, :1131], 40)
+
+
 @pytest.mark.parametrize(("side", "related"), [(4, False), (8, True), (16, False)])
 def test_a_mosaic_is_left_as_its_file_has_it(side, related):
     clean = squares(side, related)
