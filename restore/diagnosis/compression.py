@@ -13,9 +13,9 @@ shows the comb of the first compression, blurred by the steps of the second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -39,6 +39,8 @@ ZERO = 0.6  # of a coefficient that the decoder's rounding alone has moved
 SAMPLINGS = {(1, 1): "4:4:4", (1, 2): "4:2:2", (2, 2): "4:2:0", (2, 1): "4:4:0"}
 LOWEST = [(u, v) for u in range(8) for v in range(8) if 1 <= u + v <= 4]
 Offset = tuple[int, int]
+Counted: TypeAlias = dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]
+"""By frequency, values of its coefficients, and how many have each."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def find_lost(pixels: np.ndarray) -> Compression | None:
     if min(window.shape) < 24:
         return None
     offset, contrast = _grid(window[:COARSE, :COARSE])
-    found = _best(transform(cut(window, offset)), QUALITIES)
+    found = _best(_by_frequency(transform(cut(window, offset))), QUALITIES)
     if contrast < CONTRAST or found is None or found[1] < FOUND:
         return None
     quality, comb = found
@@ -84,25 +86,26 @@ def find_lost(pixels: np.ndarray) -> Compression | None:
     return Compression("lost", quality, offset, round(comb, 3), said)
 
 
-def find_earlier(
-    pixels: np.ndarray, file: JpegFile, *, own_grid: bool = False
-) -> Compression | None:
-    """A stronger compression before that of the file whose pixels (H, W, C) these are.
+def find_earlier(file: JpegFile, pixels: np.ndarray | None = None) -> Compression | None:
+    """A stronger compression before that of a file.
 
-    On the same grid by the file's own coefficients, on another by the pixels. One that was scaled
-    in between leaves no grid. own_grid: look for one on the same grid alone, which is quick.
+    On the same grid by the file's own coefficients, which is quick, and on another by its pixels
+    (H, W, C), where they are given. One that was scaled in between leaves no grid.
     """
     own = file.components[0]
     later = round(estimate_quality(file))
     weaker = range(QUALITIES.start, later - 4)
-    known = _distinct(own.coefficients[own.known]).astype(np.float32) * own.table
+    known = _count(_distinct(own.coefficients[own.known]), own.table)
     candidates: list[tuple[float, int, Offset]] = []
     if found := _best(known, weaker, own.table):
         candidates.append((found[1], found[0], (0, 0)))
-    window = np.empty((0, 0)) if own_grid else busiest(luma(pixels), WINDOW)[:COARSE, :COARSE]
+    if pixels is None:
+        window = np.empty((0, 0))
+    else:
+        window = busiest(luma(pixels), WINDOW)[:COARSE, :COARSE]
     if min(window.shape) >= 24:
         for offset in (divmod(n, 8) for n in range(1, 64)):
-            frequencies = transform(cut(window, offset))
+            frequencies = _by_frequency(transform(cut(window, offset)))
             if found := _best(frequencies, weaker[::4], own.table):
                 candidates.append((found[1], found[0], offset))
     if not candidates or max(candidates)[0] < FOUND_BELOW:
@@ -110,17 +113,39 @@ def find_earlier(
     comb, quality, offset = max(candidates)
     if offset != (0, 0):
         near = range(max(quality - 4, QUALITIES.start), min(quality + 5, later - 4))
-        refined = _best(transform(cut(window, offset)), near, own.table)
+        refined = _best(_by_frequency(transform(cut(window, offset))), near, own.table)
         quality, comb = refined or (quality, comb)
     said = f"It was compressed before, more strongly, at a quality of about {quality}."
     return Compression("earlier", quality, offset, round(comb, 3), said)
 
 
 def _distinct(blocks: np.ndarray) -> np.ndarray:
-    """(n, 8, 8) with one of all blocks that differ in their mean alone, as in a gradient."""
-    flat = np.ascontiguousarray(blocks.reshape(len(blocks), 64)[:, 1:])
-    rows = flat.view(np.dtype((np.void, flat.dtype.itemsize * 63))).ravel()
-    return blocks[np.unique(rows, return_index=True)[1]]
+    """(n, 8, 8) int16 with one of all blocks that differ in their mean alone, as in a gradient.
+
+    Blocks are told apart by a sum of 64 bits of their coefficients.
+    """
+    flat = blocks.reshape(len(blocks), 64).copy()
+    flat[:, 0] = 0
+    sums = flat.view(np.int64) @ np.random.default_rng(0).integers(1 << 62, size=16)
+    return blocks[np.unique(sums, return_index=True)[1]]
+
+
+def _count(blocks: np.ndarray, table: np.ndarray) -> Counted:
+    """The coefficients of (n, 8, 8) integers times their steps: many blocks have few values."""
+    found = {}
+    for at in LOWEST:
+        k = blocks[:, *at].astype(int)
+        least = int(k.min(initial=0))
+        counts = np.bincount(k - least)
+        values = np.flatnonzero(counts)
+        found[at] = (values + least) * table[at], counts[values]
+    return found
+
+
+def _by_frequency(frequencies: np.ndarray) -> Counted:
+    """The coefficients of (n, 8, 8), each for itself."""
+    columns = {at: np.ascontiguousarray(frequencies[:, *at]) for at in LOWEST}
+    return {at: (column, np.ones_like(column)) for at, column in columns.items()}
 
 
 def _grid(plane: np.ndarray) -> tuple[Offset, float]:
@@ -138,20 +163,19 @@ def _grid(plane: np.ndarray) -> tuple[Offset, float]:
 
 
 def _best(
-    frequencies: np.ndarray, qualities: Iterable[int], below: np.ndarray | None = None
+    frequencies: Counted, qualities: Iterable[int], below: np.ndarray | None = None
 ) -> tuple[int, float] | None:
-    """(quality, comb) of the table that fits (n, 8, 8) best; None where there is too little.
+    """(quality, comb) of the table that fits best; None where there is too little.
 
     below: the steps of a later compression; only steps that show through it count.
     """
-    columns = {at: np.ascontiguousarray(frequencies[:, at[0], at[1]]) for at in LOWEST}
     combs: list[tuple[float, int]] = []
     for quality in qualities:
         table = luma_table(quality)
         at = [at for at in LOWEST if table[at] >= 2]
         if below is not None:
             at = [at for at in at if table[at] >= STRONGER * below[at]]
-        comb, count, varied = _comb([columns[one] for one in at], [int(table[one]) for one in at])
+        comb, count, varied = _comb({one: frequencies[one] for one in at}, table)
         if count >= FEWEST and (below is None or varied >= VARIED):
             combs.append((comb, quality))
     if not combs:
@@ -160,14 +184,16 @@ def _best(
     return min((quality, comb) for comb, quality in combs if comb >= least)
 
 
-def _comb(columns: Sequence[np.ndarray], steps: Sequence[int]) -> tuple[float, int, int]:
+def _comb(frequencies: Counted, table: np.ndarray) -> tuple[float, int, int]:
     """The mean of cos(2π c / q) over all coefficients that are not 0, their number, and how many
     frequencies have some.
     """
     total, count, varied = 0.0, 0, 0
-    for c, q in zip(columns, steps, strict=True):
-        c = c[np.abs(c) > BESIDE * q]
-        if len(c) >= A_FREQUENCY:
-            total += float(np.cos(2 * np.pi / q * c).sum())
-            count, varied = count + len(c), varied + 1
+    for at, (values, counts) in frequencies.items():
+        q = int(table[at])
+        some = np.abs(values) > BESIDE * q
+        number = int(counts[some].sum())
+        if number >= A_FREQUENCY:
+            total += float(np.cos(2 * np.pi / q * values[some]) @ counts[some])
+            count, varied = count + number, varied + 1
     return (total / count if count else 0.0), count, varied

@@ -148,7 +148,7 @@ def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) ->
     kind = find_kind(pixels)
     found = Diagnosis(picture.upright().size, kind)
     if file is not None:
-        earlier = find_earlier(pixels, file) if history else None
+        earlier = find_earlier(file, pixels) if history else None
         found = replace(found, file=describe_file(file), history=earlier)
     elif history and kind.name not in ("flat", "pixel art"):
         found = replace(found, history=find_lost(pixels))

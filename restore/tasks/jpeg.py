@@ -109,7 +109,7 @@ class Jpeg(Task):
         degradation: Degradation[Any] = Free()
         first = None
         if file is not None:
-            first, more = find_first(source, file)
+            first, more = find_first(file)
             notes += more
             degradation = JpegBox.from_file(first or file, shrink=SHRINK)
             severity = estimate_quality(first or file)
@@ -248,7 +248,7 @@ def read_compressed(
     return picture, file, file.notes
 
 
-def find_first(source: Picture, file: JpegFile) -> tuple[JpegFile | None, tuple[str, ...]]:
+def find_first(file: JpegFile) -> tuple[JpegFile | None, tuple[str, ...]]:
     """The stronger JPEG on the same grid that a file's picture was before, and what to say of it.
 
     None where none shows, or where no encoder here could compress a result as both were.
@@ -256,7 +256,7 @@ def find_first(source: Picture, file: JpegFile) -> tuple[JpegFile | None, tuple[
     luma, *chroma = (part.sampling for part in file.components)
     if luma != (1, 1) or chroma not in WRITTEN:
         return None, ()
-    found = find_earlier(levels(source), file, own_grid=True)
+    found = find_earlier(file)
     if found is None:
         return None, ()
     return earlier_file(file, found.quality), (f"{found.sentence} {HELD_FIRST}",)

@@ -99,7 +99,7 @@ class Superres(Task):
         width, height = size = size[::-1] if turned else size
         first = None
         if file is not None:
-            first, more = find_first(source, file)
+            first, more = find_first(file)
             notes += more
         factor = math.sqrt(width * height / (source.size[0] * source.size[1]))
         sigma, sharpening = self.sigma, 0.0
