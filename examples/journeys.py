@@ -28,7 +28,7 @@ from restore.bench import draw_sheet, load_public13
 from restore.bench.plots import Panel, PlotSeries
 from restore.defaults import JOURNEY_START
 from restore.images import Picture
-from restore.images.transfer import fetch, send
+from restore.images.transfer import fetch_pixels, send_pixels
 from restore.journeys import INVERSIONS, build_ladder, climb, refine, travel
 from restore.tiling import NoiseField, TiledBCM
 
@@ -41,7 +41,7 @@ def measure_trip(
 ) -> tuple[float, float]:
     """The PSNR of what comes back, with nothing known of the noise of the start, and less it."""
     picture, noise = Picture(pixels), NoiseField(0)
-    x = send(picture, denoiser.device)
+    x = send_pixels(picture, denoiser.device)
     latent = climb(denoiser, x, levels, noise=noise)
     if times:
         latent, _ = refine(denoiser, x, latent, levels, times, noise=noise)
@@ -49,7 +49,9 @@ def measure_trip(
     plain = travel(denoiser, latent.clone(), (*down[:-1], SIGMA_MIN), noise=noise, level=down[0])
     back = travel(denoiser, latent, down, noise=noise, level=down[0])
     known = noise.add_(back, -down[-1])
-    first, second = (metrics.psnr(fetch(picture, image).pixels, pixels) for image in (plain, known))
+    first, second = (
+        metrics.psnr(fetch_pixels(picture, image).pixels, pixels) for image in (plain, known)
+    )
     return first, second
 
 

@@ -93,7 +93,7 @@ def main() -> None:
         options.modes, options.nfe, 1, pictures=pictures, checkpoint=model.checkpoint,
     )  # fmt: skip
     plan = bench.Bench(model, pictures, cells)
-    lines = bench.summarize(bench.run(plan, bench.Journal(options.rows), fail=fail))
+    lines = bench.summarize(bench.run_bench(plan, bench.Journal(options.rows), fail=fail))
     print(bench.format_markdown(lines, bench.describe_bench(plan)))
     if options.figures:
         found = [asdict(one) for one in (*figures, *choose_best(lines))]

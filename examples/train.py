@@ -25,8 +25,8 @@ from pathlib import Path
 import torch
 from public13 import clean_images
 
-from restore.checkpoints.files import describe, write
-from restore.checkpoints.models import read
+from restore.checkpoints.files import make_metadata, write
+from restore.checkpoints.models import read_checkpoint
 from restore.training import (
     LOSSES,
     Photographs,
@@ -115,7 +115,7 @@ def main() -> None:
     )
     resumed = trainer.resume()
     if options.weights and not resumed:
-        _, weights = read(options.weights, allow_unverified=True)
+        _, weights = read_checkpoint(options.weights, allow_unverified=True)
         seen = json.loads(weights.metadata["bcm.training"])["patches"]
         trainer.start_from(weights.tensors, seen)
     if options.until is not None:
@@ -218,7 +218,7 @@ def export(trainer: Trainer, path: Path) -> str:
         "minutes": round(trainer.elapsed / 60, 1),
         **dataclasses.asdict(trainer.recipe),
     }
-    metadata = describe(
+    metadata = make_metadata(
         "patch",
         network.config,
         sigma_data=trainer.average.sigma_data,

@@ -33,7 +33,7 @@ import numpy as np
 import torch
 
 from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
-from restore.checkpoints.files import describe, write
+from restore.checkpoints.files import make_metadata, write
 from restore.files import write_atomically
 from restore.images import Picture, as_picture, encode
 from restore.journeys import RECIPES
@@ -212,7 +212,7 @@ def export(trainer: Trainer, name: str, path: Path) -> str:
         "high": SIGMA_MAX,
         **dataclasses.asdict(trainer.recipe),
     }
-    metadata = describe(
+    metadata = make_metadata(
         trainer.recipe.architecture,
         network.config,
         sigma_data=trainer.average.sigma_data,

@@ -255,7 +255,7 @@ def make_folder(path: Path, *, below: Path | None = None) -> None:
         raise unwritable(repr(os.fspath(path)), error) from error
 
 
-def probe(folder: Path) -> bool:
+def probe_folder(folder: Path) -> bool:
     """Whether the disk of a folder confirms what is written. ResourceError where it takes no file.
 
     Where it does not, files are written all the same, and a power cut may take them.

@@ -26,7 +26,7 @@ from restore.defaults import MAX_PIXELS
 from restore.errors import CheckpointError, RequestError
 from restore.files import write_atomically
 from restore.networks import FunctionNetwork
-from restore.networks.drawing import WAVES, count_numbers, draw
+from restore.networks.drawing import WAVES, count_numbers, draw_grid
 from restore.networks.function import SIGMA_DATA
 from restore.networks.transformer import PATCH
 
@@ -109,7 +109,7 @@ class ImageFunction:
             "bcm.model_sha256": self.model_sha256,
         }
         tensors = {name: value.to(kind) for name, value in tensors.items()}
-        return b"".join(files.serialized(tensors, metadata))
+        return b"".join(files.serialize(tensors, metadata))
 
     def save(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
         """Write its file, whole or not at all; ResourceError where that cannot be.
@@ -126,7 +126,9 @@ class ImageFunction:
         """
         where = repr(os.fspath(path))
         try:
-            weights = files.read(os.fspath(path), lambda header: _admit(header, where, max_pixels))
+            weights = files.read_tensors(
+                os.fspath(path), lambda header: _admit(header, where, max_pixels)
+            )
         except ValueError as error:
             raise CheckpointError(f"{where} is no file name: {error}") from error
         files.check_finite(weights.tensors, where)
@@ -175,7 +177,7 @@ def draw_picture(
     rows, down = _points(x.shape[2], height, top, h)
     columns, across = _points(x.shape[3], width, left, w)
     drawn = blend(windows, shared, side, rows, columns)
-    drawn.mul_(gain).add_(interpolate(x, rows, columns), alpha=base)
+    drawn.mul_(gain).add_(interpolate_cubic(x, rows, columns), alpha=base)
     if down * across == 1:
         return drawn
     return torch.nn.functional.avg_pool2d(drawn, (down, across))
@@ -217,14 +219,14 @@ def blend(
             some = own_rows[first : first + step]
             h = (ramps[0][first : first + step, None] * ramps[1]).to(weights)
             place = slice(down.start + first, down.start + first + len(some))
-            g = draw(theta, shared, some / PATCH, own_columns / PATCH)
+            g = draw_grid(theta, shared, some / PATCH, own_columns / PATCH)
             total[..., place, across].addcmul_(g, h)
             weights[place, across] += h
     assert total is not None, "no window"
     return total.div_(weights)
 
 
-def interpolate(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def interpolate_cubic(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """B[x] (B, C, n, m), Keys' cubic with a = -1/2 between pixels; x itself on their centres.
 
     rows (n,) and columns (m,) are in pixels from the edge, where the last pixels are repeated.

@@ -210,3 +210,10 @@ def round_share(value: float) -> float | None:
 def name_of(image: object) -> str | None:
     """The name of an image's file; None for an image in memory."""
     return os.fsdecode(image) if isinstance(image, str | os.PathLike) else None
+
+
+def spell_out(text: str) -> str:
+    """Text on one line whose control characters, lone surrogates and the like are spelled out."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

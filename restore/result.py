@@ -23,7 +23,7 @@ from restore.images import (
     sniff,
 )
 from restore.record import JSON, Metrics, Record, describe_proof
-from restore.uncertainty import charted
+from restore.uncertainty import chart
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -159,7 +159,7 @@ class Result:
         """The uncertainty in colour, with a scale; RequestError where there was one draw alone."""
         if self.uncertainty is None:
             raise RequestError("one draw has no spread: ask for samples=2 or more")
-        return charted(self.uncertainty, self.record.more["samples"])
+        return chart(self.uncertainty, self.record.more["samples"])
 
     def save_uncertainty(self, path: str | os.PathLike[str]) -> None:
         """Write `uncertainty_picture`; errors as of it and of `save`."""

@@ -26,14 +26,14 @@ def as_levels(spread: Tensor, orientation: int = 1) -> np.ndarray:
     return found if orientation == 1 else np.ascontiguousarray(TURNS[orientation](found))
 
 
-def charted(uncertainty: np.ndarray, samples: int) -> Picture:
+def chart(uncertainty: np.ndarray, samples: int) -> Picture:
     """The chart of an uncertainty (H, W) in levels of 8 bits: colours, and their scale below."""
     height, width = uncertainty.shape
     end = scale_end(uncertainty)
     legend = _legend(max(width, LEAST_WIDTH), end, samples)
     pixels = np.full((height + legend.shape[0], legend.shape[1], 3), 255, np.uint8)
     for rows in strips((width, height)):
-        pixels[rows, :width] = coloured(uncertainty[rows] / end)
+        pixels[rows, :width] = colour(uncertainty[rows] / end)
     pixels[height:] = legend
     return Picture(pixels)
 
@@ -46,7 +46,7 @@ def scale_end(uncertainty: np.ndarray) -> int:
     return next((end for end in ENDS if end >= reached), ENDS[-1])
 
 
-def coloured(share: np.ndarray) -> np.ndarray:
+def colour(share: np.ndarray) -> np.ndarray:
     """(H, W) of 0 to 1, what is more counting as 1, in colours (H, W, 3) uint8."""
     grey = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1])
@@ -57,7 +57,7 @@ def _legend(width: int, end: int, samples: int) -> np.ndarray:
     text = max(12, min(width // 50, 48))
     font = ImageFont.load_default(text)
     margin = text
-    bar = np.tile(coloured(np.linspace(0, 1, width - 2 * margin)[None]), (text, 1, 1))
+    bar = np.tile(colour(np.linspace(0, 1, width - 2 * margin)[None]), (text, 1, 1))
     image = Image.new("RGB", (width, 5 * text), "white")
     image.paste(Image.fromarray(bar), (margin, text // 2))
     draw = ImageDraw.Draw(image)

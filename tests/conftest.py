@@ -39,26 +39,26 @@ def audible_signals() -> None:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weight file of a network that takes no time, with random weights: it restores nothing."""
-    from restore.checkpoints import describe, write
+    from restore.checkpoints import make_metadata, write
     from restore.networks import build
 
     generator = torch.Generator().manual_seed(0)
     shapes = build("patch", TINY).state_dict()
     weights = {k: torch.randn(v.shape, generator=generator) / 10 for k, v in shapes.items()}
     path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
-    write(path, weights, describe("patch", TINY, title="Tiny", license="MIT"))
+    write(path, weights, make_metadata("patch", TINY, title="Tiny", license="MIT"))
     return path
 
 
 @pytest.fixture(scope="session")
 def tiny_function(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weight file of a tiny network that makes functions, of windows of 16 pixels."""
-    from restore.checkpoints import describe, write
+    from restore.checkpoints import make_metadata, write
     from tests.support.networks import seeded_function
 
     network = seeded_function()
     path = tmp_path_factory.mktemp("models") / "function.safetensors"
-    write(path, network.state_dict(), describe("function", network.config, title="Tiny"))
+    write(path, network.state_dict(), make_metadata("function", network.config, title="Tiny"))
     return path
 
 

@@ -17,7 +17,7 @@ from restore.files import (
     check_target,
     make_folder,
     open_atomically,
-    probe,
+    probe_folder,
     read_bytes,
     read_stream,
     sweep,
@@ -144,15 +144,15 @@ def test_a_disk_that_confirms_nothing_is_written_all_the_same(tmp_path, monkeypa
     def refuse(_):
         raise OSError(refusal, os.strerror(refusal))
 
-    assert probe(tmp_path)
+    assert probe_folder(tmp_path)
     monkeypatch.setattr(os, "fsync", refuse)
     for refusal in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
         write_atomically(tmp_path / "a.png", b"%d" % refusal)
         assert (tmp_path / "a.png").read_bytes() == b"%d" % refusal
-        assert not probe(tmp_path)
+        assert not probe_folder(tmp_path)
     refusal = errno.EIO
     with pytest.raises(ResourceError, match="cannot write into"):
-        probe(tmp_path)
+        probe_folder(tmp_path)
     assert os.listdir(tmp_path) == ["a.png"]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.checkpoints.files import write
 from restore.errors import CheckpointError, RequestError
-from restore.functions import ImageFunction, interpolate
+from restore.functions import ImageFunction, interpolate_cubic
 from restore.tiling import TiledBCM
 from tests.support.networks import seeded_function, seeded_patch
 
@@ -105,10 +105,10 @@ def test_smaller_than_the_input_it_is_a_mean(model) -> None:
 def test_the_continuation_is_keys_cubic() -> None:
     x = torch.randn(2, 3, 9, 11)
     rows, columns = torch.arange(9) + 0.5, torch.arange(11) + 0.5
-    assert torch.equal(interpolate(x, rows, columns), x)
+    assert torch.equal(interpolate_cubic(x, rows, columns), x)
     line = torch.arange(11.0).square().expand(1, 1, 9, 11)  # which a cubic with a = -1/2 keeps
     between = torch.linspace(2, 9, 23).double()
-    found = interpolate(line, rows, between)[0, 0, 0]
+    found = interpolate_cubic(line, rows, between)[0, 0, 0]
     assert torch.allclose(found, (between - 0.5).square().float(), atol=1e-4)
 
 

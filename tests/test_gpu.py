@@ -17,7 +17,7 @@ import restore
 from restore import checkpoints
 from restore.bcm import BCM
 from restore.images import Picture
-from restore.images.transfer import fetch, send
+from restore.images.transfer import fetch_pixels, send_pixels
 from restore.solvers import PEERS
 from restore.tiling import NoiseField, TiledBCM
 from tests.support.networks import seeded_patch as seeded
@@ -133,12 +133,12 @@ def test_a_picture_goes_there_and_comes_back(depth, channels):
     kind = np.uint8 if depth == 8 else np.uint16
     pixels = np.random.default_rng(0).integers(0, 2**depth, (96, 67, channels), kind)
     picture = Picture(pixels[::-1])
-    x = send(picture, CARD)
+    x = send_pixels(picture, CARD)
     assert torch.equal(x.cpu(), picture.tensor())
-    assert np.array_equal(fetch(picture, x).pixels, picture.pixels)
+    assert np.array_equal(fetch_pixels(picture, x).pixels, picture.pixels)
     clear = dataclasses.replace(picture, alpha=pixels[..., 0])
-    assert np.array_equal(fetch(clear, x).alpha, clear.alpha)
-    assert fetch(clear, x[..., :40, :30]).size == (30, 40)
+    assert np.array_equal(fetch_pixels(clear, x).alpha, clear.alpha)
+    assert fetch_pixels(clear, x[..., :40, :30]).size == (30, 40)
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from restore.cli.app import COMMANDS as COMMAND_ROWS
+
 ROOT = Path(__file__).resolve().parents[1] / "restore"
 FLOORS = {
     "errors": -2, "files": -1, "jsonlines": 0,
@@ -50,6 +52,12 @@ HOMES = {
         "uncertainty",
     },
 }
+
+ONE_EACH = {  # functions that several modules have, one for each of its kind
+    "levels",  # of a published method
+    "take_apart", "metadata_of", "with_metadata",  # of a format
+}  # fmt: skip
+COMMANDS = {*COMMAND_ROWS, "convert", "verify"}  # the last two are below `models`
 
 
 def rooms():
@@ -126,6 +134,22 @@ def test_one_name_means_one_class():
                     found.setdefault(name, []).append(str(path.relative_to(ROOT)))
     twice = {name: homes[name] + aliases.get(name, []) for name in homes}
     assert not {name: where for name, where in twice.items() if len(where) > 1}
+
+
+def test_one_name_means_one_function():
+    """Public functions of two modules have two names, unless both do the same for another caller.
+
+    A command has the name of the function that it calls, and that of the module it leads to.
+    """
+    homes: dict[str, list[str]] = {}
+    for room, path in rooms():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(room)
+    several = {name: where for name, where in homes.items() if len(where) > 1}
+    layers = {name for name, where in several.items() if name in COMMANDS and "cli" in where}
+    assert all(len(set(several[name])) == len(several[name]) for name in layers)
+    assert several.keys() - layers == ONE_EACH
 
 
 def test_no_four_files_share_a_name():

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         Progress,
         Work,
         WorkFactory,
-        probe,
+        prepare_folders,
         resume,
     )
     from restore.batch.shards import Shard, find_assigned, parse_shard
@@ -86,7 +86,7 @@ HOMES = {
         "Progress",
         "WorkFactory",
         "Work",
-        "probe",
+        "prepare_folders",
         "resume",
     ),
     "shards": (
@@ -128,7 +128,7 @@ __all__ = [
     "keep_latest",
     "mark_existing",
     "parse_shard",
-    "probe",
+    "prepare_folders",
     "read_entries",
     "resume",
     "split_names",

@@ -163,7 +163,7 @@ def plan(names: Names, where: Where, kind: OutputKind, shard: Shard | None = Non
         for input in inputs
         for number in (range(1, where.variants + 1) if where.variants > 1 else (0,))
     ]
-    made = find_earlier(jobs) if target == "beside" else set()
+    made = find_earlier_outputs(jobs) if target == "beside" else set()
     jobs = [job for job in jobs if job not in made]
     folder = _folder(jobs, where, target)
     if target != "stdout":
@@ -300,7 +300,7 @@ def mark_existing(jobs: Sequence[Job], policy: Policy) -> list[Job]:
     return jobs
 
 
-def find_earlier(jobs: Sequence[Job]) -> set[Job]:
+def find_earlier_outputs(jobs: Sequence[Job]) -> set[Job]:
     """Jobs whose input, found in a folder, is the output of another: an earlier run made it."""
     makers = {identity(job.output): job for job in jobs}
     return {

@@ -24,7 +24,7 @@ from restore.batch.pipeline import Steps
 from restore.batch.plan import Job, Names, OutputKind, Plan, Size, Where, plan
 from restore.batch.ray import Cluster, check_for_cluster, run_stepwise_on_cluster
 from restore.batch.restorer import Encoding, ModelSource, Restorer, Show, choose_machine
-from restore.batch.run import Observer, keep_open, probe, rehearse, resume, run_stepwise
+from restore.batch.run import Observer, keep_open, prepare_folders, rehearse, resume, run_stepwise
 from restore.batch.shards import Shard
 from restore.bcm import BCM
 from restore.checkpoints.models import find_architecture
@@ -118,7 +118,7 @@ class Batch:
         """
         if not self.todo:
             return self
-        folders = probe(self.plan, [*self.restorer.maps.values(), *more])
+        folders = prepare_folders(self.plan, [*self.restorer.maps.values(), *more])
         warnings = (*self.warnings, *map(UNCONFIRMED.format, folders))
         batch = replace(self if self.model else self._load_model(), warnings=warnings)
         if batch.model is not None:

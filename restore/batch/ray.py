@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from restore.batch.manifest import Lines, Manifest, name_part, tabulate
 from restore.batch.pipeline import Failure, Steps, Turns, attempt
 from restore.batch.plan import STDOUT, Job, Plan
-from restore.batch.run import Observer, Outcome, Reporter, WorkFactory, finish, make, read, skip
+from restore.batch.run import Observer, Outcome, Reporter, WorkFactory, finish, load_job, make, skip
 from restore.errors import RequestError, ResourceError, RestoreError
 
 if TYPE_CHECKING:
@@ -304,18 +304,11 @@ class Shared:
 
 def read_step(table: Table, shared: Shared) -> Iterator[Table]:
     """The first step, in a task."""
-    try:
-        shared.enter()
-        work = shared.recipe.work()
-    except Exception as error:
-        yield from _take_step(table, _refuse(error))
-        return
-    recorded = shared.manifest is not None
-    yield from _take_step(table, lambda job, _: attempt("reading", read, job, work, recorded))
+    yield from Actor(shared, "read")(table)
 
 
 class Actor:
-    """The further steps, "make" or "finish" or both, in a process that keeps what they need.
+    """The steps "read", "make" or "finish", or several, in a process that keeps what they need.
 
     To make is to hold the model; to finish is to write each file whole, and its line before it.
     """
@@ -332,6 +325,8 @@ class Actor:
             return
 
         def step(job: Job, value: Any) -> Any:
+            if "read" in steps:
+                value = attempt("reading", load_job, job, work, shared.manifest is not None)
             if "make" in steps and not isinstance(value, Failure):
                 value = attempt("restoring", make, job, value, work)
             return finish(job, value, work, lines) if "finish" in steps else value

@@ -15,7 +15,7 @@ from restore import checkpoints
 from restore.batch.inputs import Sidecar
 from restore.batch.naming import SAME, format_for
 from restore.batch.plan import Job
-from restore.batch.run import Progress, Work, seed_of
+from restore.batch.run import Progress, Work, choose_seed
 from restore.bcm import BCM
 from restore.checkpoints import Checkpoint
 from restore.devices import choose_device, choose_dtype, dtype_name
@@ -279,7 +279,7 @@ class Restorer:
         """
         settings = replace(
             self.settings,
-            seed=seed_of(job, self.settings.seed, self.settings.samples),
+            seed=choose_seed(job, self.settings.seed, self.settings.samples),
             varied=job.variant > 0,
             reference=opened.reference,
             start=opened.start,

@@ -98,10 +98,10 @@ class Outcome:
 class Observer(Protocol):
     """Whom a run calls. Jobs are numbered from 1, in the order of the plan.
 
-    `begin` comes before the network runs, from the thread that called `run`; it gives the progress
-    callback for that job, or None. `end` comes for every job, in order and never twice at once,
-    but from other threads too. `emit` gets the bytes for standard output. On a cluster `end` alone
-    is called.
+    `begin` comes before the network runs, from the thread that takes the steps; it gives the
+    progress callback for that job, or None. `end` comes for every job, in order and never twice at
+    once, but from other threads too. `emit` gets the bytes for standard output. On a cluster `end`
+    alone is called.
     """
 
     def begin(self, number: int, job: Job) -> Progress | None: ...
@@ -124,7 +124,7 @@ class Restored(NamedTuple):
     fingerprints: tuple[Fingerprint, ...]
 
 
-def run(
+def run_plan(
     plan: Plan,
     work: Work,
     observer: Observer,
@@ -168,7 +168,7 @@ def run_stepwise(
     reporter = Reporter(observer, fail_fast)
 
     def begin(turn: Turn) -> Loaded | None:
-        return None if turn[1].done else read(turn[1], work, manifest is not None)
+        return None if turn[1].done else load_job(turn[1], work, manifest is not None)
 
     def go_on(turn: Turn, loaded: Loaded | None) -> Restored | None:
         return None if loaded is None else make(turn[1], loaded, work, observer.begin(*turn))
@@ -214,7 +214,7 @@ class Reporter:
         return bool(outcome.fatal or (self._fail_fast and outcome.failure))
 
 
-def read(job: Job, work: Work, recorded: bool) -> Loaded:
+def load_job(job: Job, work: Work, recorded: bool) -> Loaded:
     """What the task needs of a job's files; where that is recorded, with their fingerprints.
 
     ImageError for a job that is refused.
@@ -262,7 +262,7 @@ def finish(
                 ManifestEntry(manifest.relate(job.output), record, _settings_of(job, work))
             )
         if isinstance(cause, ResourceError) and result.stage == "writing" and job.output != STDOUT:
-            files.probe(os.path.dirname(os.path.abspath(job.output)))
+            files.probe_folder(os.path.dirname(os.path.abspath(job.output)))
     except ResourceError as full:
         fatal = full
     return Outcome(record, result, fatal)
@@ -279,7 +279,7 @@ def entitle(record: Record, job: Job) -> Record:
     return replace(record, input=job.input.path or None, output=job.output)
 
 
-def seed_of(job: Job, seed: int, samples: int) -> int:
+def choose_seed(job: Job, seed: int, samples: int) -> int:
     """The seed of a job, from that of its first variant; each variant has so many draws."""
     return seed + max(job.variant - 1, 0) * samples
 
@@ -288,7 +288,7 @@ def _settings_of(job: Job, work: Work) -> Mapping[str, Any]:
     """All that decides the bytes of a job's output beside its inputs."""
     if not job.variant:
         return work.settings
-    seed = seed_of(job, work.settings["seed"], work.settings["samples"])
+    seed = choose_seed(job, work.settings["seed"], work.settings["samples"])
     return {**work.settings, "seed": seed}
 
 
@@ -308,7 +308,7 @@ def rehearse(plan: Plan, known: Record) -> list[Record]:
     return records
 
 
-def probe(plan: Plan, more: Iterable[str] = ()) -> list[str]:
+def prepare_folders(plan: Plan, more: Iterable[str] = ()) -> list[str]:
     """Make the folders of the outputs, and of `more`, tidy them and try to write into each.
 
     Gives the folders whose disk cannot confirm what is written: a power cut may take it. Raises
@@ -322,7 +322,7 @@ def probe(plan: Plan, more: Iterable[str] = ()) -> list[str]:
     for folder, top in reversed(folders.items()):
         make_folder(folder, below=top)
         sweep(folder)
-        if not files.probe(folder):
+        if not files.probe_folder(folder):
             unconfirmed.append(folder)
     return unconfirmed
 

@@ -11,7 +11,7 @@ from restore.bench.cases import (
     choose_methods,
     choose_usual_cases,
     make_grid,
-    split_names,
+    split_list,
 )
 from restore.bench.harness import (
     Bench,
@@ -20,7 +20,7 @@ from restore.bench.harness import (
     find_missing,
     load_perception,
     measure,
-    run,
+    run_bench,
 )
 from restore.bench.journal import Journal, Measures, Row
 from restore.bench.pictures import Pictures, load_folder, load_public13
@@ -40,6 +40,6 @@ __all__ = [
     "choose_cases", "choose_methods", "choose_usual_cases", "compare_with_peers",
     "describe_bench", "describe_comparison", "draw_sheet", "find_missing", "format_csv",
     "format_json", "format_markdown", "load_folder", "load_perception", "load_public13",
-    "make_grid", "make_panels", "make_tables", "measure", "render_page", "run", "split_names",
+    "make_grid", "make_panels", "make_tables", "measure", "render_page", "run_bench", "split_list",
     "summarize", "write_notes",
 ]  # fmt: skip

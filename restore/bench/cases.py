@@ -126,7 +126,7 @@ def choose_usual_cases() -> list[Case]:
     return [Case(task, known.severities[0]) for task, known in SETUPS.items()]
 
 
-def split_names(text: str) -> list[str]:
+def split_list(text: str) -> list[str]:
     """The names in a list with commas; one that a number follows belongs to a severity."""
     return [name for part in re.split(r",(?=\s*[A-Za-z])", text) if (name := part.strip(" ,"))]
 

@@ -138,7 +138,7 @@ def describe_bench(bench: Bench) -> Facts:
     )
 
 
-def run(
+def run_bench(
     bench: Bench,
     journal: Journal,
     *,
@@ -186,13 +186,13 @@ def _measure_row(bench: Bench, cell: Cell, clean: Clean, given: Degraded, row: R
     """The row, measured: seconds are from the bytes of the file to the finished picture."""
     data = replace(given)  # nothing that was decoded before
     began = time.perf_counter()
-    pixels = restore(bench, cell, data)
+    pixels = restore_case(bench, cell, data)
     seconds = time.perf_counter() - began
     found = measure(pixels, clean, given, bench.perception)
     return replace(row, seconds=round(seconds, 5), metrics=found)
 
 
-def restore(bench: Bench, cell: Cell, given: Degraded) -> np.ndarray:
+def restore_case(bench: Bench, cell: Cell, given: Degraded) -> np.ndarray:
     """The result (H, W, 3) uint8 of a cell's method."""
     if not cell.nfe:
         return SETUPS[cell.case.task].baselines[cell.method](given)

@@ -78,7 +78,7 @@ def draw_sheet(rows: Sequence[Sequence[Panel]]) -> str:
         right = 0
         for panel in row:
             place = f"translate({right} {down * HEIGHT})"
-            parts.append(f'<g transform="{place}">\n{draw(panel)}</g>\n')
+            parts.append(f'<g transform="{place}">\n{draw_panel(panel)}</g>\n')
             right += panel.width
     return "".join([*parts, "</svg>\n"])
 
@@ -88,7 +88,7 @@ def draw_inline(panel: Panel) -> str:
     name = escape(f"{panel.title}: {panel.y} against {panel.x}")
     return (
         f'<svg class="plot" viewBox="0 0 {panel.width} {HEIGHT}" role="img" aria-label="{name}">\n'
-        f"{draw(panel)}</svg>\n"
+        f"{draw_panel(panel)}</svg>\n"
     )
 
 
@@ -97,7 +97,7 @@ def read_style() -> str:
     return (files("restore.bench") / "plots.css").read_text("utf-8")
 
 
-def draw(panel: Panel) -> str:
+def draw_panel(panel: Panel) -> str:
     """What is inside the SVG of a plot."""
     across, up = _make_x_axis(panel), _make_y_axis(panel)
     bottom, right = HEIGHT - BOTTOM, LEFT + SPAN

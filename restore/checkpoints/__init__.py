@@ -7,20 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from restore.checkpoints.cards import EvalResult, card, publish
+    from restore.checkpoints.cards import EvalResult, make_card, publish
     from restore.checkpoints.catalogue import Checkpoint, Preset, pin, read_catalogue, resolve
     from restore.checkpoints.conversion import convert
-    from restore.checkpoints.files import describe, write
+    from restore.checkpoints.files import make_metadata, write
     from restore.checkpoints.models import admit_label, load, verify
-    from restore.checkpoints.sources import caches, fetch, locate, remove
+    from restore.checkpoints.sources import fetch, find_caches, locate, remove
 
 ROOMS = {
-    "cards": ("EvalResult", "card", "publish"),
+    "cards": ("EvalResult", "make_card", "publish"),
     "catalogue": ("Checkpoint", "Preset", "pin", "read_catalogue", "resolve"),
     "conversion": ("convert",),
-    "files": ("describe", "write"),
+    "files": ("make_metadata", "write"),
     "models": ("admit_label", "load", "verify"),
-    "sources": ("caches", "fetch", "locate", "remove"),
+    "sources": ("find_caches", "fetch", "locate", "remove"),
 }
 
 __all__ = [
@@ -28,13 +28,13 @@ __all__ = [
     "EvalResult",
     "Preset",
     "admit_label",
-    "caches",
-    "card",
     "convert",
-    "describe",
     "fetch",
+    "find_caches",
     "load",
     "locate",
+    "make_card",
+    "make_metadata",
     "pin",
     "publish",
     "read_catalogue",

@@ -48,7 +48,7 @@ def shipped(checkpoint: Checkpoint) -> tuple[str, tuple[EvalResult, ...]]:
     return text, tuple(EvalResult(**row) for row in rows)
 
 
-def card(checkpoint: Checkpoint, figures: Sequence[EvalResult] | None = None) -> str:
+def make_card(checkpoint: Checkpoint, figures: Sequence[EvalResult] | None = None) -> str:
     """The README.md of a checkpoint: YAML front matter for the Hub, then Markdown.
 
     `figures` None stands for those that ship with the checkpoint.
@@ -119,7 +119,7 @@ def publish(
     for path in (readme, config, target):
         if path.exists() and not overwrite:
             raise RequestError(f"{path} exists; --existing overwrite replaces it")
-    described, weights = models.read(checkpoint, allow_unverified=True)
+    described, weights = models.read_checkpoint(checkpoint, allow_unverified=True)
     if "bcm.architecture" not in weights.metadata:
         raise CheckpointError(f"{checkpoint.file} has no metadata, so nobody could load it")
     source = sources.fetch(checkpoint)
@@ -137,7 +137,10 @@ def publish(
         raise ResourceError(f"cannot make the folder {folder}: {error.strerror}") from error
     with open_atomically(target) as stream, source.open("rb") as original:
         shutil.copyfileobj(original, stream)
-    for path, text in ((readme, card(described, figures)), (config, json.dumps(facts, indent=2))):
+    for path, text in (
+        (readme, make_card(described, figures)),
+        (config, json.dumps(facts, indent=2)),
+    ):
         with open_atomically(path) as stream:
             stream.write(f"{text.rstrip()}\n".encode())
     return [readme, config, target]

@@ -68,10 +68,10 @@ def convert(
     except ValueError as error:
         raise CheckpointError(f"{source}: {error}") from error
     shapes = {name: tuple(value.shape) for name, value in tensors.items()}
-    files.check_table(shapes, files.table(architecture, config), str(source))
+    files.check_table(shapes, files.list_shapes(architecture, config), str(source))
     tensors = {name: value.to(kinds[dtype]).contiguous() for name, value in tensors.items()}
     files.check_finite(tensors, str(source))
-    metadata = files.describe(
+    metadata = files.make_metadata(
         architecture,
         config,
         sigma_data=sigma_data,

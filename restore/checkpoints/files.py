@@ -41,7 +41,7 @@ class Weights:
     sha256: str
 
 
-def read(
+def read_tensors(
     path: str | Path,
     admit: Callable[[Header], None],
     *,
@@ -84,7 +84,7 @@ class TensorFile:
     """
 
     def __init__(self, path: str | Path, *, sha256: str = "", size: int = 0) -> None:
-        """Check a file as `read` does, holding none of it; errors as there.
+        """Check a file as `read_tensors` does, holding none of it; errors as there.
 
         Whole numbers beside the weights are taken too.
         """
@@ -145,13 +145,13 @@ def write(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[s
     """
     digest = hashlib.sha256()
     with open_atomically(path) as stream:
-        for block in serialized(tensors, metadata):
+        for block in serialize(tensors, metadata):
             stream.write(block)
             digest.update(block)
     return digest.hexdigest()
 
 
-def serialized(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> list[Any]:
+def serialize(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> list[Any]:
     """The bytes of a safetensors file, in blocks that share the tensors' memory."""
     import torch
 
@@ -171,7 +171,7 @@ def serialized(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> 
     return [len(text).to_bytes(8, "little"), text, *blocks]
 
 
-def describe(
+def make_metadata(
     architecture: str,
     config: Mapping[str, Any],
     *,
@@ -200,7 +200,7 @@ def digest(path: str | Path) -> str:
         raise unreadable(Path(path), error) from error
 
 
-def table(architecture: str, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+def list_shapes(architecture: str, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """The keys and shapes that an architecture needs, worked out without any memory.
 
     CheckpointError for an unknown architecture or a configuration that cannot be built.

@@ -56,9 +56,9 @@ def load(
     `device` is "auto" (CUDA, else MPS, else CPU) or one of them, used or refused. `dtype` is "auto"
     (bf16 where the GPU or the CPU computes in it, else fp32), "fp32", "bf16" or "fp16"; `exact`
     makes fp32 of auto, for ways to the noise and back, which bf16 changes most. The model
-    carries `checkpoint` and `sha256`. `admit` is called as in `read`. RequestError (usage error),
-    CheckpointError (not to be had, not verified, not fitting) or ResourceError (no space, memory or
-    permission).
+    carries `checkpoint` and `sha256`. `admit` is called as in `read_checkpoint`. RequestError
+    (usage error), CheckpointError (not to be had, not verified, not fitting) or ResourceError (no
+    space, memory or permission).
     """
     import torch
 
@@ -67,7 +67,7 @@ def load(
 
     place = choose_device(device)
     kind = choose_dtype(dtype, place, exact=exact)
-    checkpoint, weights = read(
+    checkpoint, weights = read_checkpoint(
         spec,
         allow_unverified=allow_unverified,
         offline=offline,
@@ -102,14 +102,14 @@ def verify(
     if isinstance(spec, Checkpoint) and spec.role:
         _check_trust(spec, allow_unverified)
         return parts.verify_file(sources.fetch(spec, offline=offline), spec)
-    checkpoint, weights = read(
+    checkpoint, weights = read_checkpoint(
         spec, allow_unverified=allow_unverified, offline=offline, catalogue=catalogue
     )
     files.check_finite(weights.tensors, checkpoint.file)
     return weights.sha256
 
 
-def read(
+def read_checkpoint(
     spec: str | Path | Checkpoint,
     *,
     allow_unverified: bool = False,
@@ -148,10 +148,10 @@ def read(
         described = _described(checkpoint, header, path)
         if admit:
             admit(described)
-        expected = files.table(described.architecture, described.config)
+        expected = files.list_shapes(described.architecture, described.config)
         files.check_table(header.shapes, expected, str(path))
 
-    weights = files.read(path, admit_header, sha256=pinned, size=checkpoint.bytes)
+    weights = files.read_tensors(path, admit_header, sha256=pinned, size=checkpoint.bytes)
     if not pinned and checkpoint.source != "file":
         log.warning("%s is unverified: the SHA-256 seen is %s", checkpoint.name, weights.sha256)
     return described, weights

@@ -118,7 +118,7 @@ def check_disk(checkpoint: Checkpoint) -> None:
 
 def _check_disk(parts: Sequence[Part]) -> None:
     """ResourceError where the Hub's cache lacks the room for these parts."""
-    folder = sources.caches()["hub"]
+    folder = sources.find_caches()["hub"]
     folder = next((p for p in (folder, *folder.parents) if p.is_dir()), Path.cwd())
     needed, free = sum(part.size for part in parts), shutil.disk_usage(folder).free
     if needed > free:

@@ -46,7 +46,7 @@ def locate(checkpoint: Checkpoint) -> Path | None:
         path = Path(checkpoint.file)
     elif checkpoint.source == "url":
         path = _folder(checkpoint) / checkpoint.file
-    elif not (caches()["hub"] / f"models--{checkpoint.repo.replace('/', '--')}").is_dir():
+    elif not (find_caches()["hub"] / f"models--{checkpoint.repo.replace('/', '--')}").is_dir():
         return None  # without the Hub's library, which takes a while to load
     else:
         from huggingface_hub import try_to_load_from_cache
@@ -118,7 +118,7 @@ def remove(checkpoint: Checkpoint) -> Path | None:
     return path
 
 
-def caches() -> dict[str, Path]:
+def find_caches() -> dict[str, Path]:
     """Where downloads lie: the Hub's own cache, and its assets folder for what comes by URL."""
     loaded = sys.modules.get("huggingface_hub.constants")
     if loaded is not None:
@@ -265,7 +265,7 @@ def _check_space(folder: Path, needed: int) -> None:
 
 def _folder(checkpoint: Checkpoint) -> Path:
     """Where downloads by URL lie: the layout of huggingface_hub's cached_assets_path, not made."""
-    return caches()["url"] / checkpoint.name
+    return find_caches()["url"] / checkpoint.name
 
 
 def _blob(path: Path) -> Path:

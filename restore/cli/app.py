@@ -17,9 +17,9 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from restore.cli.commands import FLAG, Command, make_app, show_examples
-from restore.cli.config_file import read_config
+from restore.cli.config_file import read_config_files
 from restore.cli.exits import Commands, interruptible
-from restore.cli.terminal import emit, prepare
+from restore.cli.terminal import emit, prepare_streams
 
 SHOWN = 3  # examples in a command's help
 RESTORE, TRAVEL, TRY, MANAGE = "Restore", "There and back", "Try out", "Manage"
@@ -255,15 +255,15 @@ class LazyCommands(Commands):
         name, _, rest = super().resolve_command(ctx, args)
         if not name:
             return name, None, rest
-        command = load(name)
+        command = load_command(name)
         if not ctx.resilient_parsing and not {"--help", "--help-all", "-h"} & set(rest):
-            config = read_config()
+            config = read_config_files()
             rest = config.expand(command, rest)
             ctx.default_map = {name: config.defaults(name, command, rest)}
         return name, command, rest
 
 
-def load(name: str) -> Any:
+def load_command(name: str) -> Any:
     """The command, or group of commands, of a row of `COMMANDS`, as Typer makes it."""
     row = COMMANDS[name]
     module, function = row.target.split(":")
@@ -315,6 +315,6 @@ def about(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    prepare()
+    prepare_streams()
     with interruptible():
         app(prog_name="bcm-restore")

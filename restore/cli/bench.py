@@ -173,8 +173,8 @@ def bench(
     from restore.checkpoints import admit_label, load
 
     terminal = Terminal(outputs.quiet, outputs.verbose)
-    cases = benches.choose_cases(benches.split_names(options.tasks)) or benches.choose_usual_cases()
-    methods = benches.choose_methods(benches.split_names(options.methods))
+    cases = benches.choose_cases(benches.split_list(options.tasks)) or benches.choose_usual_cases()
+    methods = benches.choose_methods(benches.split_list(options.methods))
     _check_places(options, [*files, outputs.rows])
     _check_files(files, choose_policy(outputs.existing, outputs.yes))
     if machine.threads:
@@ -296,7 +296,7 @@ def _estimate(plan: Bench, todo: Sequence[tuple[int, tuple[int, int]]]) -> str:
 
 def _measure(plan: Bench, journal: Journal, terminal: Terminal) -> tuple[list[Row], int]:
     """The rows, and how many there are not because a method failed."""
-    from restore.bench import run
+    from restore.bench import run_bench
 
     failed = 0
 
@@ -307,7 +307,7 @@ def _measure(plan: Bench, journal: Journal, terminal: Terminal) -> tuple[list[Ro
 
     try:
         with terminal.progress("bench") as progress:
-            return run(plan, journal, progress=progress, fail=fail), failed
+            return run_bench(plan, journal, progress=progress, fail=fail), failed
     except KeyboardInterrupt:
         if journal.path:
             complain(

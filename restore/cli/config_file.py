@@ -95,7 +95,7 @@ def find_files() -> list[Path]:
     return [Path(NAME), Path(typer.get_app_dir("bcm-restore")) / NAME]
 
 
-def read_config() -> ConfigFile:
+def read_config_files() -> ConfigFile:
     """The files, the one here over the user's; RequestError for what cannot be in one."""
     settings: dict[str, Setting] = {}
     bundles: dict[str, Mapping[str, Setting]] = {}
@@ -118,7 +118,7 @@ def read_config() -> ConfigFile:
 def complete_bundles(incomplete: str) -> list[str]:
     """The bundles that begin so, for a shell."""
     try:
-        return [name for name in read_config().bundles if name.startswith(incomplete)]
+        return [name for name in read_config_files().bundles if name.startswith(incomplete)]
     except RequestError:
         return []
 
@@ -151,9 +151,9 @@ def _check_names(
     settings: Mapping[str, Setting], bundles: Mapping[str, Mapping[str, Setting]]
 ) -> None:
     """RequestError for a name of an option or of a command that there is not."""
-    from restore.cli.app import COMMANDS, load
+    from restore.cli.app import COMMANDS, load_command
 
-    options = {name: set(list_options(load(name))) - {BUNDLES} for name in COMMANDS}
+    options = {name: set(list_options(load_command(name))) - {BUNDLES} for name in COMMANDS}
     every = set().union(*options.values())
     named = [*settings.items(), *(pair for own in bundles.values() for pair in own.items())]
     for name, setting in named:

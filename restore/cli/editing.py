@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from restore.batch import Job, Plan, Progress, Sidecar, Work, probe, resume
-from restore.cli.jobs import plan
+from restore.batch import Job, Plan, Progress, Sidecar, Work, prepare_folders, resume
+from restore.cli.jobs import plan_run
 from restore.cli.options import (
     AllowUnverified,
     Catalog,
@@ -239,7 +239,7 @@ def edit(
     sidecar = None if ways.mask in (None, ALPHA) else Sidecar("mask", str(ways.mask))
     options = _check_options(words, ways, checkpoint)
     aside = [path for path in (sidecar.path if sidecar else None, words.prompts) if path]
-    planned = plan(image, "edit", files, conduct, aside=aside, bits=encoding.bits)
+    planned = plan_run(image, "edit", files, conduct, aside=aside, bits=encoding.bits)
     format = encoding.choose(planned.format)
     display = make_views(planned, conduct, files.policy, aside)
 
@@ -286,7 +286,7 @@ def edit(
     def load() -> Work:
         if all(job.done for job in planned.jobs):
             return work()
-        probe(planned, display.paths)
+        prepare_folders(planned, display.paths)
         editor = _load(checkpoint, ways, source, processor, conduct)
         for one in options.values():  # a prompt's length is known by the tokenizer alone
             editor.read_prompt(one.source)

@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from restore.cli.commands import BESIDE, take_all
-from restore.cli.terminal import VERBOSE, complain, traced
+from restore.cli.terminal import VERBOSE, complain, print_traceback
 from restore.devices import is_out_of_memory
 from restore.errors import RequestError, ResourceError, RestoreError
 
@@ -114,7 +114,7 @@ class Commands(TyperGroup):
             for line in self.list_examples(ctx.invoked_subcommand or ""):
                 complain(f"  $ bcm-restore {line}")
         if ctx.meta.get(VERBOSE):
-            traced(cause)
+            print_traceback(cause)
         raise typer.Exit(code) from cause
 
 

@@ -14,7 +14,7 @@ import typer
 from restore.batch import STDIN
 from restore.batch.inputs import Choice, Input, Sidecar, find
 from restore.cli.exits import code_of, describe_error
-from restore.cli.jobs import begin, read_list
+from restore.cli.jobs import begin_command, read_list
 from restore.cli.options import (
     FLAG,
     Existing,
@@ -30,11 +30,11 @@ from restore.cli.options import (
 )
 from restore.cli.options.files import WhereExists
 from restore.cli.options.restoration import split_kinds
-from restore.cli.terminal import Terminal, emit, escape, read_stdin
+from restore.cli.terminal import Terminal, emit, read_stdin
 from restore.cli.views import open_in_browser
 from restore.defaults import FOUND, MAX_PIXELS, SENSITIVITY, Find
 from restore.errors import RequestError, RestoreError
-from restore.record import Record
+from restore.record import Record, spell_out
 
 if TYPE_CHECKING:
     from restore.diagnosis import Diagnosis
@@ -88,14 +88,14 @@ def diagnose(
         if json:
             terminal.record(_make_record(input, one, time.perf_counter() - began).as_dict())
         else:
-            for line in describe(one, input.path, several=len(found.inputs) > 1):
-                emit(escape(line))
+            for line in describe_diagnosis(one, input.path, several=len(found.inputs) > 1):
+                emit(spell_out(line))
     if codes:
         alike = len(codes) == 1 and len(found.inputs) == 1
         raise typer.Exit(codes.pop() if alike else 3)
 
 
-def describe(found: Diagnosis, path: str, *, several: bool = False) -> Sequence[str]:
+def describe_diagnosis(found: Diagnosis, path: str, *, several: bool = False) -> Sequence[str]:
     """A diagnosis in lines, what to type below what is found; the picture's name where several."""
     name, indent = shlex.quote(path), "  " if several else ""
     lines = [path] if several else []
@@ -176,7 +176,7 @@ def mask(
     With --edit, write an editor in which a mask is painted by hand, and open it. It works offline
     with mouse, pen, fingers or keys, and saves NAME_mask.png, as large as the picture.
     """
-    begin([image, *([] if start is None else [start])], Terminal(quiet, verbose))
+    begin_command([image, *([] if start is None else [start])], Terminal(quiet, verbose))
     if not edit:
         _find(
             image,

@@ -21,7 +21,7 @@ from restore.formats import FormatName
 LONGEST_LIST = 1 << 28  # bytes: some millions of names
 
 
-def plan(
+def plan_run(
     names: Sequence[str],
     task: str,
     files: Files,
@@ -42,7 +42,7 @@ def plan(
     return planned(named, choose_output(files), kind, conduct.share)
 
 
-def begin(names: Sequence[str] | None, terminal: Terminal) -> None:
+def begin_command(names: Sequence[str] | None, terminal: Terminal) -> None:
     """Refuse mistyped names at once, then say that the libraries, which take a second, load.
 
     names: as typed; None where a command takes none.

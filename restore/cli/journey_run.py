@@ -25,7 +25,7 @@ from restore.batch import (
     Work,
     check_outputs,
     mark_existing,
-    probe,
+    prepare_folders,
 )
 from restore.batch.inputs import check_named
 from restore.cli.jobs import check_stdout
@@ -215,7 +215,7 @@ def run_journey(
         if trip.job.done:
             return trip.work(known, None, format, display)
         inside = [os.path.join(trip.job.output, name) for name in trip.files[:1]]
-        probe(planned, [*inside, *display.paths])
+        prepare_folders(planned, [*inside, *display.paths])
         model = chosen.load(admit_label(trip.settings.label) if trip.labelled else None)
         trip.admit(model)
         if not conduct.quiet:
@@ -228,7 +228,7 @@ def run_journey(
     run_here(planned, known, load, conduct, display)
 
 
-def make_settings(way: JourneyOptions) -> Settings:
+def make_journey_settings(way: JourneyOptions) -> Settings:
     """The settings of a journey there and back."""
     from restore.tasks import Settings
 

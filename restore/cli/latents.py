@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restore.batch import STDIN, STDOUT, Job, Output
-from restore.cli.jobs import begin
+from restore.cli.jobs import begin_command
 from restore.cli.journey_run import (
     JourneyOptions,
     JourneyOutput,
@@ -19,7 +19,7 @@ from restore.cli.journey_run import (
     destination,
     find_header,
     journey,
-    make_settings,
+    make_journey_settings,
     read_picture,
     run_journey,
 )
@@ -65,14 +65,14 @@ def invert(
     The latent holds all that the image's file carried. The record says how
     well it comes back.
     """
-    begin([image], manner.terminal)
+    begin_command([image], manner.terminal)
     from restore.journeys import invert as inverted
     from restore.journeys.invert import choose_levels
 
     output = beside(image, "invert", ".safetensors") if output is None else output
     if output != STDOUT and not output.lower().endswith(".safetensors"):
         raise RequestError(f"-o {output!r}: a latent is a .safetensors file")
-    settings = make_settings(way)
+    settings = make_journey_settings(way)
     choose_levels(settings, way.start, way.level, refine)
     job = target.job([image], output, [], manner.json, max_pixels)
 
@@ -133,7 +133,7 @@ def reconstruct(
     Down the levels it went up, by the same model, seed and class, which the
     file holds.
     """
-    begin([latent, *([reference] if reference else [])], manner.terminal)
+    begin_command([latent, *([reference] if reference else [])], manner.terminal)
     from restore.images import check_encodable, format_of
     from restore.journeys import read_latent
     from restore.journeys import reconstruct as reconstructed

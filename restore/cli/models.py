@@ -21,8 +21,10 @@ from restore.cli.options import (
     Verbose,
     Yes,
 )
-from restore.cli.terminal import Terminal, emit, escape, format_json
+from restore.cli.terminal import Terminal, emit
 from restore.errors import CheckpointError, RequestError
+from restore.jsonlines import to_json
+from restore.record import spell_out
 
 if TYPE_CHECKING:
     from restore.checkpoints import Checkpoint
@@ -58,7 +60,7 @@ def list_(catalog: Catalog = None, json: Json = False, verbose: Verbose = False)
     rows = read_catalogue(catalog)
     if json:
         for row in rows.values():
-            emit(format_json({**asdict(row), "url": row.public_url}))
+            emit(to_json({**asdict(row), "url": row.public_url}))
         return
     table = [("NAME", "HERE", "SOURCE", "NETWORK", "SIZE", "LICENCE", "SUMMARY")]
     for row in rows.values():
@@ -84,12 +86,12 @@ def info(
         row = _described(row)
     facts = {**asdict(row), "url": row.public_url, "path": path and str(path)}
     if json:
-        emit(format_json(facts))
+        emit(to_json(facts))
         return
     for key, value in facts.items():
         if key not in ("parts", "presets") and value not in (None, "", [], (), {}):
-            text = value if isinstance(value, str) else format_json(value)
-            emit(f"{key}: {escape(text)}")
+            text = value if isinstance(value, str) else to_json(value)
+            emit(f"{key}: {spell_out(text)}")
     if row.architecture == "function":
         window = row.config.get("window", 64)
         emit(f"drawing: any size, from one evaluation of a window of {window}×{window} pixels")
@@ -97,12 +99,14 @@ def info(
         emit("presets, noise levels by task, mode, NFE and severity:")
         _print_table([("TASK", "MODE", "NFE", "SEVERITY", "LEVELS"), *_list_presets(row)])
     if row.parts:
-        emit(f"download: {escape(describe_download(row.parts))}")
+        emit(f"download: {spell_out(describe_download(row.parts))}")
     for part, file in zip(row.parts, row.files() if row.parts else (), strict=True):
         known = part.sha256 or "of unknown hash, needs --allow-unverified"
         here = "here" if locate(file) else "not on this machine"
         where = f"{part.repo}@{part.revision} {part.file}"
-        emit(escape(f"{part.role}: {where}, {_size(part.size)}, {known}, {part.license}, {here}"))
+        emit(
+            spell_out(f"{part.role}: {where}, {_size(part.size)}, {known}, {part.license}, {here}")
+        )
 
 
 @app.command(epilog=show_examples(["models download hf:OWNER/REPO@COMMIT"]))
@@ -129,7 +133,7 @@ def download(
             with terminal.progress(row.name) as progress:
                 path = fetch(row, progress=progress)
             verify(row, allow_unverified=allow_unverified)
-            emit(escape(str(path)))
+            emit(spell_out(str(path)))
 
 
 @app.command(epilog=show_examples(["models verify default", "models verify mine.safetensors"]))
@@ -145,7 +149,7 @@ def verify(
 
     for row in [row for spec in model for row in resolve(spec, catalog).files()]:
         sha256 = verify(row, offline=offline, allow_unverified=allow_unverified)
-        emit(f"{sha256}  {escape(f'{row.name} {row.file}' if row.role else row.name)}")
+        emit(f"{sha256}  {spell_out(f'{row.name} {row.file}' if row.role else row.name)}")
 
 
 @app.command(epilog=show_examples(["models path default"]))
@@ -160,7 +164,7 @@ def path(model: Spec, catalog: Catalog = None, verbose: Verbose = False) -> None
             mine = row.source in ("embedded", "file")
             hint = "" if mine else f"; `models download {model}` gets it"
             raise CheckpointError(f"{row.name} is not on this machine{hint}")
-        emit(escape(str(found)))
+        emit(spell_out(str(found)))
 
 
 @app.command(epilog=show_examples(["models rm hf:OWNER/REPO@COMMIT"]))
@@ -175,7 +179,7 @@ def rm(
         if found is None:
             Terminal(quiet).say(f"{row.file if row.role else row.name} was not here")
         else:
-            emit(escape(str(found)))
+            emit(spell_out(str(found)))
 
 
 @app.command(
@@ -240,12 +244,12 @@ def convert(
         overwrite=yes or existing == "overwrite",
     )
     if json:
-        emit(format_json({"output": output, **found}))
+        emit(to_json({"output": output, **found}))
         return
     Terminal(quiet).say(
         f"{found['architecture']}, {found['parameters']:,} parameters, SHA-256 {found['sha256']}"
     )
-    emit(escape(output))
+    emit(spell_out(output))
 
 
 @app.command(
@@ -269,20 +273,20 @@ def card(
     verbose: Verbose = False,
 ) -> None:
     """Print the model card, or write all that publishing on the Hub needs."""
-    from restore.checkpoints import card, publish, resolve
+    from restore.checkpoints import make_card, publish, resolve
 
     row = resolve(model, catalog)
     if row.parts:
         raise RequestError(f"{row.name} is others' work: its cards are on its parts' pages")
     if output is not None:
         for written in publish(row, output, overwrite=yes or existing == "overwrite"):
-            emit(escape(str(written)))
+            emit(spell_out(str(written)))
         return
     if yes or existing != "error":
         raise RequestError("-y and --existing are about the folder of -o, and there is no -o")
-    text = card(_described(row) if row.source == "file" else row)
+    text = make_card(_described(row) if row.source == "file" else row)
     for line in text.splitlines():
-        emit(escape(line))
+        emit(spell_out(line))
 
 
 def _list_presets(row: Checkpoint) -> Iterator[tuple[str, ...]]:
@@ -299,15 +303,15 @@ def _list_presets(row: Checkpoint) -> Iterator[tuple[str, ...]]:
 def _print_table(table: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for line in table:
-        cells = (escape(cell).ljust(width) for cell, width in zip(line, widths, strict=True))
+        cells = (spell_out(cell).ljust(width) for cell, width in zip(line, widths, strict=True))
         emit("  ".join(cells).rstrip())
 
 
 def _described(row: Checkpoint) -> Checkpoint:
     """A user's file with what it says of itself; CheckpointError where it cannot be loaded."""
-    from restore.checkpoints.models import read
+    from restore.checkpoints.models import read_checkpoint
 
-    described, weights = read(row)
+    described, weights = read_checkpoint(row)
     return replace(described, sha256=weights.sha256, bytes=os.path.getsize(row.file))
 
 

@@ -1,6 +1,6 @@
 """Restoration: the commands `auto`, `inpaint`, `jpeg`, `superres`, `denoise` and `deblur`.
 
-Each makes its task of its own options; `restore` plans and runs any task over all images.
+Each makes its task of its own options; `run_task` plans and runs any task over all images.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typer
 from restore.batch import Policy, Size, Where
 from restore.batch.inputs import identity, within
 from restore.batch.ray import Cluster
-from restore.cli.jobs import begin, choose_output, list_names
+from restore.cli.jobs import begin_command, choose_output, list_names
 from restore.cli.options import (
     FLAG,
     EncodingOptions,
@@ -31,10 +31,11 @@ from restore.cli.options import (
     RunOptions,
     flatten,
 )
-from restore.cli.run import describe_run, estimate_seconds, run, say_again, say_rehearsal
-from restore.cli.terminal import complain, emit, escape
+from restore.cli.run import describe_run, estimate_seconds, run_steps, say_again, say_rehearsal
+from restore.cli.terminal import complain, emit
 from restore.cli.views import Views, make_views
 from restore.errors import RequestError
+from restore.record import spell_out
 
 if TYPE_CHECKING:
     from restore.batch.prepare import Batch
@@ -77,11 +78,11 @@ def inpaint(
 
     All other pixels stay as they are, to the last bit.
     """
-    begin(image, options.conduct.terminal)
+    begin_command(image, options.conduct.terminal)
     from restore.tasks import Inpaint
 
     task = Inpaint(mask, hole.invert_mask, hole.dilate, hole.fill, hole.kinds, hole.sensitivity)
-    restore(task, image, options)
+    run_task(task, image, options)
 
 
 @flatten
@@ -105,11 +106,11 @@ def jpeg(
     The result is held to the file's own quantised coefficients: compressed
     again with the same tables it gives the same file.
     """
-    begin(image, options.conduct.terminal)
+    begin_command(image, options.conduct.terminal)
     from restore.tasks import Jpeg
 
     task = Jpeg(assume_quality=assume_quality)
-    restore(task, image, options)
+    run_task(task, image, options)
 
 
 @flatten
@@ -150,11 +151,11 @@ def superres(
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     sides = None if size is None else parse_size(size)
-    begin(image, options.conduct.terminal)
+    begin_command(image, options.conduct.terminal)
     from restore.tasks import Superres
 
     task = Superres(scale, sides, sigma, stretch)
-    restore(task, image, options)
+    run_task(task, image, options)
 
 
 Sigma = Annotated[
@@ -179,10 +180,10 @@ def denoise(
     White noise of a known level, or of one that is estimated from each image. The network was
     trained for this; its other tasks are zero-shot.
     """
-    begin(image, options.conduct.terminal)
+    begin_command(image, options.conduct.terminal)
     from restore.tasks import Denoise
 
-    restore(Denoise(sigma), image, options)
+    run_task(Denoise(sigma), image, options)
 
 
 @flatten
@@ -205,10 +206,10 @@ def deblur(
 
     Blurred again, the result is the given image, up to its noise.
     """
-    begin(image, options.conduct.terminal)
+    begin_command(image, options.conduct.terminal)
     from restore.tasks import Deblur
 
-    restore(Deblur(kernel, sigma), image, options)
+    run_task(Deblur(kernel, sigma), image, options)
 
 
 def parse_size(size: str) -> Size:
@@ -248,14 +249,14 @@ def auto(
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     if options.restoration.start is not None:
         raise RequestError("auto begins by what it finds: give --start to one of the tasks")
-    begin(image, options.conduct.terminal)
+    begin_command(image, options.conduct.terminal)
     from restore.tasks import Auto
 
     task = Auto(scale, mask, hole.invert_mask, hole.dilate, hole.fill, hole.kinds, hole.sensitivity)
-    restore(task, image, options)
+    run_task(task, image, options)
 
 
-def restore(task: Task, images: Sequence[str], options: BatchOptions) -> None:
+def run_task(task: Task, images: Sequence[str], options: BatchOptions) -> None:
     """Plan all, load the model and run; what is usage error is refused before the run."""
     files, restoration, conduct = options.files, options.restoration, options.conduct
     from restore.batch.prepare import prepare
@@ -327,7 +328,7 @@ def _run(batch: Batch, conduct: RunOptions, display: Views) -> None:
         show=display.keep,
         say=conduct.terminal.say,
     )
-    run(batch.plan, work, conduct, display, go)
+    run_steps(batch.plan, work, conduct, display, go)
 
 
 def _write_sheet(batch: Batch, path: str, existing: Policy, conduct: RunOptions) -> None:
@@ -357,7 +358,7 @@ def _write_sheet(batch: Batch, path: str, existing: Policy, conduct: RunOptions)
         choices = make_choices(opened.problem, model, settings)
     title = f"{restorer.task.name} {job.input.path}"
     write_atomically(path, draw_choices(title, choices))
-    emit(escape(path))
+    emit(spell_out(path))
 
 
 def _describe_batch(batch: Batch, cluster: Cluster | None) -> str:

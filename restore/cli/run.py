@@ -29,10 +29,11 @@ from restore.batch.pipeline import Steps
 from restore.batch.run import exhaust, keep_open, rehearse, run_stepwise
 from restore.cli.exits import HINT, code_of, describe_error, is_out_of_memory
 from restore.cli.options import RunOptions
-from restore.cli.terminal import Terminal, complain, emit, escape, format_json, format_seconds
+from restore.cli.terminal import Terminal, complain, emit, format_seconds
 from restore.cli.views import Views
 from restore.errors import ImageError, RestoreError
-from restore.record import JSON, Record, describe_proof
+from restore.jsonlines import to_json
+from restore.record import JSON, Record, describe_proof, spell_out
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -70,7 +71,7 @@ def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: RunOptions) ->
         if conduct.json:
             conduct.terminal.record(record.as_dict())
         elif not job.done and not job.refusal and job.output != STDOUT:
-            emit(escape(job.output))
+            emit(spell_out(job.output))
     todo = sum(not job.done and not job.refusal for job in plan.jobs)
     again = sum(bool(job.again) for job in plan.jobs)
     parts = [f"dry run: {todo} of {len(plan.jobs)} images would be written"]
@@ -81,7 +82,7 @@ def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: RunOptions) ->
         raise typer.Exit(3)
 
 
-def run(
+def run_steps(
     plan: Plan,
     work: Work,
     conduct: RunOptions,
@@ -119,7 +120,7 @@ def run_here(
     display: Views,
     manifest: Manifest | None = None,
 ) -> None:
-    """Do every job that is not done in this process, or say what would be done; as of `run`.
+    """Do every job that is not done in this process, or say what would be done; as of `run_steps`.
 
     known: what a record says without any result. load: gives the work, with the model in it.
     """
@@ -135,7 +136,7 @@ def run_here(
         )  # fmt: skip
         return keep_open(manifest, steps)
 
-    run(plan, work, conduct, display, go)
+    run_steps(plan, work, conduct, display, go)
 
 
 class RunLog:
@@ -183,9 +184,9 @@ class RunLog:
                     self._noted.add(note)
                     self._terminal.detail(f"note: {title}: {note}")
             self._terminal.say(f"{label}: {format_seconds(record.seconds)}{_describe(record)}")
-            self._terminal.detail(f"{title}: {format_json(record.metrics)}")
+            self._terminal.detail(f"{title}: {to_json(record.metrics)}")
             if job.output != STDOUT and not self._conduct.json:
-                emit(escape(job.output))
+                emit(spell_out(job.output))
         if not job.done:
             self.meter.advance()
         self._terminal.record(record.as_dict())
@@ -210,7 +211,9 @@ class RunLog:
         summary = {**counts, "failures": tally.failures()}
         if len(plan.jobs) > 1 or plan.others:
             self._terminal.record({"summary": summary})
-            for line in summarise(tally, seconds, {"left": left, "for other shards": plan.others}):
+            for line in summarise_run(
+                tally, seconds, {"left": left, "for other shards": plan.others}
+            ):
                 self._terminal.say(line)
         try:
             for path in self._display.close(summary):
@@ -244,7 +247,7 @@ def work_title(work: Work, job: Job) -> str:
     return job.input.path or work.known.task or ""
 
 
-def summarise(tally: Tally, seconds: float, more: dict[str, int]) -> list[str]:
+def summarise_run(tally: Tally, seconds: float, more: dict[str, int]) -> list[str]:
     """A summary in lines: the counts, and the failures by kind."""
     counts = {**tally.counts(), **more}
     parts = [f"{number} {what}" for what, number in counts.items() if number]
@@ -303,7 +306,7 @@ class Meter:
         if self._bars is None:
             return self._terminal.lines(label)
         bars, row = self._bars, self._rows[-1]
-        bars.reset(row, description=escape(label), total=None, note="")
+        bars.reset(row, description=spell_out(label), total=None, note="")
 
         def update(done: int, total: int) -> None:
             bars.update(row, completed=done, total=total, note=f"{done / max(total, 1):.0%}")

@@ -21,9 +21,9 @@ from restore.batch import (
     Progress,
     Size,
     Work,
-    probe,
+    prepare_folders,
 )
-from restore.cli.jobs import begin
+from restore.cli.jobs import begin_command
 from restore.cli.journey_run import (
     DrawOptions,
     JourneyOptions,
@@ -34,7 +34,7 @@ from restore.cli.journey_run import (
     destination,
     find_header,
     journey,
-    make_settings,
+    make_journey_settings,
     read_picture,
     run_journey,
 )
@@ -109,9 +109,9 @@ def generate(
     """
     asked = None if size is None else parse_size(size)
 
-    begin(None, manner.terminal)
+    begin_command(None, manner.terminal)
     from restore.bcm import check_function
-    from restore.journeys import RECIPES, count_evaluations
+    from restore.journeys import RECIPES, count_jumps
     from restore.journeys import generate as generated
     from restore.journeys.generate import check_count, choose_columns, choose_sample_size
     from restore.journeys.series import check_series, name_files, overview, write_folder
@@ -155,10 +155,10 @@ def generate(
         lambda job: None,
         make,
         Settings(seed=draw.seed, label=draw.label, tile=draw.side),
-        count_evaluations(legs),
+        count_jumps(legs),
         recipe,
         size_of,
-        count_evaluations(legs) * count,
+        count_jumps(legs) * count,
         files,
         admit,
         existing=target.policy,
@@ -192,12 +192,12 @@ def interpolate(
     The ends are their reconstructions. The record compares the frame in the
     middle with a linear cross-fade.
     """
-    begin([a, b], manner.terminal)
+    begin_command([a, b], manner.terminal)
     from restore.journeys import interpolate as interpolated
     from restore.journeys.invert import choose_levels
     from restore.journeys.series import check_series, overview
 
-    settings = make_settings(way)
+    settings = make_journey_settings(way)
     choose_levels(settings, way.start, way.level)
     files = _files(output, frames)
     job = target.job([a, b], output, files, manner.json, max_pixels)
@@ -314,7 +314,7 @@ def render(
     No network runs: what one evaluation made is drawn again, larger, smaller
     or in part.
     """
-    begin([function], manner.terminal)
+    begin_command([function], manner.terminal)
     if function == STDIN:
         raise RequestError("an image function is read from a file, not from standard input")
     asked = None if size is None else parse_size(size)
@@ -338,7 +338,7 @@ def render(
     def load() -> Work:
         if job.done:
             return Work(known, lambda job: None, make, encode)
-        probe(planned, display.paths)
+        prepare_folders(planned, display.paths)
         loaded = ImageFunction.load(function, max_pixels=max_pixels)
         shape = check_drawing(asked or loaded.size, part, max_pixels)[2:]
         check_encodable(shape, format, False, encoding.bits or 8)

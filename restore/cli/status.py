@@ -19,13 +19,15 @@ from restore.cli.config_file import (
     Setting,
     find_files,
     list_options,
-    read_config,
+    read_config_files,
     refuse,
 )
 from restore.cli.options import Json, Verbose
-from restore.cli.run import summarise
-from restore.cli.terminal import emit, escape, format_json
+from restore.cli.run import summarise_run
+from restore.cli.terminal import emit
 from restore.errors import RequestError
+from restore.jsonlines import to_json
+from restore.record import spell_out
 
 PACKAGES = (
     "bcm-restore", "torch", "numpy", "pillow", "opencv-python-headless", "scikit-image",
@@ -48,12 +50,12 @@ def env(json: Json = False, verbose: Verbose = False) -> None:
     """Print versions, devices, caches: what to paste in a bug report."""
     facts = _facts()
     if json:
-        emit(format_json(facts))
+        emit(to_json(facts))
         return
     for title, rows in facts.items():
         emit(title)
         for name, value in rows.items():
-            emit(f"  {name}: {escape(str(value))}")
+            emit(f"  {name}: {spell_out(str(value))}")
 
 
 def _facts() -> dict[str, dict[str, Any]]:
@@ -103,11 +105,11 @@ def _devices() -> dict[str, Any]:
 
 
 def _caches() -> dict[str, str]:
-    from restore.checkpoints import caches
+    from restore.checkpoints import find_caches
 
     return {
         name: f"{path}, {'here' if path.is_dir() else 'not made yet'}"
-        for name, path in caches().items()
+        for name, path in find_caches().items()
     }
 
 
@@ -143,7 +145,7 @@ def show(
 
     if command is not None and command not in COMMANDS:
         refuse(f"there is no command {command!r}", command, COMMANDS)
-    found = read_config()
+    found = read_config_files()
     rows = _collect(found, [command] if command else list(COMMANDS))
     files = [str(path) for path in find_files()]
     bundles = {
@@ -152,24 +154,24 @@ def show(
     }
     if json:
         options = {name: {"value": value, "source": source} for name, value, source in rows}
-        emit(format_json({"files": files, "options": options, "bundles": bundles}))
+        emit(to_json({"files": files, "options": options, "bundles": bundles}))
         return
     for path in files:
-        emit(escape(f"{path}: {'read' if Path(path).is_file() else 'not there'}"))
+        emit(spell_out(f"{path}: {'read' if Path(path).is_file() else 'not there'}"))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, source in rows:
-        emit(escape(f"{name:{widths[0]}}  {value:{min(widths[1], 40)}}  {source}"))
+        emit(spell_out(f"{name:{widths[0]}}  {value:{min(widths[1], 40)}}  {source}"))
     for name, own in bundles.items():
-        emit(escape(f"--with {name}: " + ", ".join(f"{key} = {v}" for key, v in own.items())))
+        emit(spell_out(f"--with {name}: " + ", ".join(f"{key} = {v}" for key, v in own.items())))
 
 
 def _collect(config: ConfigFile, commands: Sequence[str]) -> list[tuple[str, str, str]]:
     """Name, value and source of each option; again for each command where those are unusual."""
-    from restore.cli.app import load
+    from restore.cli.app import load_command
 
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for command in commands:
-        loaded = load(command)
+        loaded = load_command(command)
         settings = config.choose(command, loaded)
         for name, option in list_options(loaded).items():
             if name not in ("help", "help-all", BUNDLES):
@@ -226,9 +228,9 @@ def merge(
     if json:
         summary = {**tally.counts(), "seconds": round(tally.seconds, 3)}
         files = {"manifests": len(manifest), "failures": tally.failures()}
-        emit(format_json({"summary": {**summary, **files}}))
+        emit(to_json({"summary": {**summary, **files}}))
     else:
-        for line in summarise(tally, tally.seconds, {}):
-            emit(escape(line))
+        for line in summarise_run(tally, tally.seconds, {}):
+            emit(spell_out(line))
     if tally.count["failed"]:
         raise typer.Exit(3)

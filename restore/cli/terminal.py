@@ -17,7 +17,8 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from restore.errors import RequestError, ResourceError
-from restore.jsonlines import to_json as format_json
+from restore.jsonlines import to_json
+from restore.record import spell_out
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -51,12 +52,12 @@ class Terminal:
         """A line on what failed, with the traceback where verbose."""
         complain(f"failed: {text}")
         if self.verbose:
-            traced(error)
+            print_traceback(error)
 
     def record(self, record: dict[str, Any]) -> None:
         """A record as a line of JSON on standard output, where that was asked for."""
         if self.json:
-            emit(format_json(record))
+            emit(to_json(record))
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress | None]:
@@ -67,7 +68,7 @@ class Terminal:
             yield _lines(label)
         else:
             with self.bars() as bars:
-                row = bars.add_task(escape(label), total=None, note="")
+                row = bars.add_task(spell_out(label), total=None, note="")
 
                 def update(done: int, total: int) -> None:
                     note = f"{done / total:.0%}" if total else ""
@@ -101,16 +102,9 @@ class Terminal:
         return _lines(label)
 
 
-def escape(text: str) -> str:
-    """Text on one line whose control characters, lone surrogates and the like are spelled out."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
-
-
 def complain(text: str) -> None:
     """A line on standard error, if that takes it; its first word in colour on a terminal."""
-    line = escape(text)
+    line = spell_out(text)
     word = line.partition(":")[0]
     if word in COLOURS and _has_colour():
         line = f"\x1b[1;{COLOURS[word]}m{word}:\x1b[0m{line[len(word) + 1 :]}"
@@ -124,7 +118,7 @@ def _has_colour() -> bool:
     return sys.stderr.isatty() and not plain
 
 
-def traced(error: BaseException) -> None:
+def print_traceback(error: BaseException) -> None:
     """The traceback of an error on standard error."""
     for block in traceback.format_exception(error):
         for line in block.splitlines():
@@ -156,7 +150,7 @@ def read_stdin(max_pixels: int) -> bytes:
     return read_image_stream(open_stdin("an image"), "standard input", max_pixels=max_pixels)
 
 
-def prepare() -> None:
+def prepare_streams() -> None:
     """Make the standard streams take any text, whatever the terminal's encoding; once a process.
 
     Descriptors 0 to 2 are open from here on, so that no file gets one of them: what a C library

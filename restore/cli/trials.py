@@ -12,15 +12,16 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from restore.batch import STDIN, Job, Plan, Sidecar, Size, Work, probe, resume
+from restore.batch import STDIN, Job, Plan, Sidecar, Size, Work, prepare_folders, resume
 from restore.batch.inputs import check_named, identity
-from restore.cli.jobs import plan
+from restore.cli.jobs import plan_run
 from restore.cli.options import Files, Images, Json, MaxPixels, RunOptions, Verbose, flatten
 from restore.cli.run import choose_manifest, run_here, say_again
-from restore.cli.terminal import emit, format_json, read_stdin
+from restore.cli.terminal import emit, read_stdin
 from restore.cli.views import make_views
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
+from restore.jsonlines import to_json
 
 TaskName = Literal["inpaint", "jpeg", "superres", "denoise", "deblur"]
 
@@ -123,7 +124,7 @@ def degrade(
         factor = scale or 1
         return max(1, round(size[0] / factor)), max(1, round(size[1] / factor))
 
-    planned = plan(
+    planned = plan_run(
         image,
         "degraded",
         files,
@@ -151,7 +152,7 @@ def degrade(
     say_again(planned, work, conduct)
 
     def load() -> Work:
-        probe(planned, [*masks.values(), *display.paths])
+        prepare_folders(planned, [*masks.values(), *display.paths])
         return work
 
     run_here(planned, work.known, load, conduct, display, manifest)
@@ -250,7 +251,7 @@ def compare(
     found = compare(given, reference, degraded, max_pixels=max_pixels)
     if json:
         record = {"schema": 1, "task": "compare", "output": output, "reference": reference}
-        emit(format_json({**record, "degraded": degraded, "metrics": found}))
+        emit(to_json({**record, "degraded": degraded, "metrics": found}))
     elif sys.stdout.isatty():
         _show(found)
     else:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restore.checkpoints.files import read, write
+from restore.checkpoints.files import read_tensors, write
 
 FILE = Path(__file__).with_name("finder.safetensors")
 SQUARE = 2  # pixels to a side that are one place of the first level
@@ -106,7 +106,7 @@ def load_finder() -> FinderNetwork:
     Raises:
         CheckpointError: its file is not what was shipped.
     """
-    found = read(FILE, lambda header: None)
+    found = read_tensors(FILE, lambda header: None)
     network = FinderNetwork()
     network.load_state_dict({name: value.float() for name, value in found.tensors.items()})
     return network.eval().requires_grad_(False)

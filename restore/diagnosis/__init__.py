@@ -1,6 +1,6 @@
 """Diagnosis: finds out what a picture went through, so that the right thing is restored."""
 
-from restore.diagnosis.compression import Compression, find_earlier, find_lost
+from restore.diagnosis.compression import Compression, find_earlier_compression, find_lost
 from restore.diagnosis.detail import Detail, find_detail
 from restore.diagnosis.diagnosis import Diagnosis, diagnose, measure_tolerance
 from restore.diagnosis.findings import Finding
@@ -18,7 +18,7 @@ __all__ = [
     "PictureKind",
     "diagnose",
     "find_detail",
-    "find_earlier",
+    "find_earlier_compression",
     "find_kind",
     "find_lost",
     "find_noise",

@@ -15,7 +15,7 @@ FREQUENCY = N[:, None] + N  # of each coefficient, horizontal and vertical toget
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def levels(picture: Picture) -> np.ndarray:
+def to_levels(picture: Picture) -> np.ndarray:
     """The pixels (H, W, C), float32, in levels of 8 bits whatever their depth."""
     return picture.pixels.astype(np.float32) * np.float32(255 / (2**picture.depth - 1))
 

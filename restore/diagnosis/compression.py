@@ -86,7 +86,9 @@ def find_lost(pixels: np.ndarray) -> Compression | None:
     return Compression("lost", quality, offset, round(comb, 3), said)
 
 
-def find_earlier(file: JpegFile, pixels: np.ndarray | None = None) -> Compression | None:
+def find_earlier_compression(
+    file: JpegFile, pixels: np.ndarray | None = None
+) -> Compression | None:
     """A stronger compression before that of a file.
 
     On the same grid by the file's own coefficients, which is quick, and on another by its pixels

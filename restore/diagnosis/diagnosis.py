@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from restore.diagnosis.blocks import levels
+from restore.diagnosis.blocks import to_levels
 from restore.diagnosis.coded_noise import measure_coded_noise
 from restore.diagnosis.compression import (
     COMPRESSED,
     Compression,
     describe_file,
-    find_earlier,
+    find_earlier_compression,
     find_lost,
 )
 from restore.diagnosis.detail import Detail, find_detail
@@ -125,7 +125,7 @@ def diagnose(
     there is a hole, whose width is then measured. max_pixels: larger pictures are refused. Raises
     ImageError for what cannot be read.
     """
-    picture, file = read(image, max_pixels)
+    picture, file = read_as_stored(image, max_pixels)
     found = examine(picture, file)
     return found if mask is None else replace(found, hole=measure_hole(mask))
 
@@ -144,11 +144,11 @@ def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) ->
 
     file: its JPEG file, where it has one. history: look for an earlier compression of that too.
     """
-    pixels = levels(picture)
+    pixels = to_levels(picture)
     kind = find_kind(pixels)
     found = Diagnosis(picture.upright().size, kind)
     if file is not None:
-        earlier = find_earlier(file, pixels) if history else None
+        earlier = find_earlier_compression(file, pixels) if history else None
         found = replace(found, file=describe_file(file), history=earlier)
     elif history and kind.name not in ("flat", "pixel art"):
         found = replace(found, history=find_lost(pixels))
@@ -163,7 +163,7 @@ def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) ->
     return found
 
 
-def read(image: object, max_pixels: int) -> tuple[Picture, JpegFile | None]:
+def read_as_stored(image: object, max_pixels: int) -> tuple[Picture, JpegFile | None]:
     """The picture; of a JPEG file as stored, with the file's content; errors as of `diagnose`."""
     if isinstance(image, str | os.PathLike) or callable(getattr(image, "read", None)):
         image = file_bytes(image, max_pixels=max_pixels)

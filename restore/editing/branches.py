@@ -24,7 +24,7 @@ OnStep = Callable[[], object]  # called after each evaluation
 UNGUIDED = 0.0
 
 
-def encode(
+def climb_to_noise(
     evaluate: Evaluate,
     x: Tensor,
     words: Conditioning,
@@ -53,7 +53,7 @@ class Branches:
     target: Tensor
 
 
-def decode(
+def descend_branches(
     evaluate: Evaluate,
     latent: Tensor,
     source: Conditioning,

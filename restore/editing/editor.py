@@ -18,9 +18,9 @@ from restore.checkpoints.catalogue import Checkpoint
 from restore.checkpoints.files import TensorFile
 from restore.editing.adapters import changed_weights, merge_, parse_adapter
 from restore.editing.attention import Control
-from restore.editing.branches import Branches, decode, encode
+from restore.editing.branches import Branches, climb_to_noise, descend_branches
 from restore.editing.networks import FACTOR, Autoencoder, TextEncoder, UNet
-from restore.editing.schedule import Guidance, lift
+from restore.editing.schedule import Guidance, add_noise
 from restore.editing.words import Prompt, read_prompt
 from restore.tiling import NoiseField
 
@@ -109,7 +109,7 @@ class Editor:
             x: (1, 3, H, W) in [-1, 1], sides multiples of 64.
             source, target: what it shows, and what it shall show.
             guidance: how strongly the target's words pull.
-            control, late_words: as in `decode`.
+            control, late_words: as in `descend_branches`.
             mask: (1, 1, H, W) of 0 and 1; a latent's pixel changes where any of its 64 are 1.
             start: the time at which the way up begins, default the adapter's.
             seed: of the noise that is added there.
@@ -124,9 +124,9 @@ class Editor:
         up = self.times["forward"]
         up = (up[0] if start is None else start, *up[1:])
         self.merge("forward")
-        latent = encode(self.unet, lift(z, noise, up[0]), told, up, on_step)
+        latent = climb_to_noise(self.unet, add_noise(z, noise, up[0]), told, up, on_step)
         self.merge("reverse")
-        found: Branches = decode(
+        found: Branches = descend_branches(
             self.unet,
             latent,
             told,

@@ -181,7 +181,7 @@ def _configs(checkpoint: Checkpoint, parts: Mapping[str, Fetched]) -> dict[str, 
     configs = dict(networks.ARCHITECTURES.get(checkpoint.architecture, {}))
     for role, fetched in parts.items():
         if role.endswith("-config"):
-            config = networks.read_config(fetched.read(), str(fetched.path))
+            config = networks.parse_config(fetched.read(), str(fetched.path))
             configs[role.removesuffix("-config")] = config
     return configs
 

@@ -105,7 +105,7 @@ def check_extra() -> None:
         ) from error
 
 
-def read_config(data: bytes, where: str) -> Config:
+def parse_config(data: bytes, where: str) -> Config:
     """A network's configuration from its JSON; CheckpointError where it is none."""
     try:
         config = json.loads(data)

@@ -52,7 +52,7 @@ def step(x: Tensor, epsilon: Tensor, t: int, s: int) -> Tensor:
     return alpha_s * ((x - sigma * epsilon) / alpha) + sigma_s * epsilon
 
 
-def lift(x: Tensor, noise: Tensor, t: int) -> Tensor:
+def add_noise(x: Tensor, noise: Tensor, t: int) -> Tensor:
     """A clean image with noise (both of one shape) at time t: α x + σ noise."""
     alpha, sigma = level(t)
     return alpha * x + sigma * noise

@@ -111,7 +111,7 @@ def _encode(
         samples = np.dstack((samples, picture.alpha))
     exif, metadata = _corrected(picture, format)
     if format == "TIFF":
-        return tiff.encode(samples, metadata, picture.icc, exif), []
+        return tiff.encode_tiff(samples, metadata, picture.icc, exif), []
     if picture.depth == 16:
         return png.with_metadata(png.encode16(samples), metadata, picture.icc, exif)
     image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)

@@ -206,8 +206,8 @@ def resolution_of(x: object, y: object, metres: float | None) -> Resolution | No
 # As JSON.
 
 
-def to_json(metadata: Metadata) -> str:
-    """Metadata as JSON, which `from_json` reads; binary parts in base 64."""
+def encode_metadata(metadata: Metadata) -> str:
+    """Metadata as JSON, which `decode_metadata` reads; binary parts in base 64."""
     resolution = metadata.resolution
     parts: dict[str, object] = {
         "resolution": resolution and [resolution.x, resolution.y, resolution.absolute],
@@ -224,8 +224,8 @@ def to_json(metadata: Metadata) -> str:
     return json.dumps({name: part for name, part in parts.items() if part})
 
 
-def from_json(text: str) -> Metadata:
-    """The metadata of `to_json`. ValueError, TypeError or KeyError for what is none."""
+def decode_metadata(text: str) -> Metadata:
+    """The metadata of `encode_metadata`. ValueError, TypeError or KeyError for what is none."""
     parts = json.loads(text)
     if not isinstance(parts, dict):
         raise ValueError("metadata that are no object")

@@ -288,7 +288,9 @@ def _value_of(own: Directory, tag: int) -> TagValue:
     return own.values(tag)
 
 
-def encode(samples: np.ndarray, metadata: Metadata, icc: bytes | None, exif: bytes | None) -> bytes:
+def encode_tiff(
+    samples: np.ndarray, metadata: Metadata, icc: bytes | None, exif: bytes | None
+) -> bytes:
     """The TIFF of samples (H, W, 1 to 4) uint8 or uint16, alpha last.
 
     16-bit grey with alpha becomes RGBA: neither Pillow nor OpenCV reads the pair.

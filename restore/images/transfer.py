@@ -15,7 +15,7 @@ from restore.errors import ImageError
 from restore.images.picture import Picture
 
 
-def send(image: Picture | Tensor, device: torch.device) -> Tensor:
+def send_pixels(image: Picture | Tensor, device: torch.device) -> Tensor:
     """A picture, or what is a tensor already, as (1, 3, H, W) in [-1, 1] on a device."""
     if isinstance(image, Tensor):
         return image.to(device)
@@ -24,7 +24,7 @@ def send(image: Picture | Tensor, device: torch.device) -> Tensor:
     return as_image(_staged(image.pixels).to(device, non_blocking=True), image.depth)
 
 
-def fetch(picture: Picture, x: Tensor) -> Picture:
+def fetch_pixels(picture: Picture, x: Tensor) -> Picture:
     """The picture with the pixels of x (1, 3, h, w), as `Picture.with_tensor`; errors as there."""
     moved = x.shape[-2:] != picture.pixels.shape[:2] and picture.alpha is not None
     if x.device.type != "cuda" or moved:  # transparency is to be resized

@@ -14,7 +14,7 @@ from restore.journeys.legs import (
     Leg,
     build_ladder,
     climb,
-    count_evaluations,
+    count_jumps,
     descend,
     draw_sample,
     refine,
@@ -26,6 +26,6 @@ from restore.journeys.series import Series
 
 __all__ = [
     "INVERSIONS", "RECIPES", "Inversion", "Latent", "Leg", "Series", "build_ladder", "climb",
-    "count_evaluations", "descend", "draw_sample", "generate", "interpolate", "invert",
+    "count_jumps", "descend", "draw_sample", "generate", "interpolate", "invert",
     "read_latent", "reconstruct", "refine", "render", "slerp", "travel",
 ]  # fmt: skip

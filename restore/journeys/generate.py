@@ -19,10 +19,10 @@ from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
 from restore.functions import ImageFunction
 from restore.images import Picture
-from restore.images.transfer import fetch
-from restore.journeys.legs import RECIPES, Leg, count_evaluations, draw_sample, travel
+from restore.images.transfer import fetch_pixels
+from restore.journeys.legs import RECIPES, Leg, count_jumps, draw_sample, travel
 from restore.journeys.recording import record_journey
-from restore.journeys.render import draw_picture
+from restore.journeys.render import draw_pixels
 from restore.journeys.series import Series
 from restore.networks import FunctionNetwork
 from restore.settings import DEFAULTS, Settings, count_calls
@@ -54,18 +54,18 @@ def generate(
     legs = RECIPES[recipe]
     own = choose_canvas(model, size)
     windows = window_count(model, own[1], own[0], settings.tile)
-    progress = count_calls(settings.progress, windows * count_evaluations(legs) * count)
+    progress = count_calls(settings.progress, windows * count_jumps(legs) * count)
     denoiser = TiledBCM(model, settings.tile, label, progress)
     blank = Picture(np.broadcast_to(np.uint8(0), (height, width, 3)))
     pictures, functions, render_seconds = [], [], 0.0
     for number in range(count):
         noise = NoiseField(settings.seed + number)
         if not isinstance(model.network, FunctionNetwork):
-            pictures.append(fetch(blank, draw_sample(denoiser, size, legs, noise=noise)))
+            pictures.append(fetch_pixels(blank, draw_sample(denoiser, size, legs, noise=noise)))
             continue
         functions.append(make_function(denoiser, own, legs, noise))
         drawing = time.perf_counter()
-        pictures.append(draw_picture(functions[-1], size, None, max_pixels))
+        pictures.append(draw_pixels(functions[-1], size, None, max_pixels))
         render_seconds += time.perf_counter() - drawing
     columns = choose_columns(count)
     record = record_journey(
@@ -73,7 +73,7 @@ def generate(
         model,
         settings,
         began,
-        nfe=count_evaluations(legs),
+        nfe=count_jumps(legs),
         legs=legs,
         size_in=None,
         size_out=size,
@@ -131,7 +131,7 @@ def check_recipe(recipe: str, settings: Settings) -> None:
     if settings.nfe is not None:
         raise RequestError(
             f"nfe is {settings.nfe}, but the recipe says it: {recipe} takes "
-            f"{count_evaluations(RECIPES[recipe])} network evaluations"
+            f"{count_jumps(RECIPES[recipe])} network evaluations"
         )
 
 

@@ -17,7 +17,7 @@ from restore.checkpoints import load
 from restore.defaults import JOURNEY_LEVEL, JOURNEY_START, MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
-from restore.images.transfer import fetch, send
+from restore.images.transfer import fetch_pixels, send_pixels
 from restore.journeys.invert import choose_levels, compare_round_trip
 from restore.journeys.legs import climb, descend, slerp
 from restore.journeys.recording import record_journey
@@ -70,11 +70,11 @@ def interpolate(
     noise = NoiseField(settings.seed)
 
     def up(picture: Picture) -> Any:
-        x = send(picture, model.device)
+        x = send_pixels(picture, model.device)
         return climb(denoiser, x, levels, noise=noise)
 
     def back(latent: Any, blank: Picture) -> Picture:
-        return fetch(blank, descend(denoiser, latent, levels, noise=noise))
+        return fetch_pixels(blank, descend(denoiser, latent, levels, noise=noise))
 
     ends = up(first), up(last)
     shares = [number / (frames - 1) for number in range(frames)]

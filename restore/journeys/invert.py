@@ -14,7 +14,7 @@ from restore.defaults import JOURNEY_LEVEL, JOURNEY_NFE, JOURNEY_START, MAX_PIXE
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_picture
 from restore.images.comparison import match_kinds
-from restore.images.transfer import fetch, send
+from restore.images.transfer import fetch_pixels, send_pixels
 from restore.journeys.latent import Latent, keep_metadata, read_latent
 from restore.journeys.legs import build_ladder, climb, descend
 from restore.journeys.legs import refine as refine_latent
@@ -79,7 +79,7 @@ def invert(
     windows = window_count(model, height, width, settings.tile)
     progress = count_calls(settings.progress, windows * trips * (len(levels) - 1))
     denoiser, noise = TiledBCM(model, settings.tile, label, progress), NoiseField(settings.seed)
-    x = send(source, model.device)
+    x = send_pixels(source, model.device)
     z = climb(denoiser, x, levels, noise=noise)
     z, back = refine_latent(denoiser, x, z, levels, refine, noise=noise)
     picture, notes = keep_metadata(source)
@@ -92,7 +92,7 @@ def invert(
         model.sha256 or "",
         picture,
     )
-    returned = fetch(source, back)
+    returned = fetch_pixels(source, back)
     record = record_journey(
         "invert",
         model,
@@ -150,7 +150,7 @@ def reconstruct(
         latent.levels,
         noise=NoiseField(latent.seed),
     )
-    picture = fetch(latent.picture, x)
+    picture = fetch_pixels(latent.picture, x)
     found = {} if reference is None else compare_round_trip(picture, reference, "")
     record = record_journey(
         "reconstruct",

@@ -27,7 +27,7 @@ from restore.defaults import MAX_PIXELS
 from restore.errors import CheckpointError, ImageError
 from restore.images import Picture
 from restore.images.exif import tags_of
-from restore.images.metadata import fits, from_json, to_json
+from restore.images.metadata import decode_metadata, encode_metadata, fits
 from restore.images.picture import NO_METADATA
 
 KIND = "bcm.latent"
@@ -81,8 +81,8 @@ class Latent:
             if block:
                 metadata[name] = base64.b64encode(block).decode()
         if picture.metadata != NO_METADATA:
-            metadata["bcm.metadata"] = to_json(picture.metadata)
-        return b"".join(files.serialized(tensors, metadata))
+            metadata["bcm.metadata"] = encode_metadata(picture.metadata)
+        return b"".join(files.serialize(tensors, metadata))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write its file, whole or not at all; ResourceError where that cannot be."""
@@ -101,7 +101,7 @@ def keep_metadata(source: Picture) -> tuple[Picture, list[str]]:
             title = "ICC profile" if name == "icc" else "EXIF block"
             warnings.append(f"the {title} of {len(block):,} bytes is too long for a latent")
     metadata = source.metadata
-    if (length := len(to_json(metadata))) > LONGEST_BLOCK:
+    if (length := len(encode_metadata(metadata))) > LONGEST_BLOCK:
         metadata = metadata.without_private()
         warnings.append(f"XMP, texts and the like of {length:,} bytes are too long for a latent")
     picture = Picture(_empty(source), source.alpha, format="PNG", metadata=metadata, **kept)
@@ -112,7 +112,9 @@ def read_latent(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
     """The latent in a file. ImageError, saying why, for every other or damaged file."""
     where = repr(os.fspath(path))
     try:
-        weights = files.read(os.fspath(path), lambda header: _admit(header, where, max_pixels))
+        weights = files.read_tensors(
+            os.fspath(path), lambda header: _admit(header, where, max_pixels)
+        )
     except CheckpointError as error:
         raise ImageError(str(error)) from error
     except ValueError as error:
@@ -175,7 +177,7 @@ def _latent(x: Tensor, alpha: Tensor | None, metadata: Mapping[str, str]) -> Lat
             tags_of(blocks["exif"])
         except Exception as error:  # garbage fails in many ways
             raise ValueError("an EXIF block that cannot be read") from error
-    more = from_json(metadata["bcm.metadata"]) if "bcm.metadata" in metadata else NO_METADATA
+    more = decode_metadata(metadata["bcm.metadata"]) if "bcm.metadata" in metadata else NO_METADATA
     label = metadata["bcm.label"]
     return Latent(
         x,

@@ -33,7 +33,7 @@ INVERSIONS: dict[int, Leg] = {1: (0.07, 80.0), 2: (0.07, 15.0, 80.0)}  # by thei
 RHO = 20.0  # of the levels between: what comes back from 80 gains 1 to 2 dB on 7, as in EDM
 
 
-def count_evaluations(legs: Sequence[Leg]) -> int:
+def count_jumps(legs: Sequence[Leg]) -> int:
     """Network evaluations of a journey: the jumps of its legs."""
     return sum(len(leg) - 1 for leg in legs)
 

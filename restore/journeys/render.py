@@ -9,7 +9,7 @@ import numpy as np
 from restore.errors import RequestError
 from restore.functions import Box, ImageFunction, check_box
 from restore.images import Picture
-from restore.images.transfer import fetch
+from restore.images.transfer import fetch_pixels
 from restore.record import Record
 from restore.result import Result
 
@@ -22,7 +22,7 @@ def render(
     RequestError for no pixels, more than `max_pixels`, and a box outside.
     """
     began = time.perf_counter()
-    picture = draw_picture(function, size, box, max_pixels)
+    picture = draw_pixels(function, size, box, max_pixels)
     record = Record(
         task="render",
         model=function.model or None,
@@ -38,13 +38,13 @@ def render(
     return Result(picture, record)
 
 
-def draw_picture(
+def draw_pixels(
     function: ImageFunction, size: tuple[int, int], box: Box | None, max_pixels: int
 ) -> Picture:
     """The pixels of 8 bits; errors as of `render`."""
     _, _, width, height = check_drawing(size, box, max_pixels)
     x = function.render(size[1], size[0], box)
-    return fetch(Picture(np.broadcast_to(np.uint8(0), (height, width, 3))), x)
+    return fetch_pixels(Picture(np.broadcast_to(np.uint8(0), (height, width, 3))), x)
 
 
 def check_drawing(size: tuple[int, int], box: Box | None, max_pixels: int) -> Box:

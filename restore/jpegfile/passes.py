@@ -17,7 +17,7 @@ from restore.jpegfile.huffman import BAD, ZIGZAG, BitWindow, Huffman, damaged, e
 from restore.jpegfile.scan import Plane, Scan
 
 
-def read(scan: Scan, trailed: bool = False) -> bool:
+def read_scan(scan: Scan, trailed: bool = False) -> bool:
     """Decode a scan into its planes; whether bytes follow that no encoder had to write.
 
     trailed: no marker ends the scan, so that anything may follow its data.

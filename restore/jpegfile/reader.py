@@ -12,7 +12,7 @@ import numpy as np
 
 from restore.errors import ImageError
 from restore.jpegfile.huffman import ZIGZAG, Huffman, damaged
-from restore.jpegfile.passes import read
+from restore.jpegfile.passes import read_scan
 from restore.jpegfile.scan import Plane, Scan
 from restore.jpegfile.segments import (
     APP0,
@@ -69,7 +69,7 @@ class Reader:
             except (LookupError, ValueError) as error:
                 raise damaged(f"the segment of marker FF{marker:02X} makes no sense") from error
             if marker == SOS:
-                self.padding |= read(scan, trailed=at == len(data))
+                self.padding |= read_scan(scan, trailed=at == len(data))
         if not self.planes or any((plane.precision < 0).all() for plane in self.planes):
             raise damaged("the file ends before its image is complete")
 

@@ -83,7 +83,7 @@ def assign(points: Tensor, cells: int) -> PointAssignment:
     return PointAssignment(first, offsets, slots, torch.stack([1 - share, share]))
 
 
-def draw(theta: Tensor, shared: Mapping[str, Tensor], rows: Tensor, columns: Tensor) -> Tensor:
+def draw_grid(theta: Tensor, shared: Mapping[str, Tensor], rows: Tensor, columns: Tensor) -> Tensor:
     """G (B, 3, n, m) on a grid of points, in float32 at least.
 
     Args:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from restore.networks.drawing import SharedMLP, count_numbers, draw
+from restore.networks.drawing import SharedMLP, count_numbers, draw_grid
 from restore.networks.network import Config, Network
 from restore.networks.patch import LevelEmbedding
 from restore.networks.transformer import PATCH, Stem, TransformerBlock, read_trunk, refuse_label
@@ -107,7 +107,7 @@ class FunctionNetwork(Network):
 
     def draw(self, theta: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """G (B, 3, n, m) at rows (n,) and columns (m,), in cells from the edge, on the CPU."""
-        return draw(theta, dict(self.shared.named_parameters()), rows, columns)
+        return draw_grid(theta, dict(self.shared.named_parameters()), rows, columns)
 
     def base(self, t: Tensor) -> Tensor:
         """κ: how much of the input's continuation the function has at level t."""

@@ -11,14 +11,13 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 
 from restore.files import write_atomically
-from restore.record import Record
+from restore.record import Record, spell_out
 from restore.reports.describe import (
     MADE,
+    describe_check,
     describe_failure,
-    describe_proof,
     name_pictures,
     name_record,
-    spell_out,
 )
 from restore.reports.preview import Preview, find_most_changed
 
@@ -72,7 +71,7 @@ def _row(record: Record, preview: Preview | None) -> Image.Image:
     parts = [fit_line(name_record(record), 20, width)]
     if record.status not in MADE:
         parts.append(fit_line(f"{record.status}: {describe_failure(record)}", 16, width, SOFT))
-    elif sentence := describe_proof(record):
+    elif sentence := describe_check(record):
         parts += [fit_line(line, 14, width, SOFT) for line in _wrapped(sentence, 14, width)]
     if preview:
         parts += [_space(GAP // 2), _panels(record, preview)]

@@ -69,7 +69,7 @@ def list_figures(record: Record, psnr_before_db: float | None = None) -> list[Fi
     return found
 
 
-def summarize(record: Record) -> str:
+def describe_outcome(record: Record) -> str:
     """What came of a record in a few words, the best that is known of it."""
     if record.status not in MADE:
         return describe_failure(record)
@@ -105,7 +105,7 @@ def describe_work(record: Record) -> str:
     return words if strength == 1 or not words else f"{words}; mixed in by {strength:g}"
 
 
-def describe_proof(record: Record) -> str:
+def describe_check(record: Record) -> str:
     """What the result was held to, how that was checked and what came of it; "" where nothing."""
     measured = record.metrics
     if record.status not in MADE or (record.task or "").startswith(DEGRADE):
@@ -130,24 +130,17 @@ def describe_proof(record: Record) -> str:
     return f"{_again(record)} and compared with the given one: {_agreement(measured)}"
 
 
-def flatten(record: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
+def flatten_record(record: Mapping[str, JSON]) -> Iterator[tuple[str, str]]:
     """A whole record in (name, value), the names of what is nested joined by a dot."""
     for name, value in record.items():
         if isinstance(value, Mapping) and value:
-            yield from ((f"{name}.{inner}", words) for inner, words in flatten(value))
+            yield from ((f"{name}.{inner}", words) for inner, words in flatten_record(value))
         elif name == "warnings" and value:
             yield from ((f"warnings.{number}", line) for number, line in enumerate(value, 1))
         elif isinstance(value, str):
             yield name, value
         else:
             yield name, json.dumps(value, ensure_ascii=False)
-
-
-def spell_out(value: str) -> str:
-    """Text on one line, what does not print spelled out."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in value
-    )
 
 
 def describe_failure(record: Record) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from restore.errors import ImageError
 from restore.images import Picture
 from restore.reports.page import build_document, encode_data_uri, escape, render_buttons
-from restore.reports.preview import draw, fit
+from restore.reports.preview import draw_box, fit
 
 LONGEST = 4096  # pixels a side of the picture that is shown; its mask has all
 TOOLS = (("brush", "Brush"), ("eraser", "Eraser"), ("move", "Move"))
@@ -92,7 +92,7 @@ def _render_body(picture: Picture, mask: np.ndarray | None, file: str) -> Iterat
         '<canvas class="canvas" tabindex="0" role="application" aria-label="Picture: arrow keys '
         'move the brush, Space paints"></canvas>\n'
     )
-    image = draw(picture, fit(picture.size, LONGEST))
+    image = draw_box(picture, fit(picture.size, LONGEST))
     yield f'<img alt="" src="{encode_data_uri(image)}">\n'
     command = f"bcm-restore inpaint {shlex.quote(file)} --mask {shlex.quote(saved)}"
     then = f'<span class="next">Then: <code>{escape(command)}</code></span>'

@@ -22,18 +22,17 @@ from PIL import Image
 
 from restore.errors import ResourceError
 from restore.files import write_atomically
-from restore.record import JSON, Record
+from restore.record import JSON, Record, spell_out
 from restore.reports.describe import (
     MADE,
     Figure,
+    describe_check,
     describe_failure,
-    describe_proof,
-    flatten,
+    describe_outcome,
+    flatten_record,
     list_figures,
     name_pictures,
     name_record,
-    spell_out,
-    summarize,
 )
 from restore.reports.preview import Preview, fit
 
@@ -214,7 +213,7 @@ def render_article(record: Record, preview: Preview | None, level: int = 1) -> s
         parts.append(
             render_figures(list_figures(record, preview.psnr_before_db if preview else None))
         )
-    if sentence := describe_proof(record):
+    if sentence := describe_check(record):
         parts.append(f'<p class="proof"><b>Proof</b> {escape(sentence)}</p>\n')
     if record.status in MADE and record.warnings:
         lines = "".join(f"<li>{escape(line)}</li>" for line in record.warnings)
@@ -291,7 +290,7 @@ def render_table(record: Record) -> str:
     """The whole record, to be unfolded."""
     lines = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>\n'
-        for name, value in flatten(record.as_dict())
+        for name, value in flatten_record(record.as_dict())
     )
     return f"<details><summary>The whole record</summary>\n<table>\n{lines}</table>\n</details>\n"
 
@@ -302,7 +301,7 @@ def render_card(number: int, record: Record, preview: Preview | None, inside: st
     picture = '<span class="blank" aria-hidden="true"></span>'
     if preview:
         picture = f'<img alt="" src="{render_thumbnail(preview)}" loading="lazy">'
-    line = escape(summarize(record))
+    line = escape(describe_outcome(record))
     return (
         f'<li data-status="{status}" id="picture-{number}">'
         f'<button type="button" class="open">{picture}<span class="name">{title}</span>'

@@ -59,16 +59,16 @@ def make_preview(
     pictures = {name: picture.upright() for name, picture in named.items() if picture}
     size = pictures["after"].size
     small = fit(size, LONGEST)
-    whole = {name: draw(picture, small) for name, picture in pictures.items()}
+    whole = {name: draw_box(picture, small) for name, picture in pictures.items()}
     part = min(DETAIL, size[0]), min(DETAIL, size[1])
     box = _detail_box(whole, size, part)
-    detail = {name: draw(picture, part, _scaled(box, size, picture.size))
+    detail = {name: draw_box(picture, part, _scaled(box, size, picture.size))
               for name, picture in pictures.items()}  # fmt: skip
     given = pictures["before"].size if before else None
     return Preview(size, whole, detail, box, given, _psnr_before(pictures))
 
 
-def draw(picture: Picture, size: Size, box: Box | None = None) -> Image.Image:
+def draw_box(picture: Picture, size: Size, box: Box | None = None) -> Image.Image:
     """The part `box` of an upright picture in `size` pixels.
 
     Reduced by means and Lanczos in strips of rows, enlarged by Pillow's bicubic.

@@ -20,8 +20,8 @@ from restore import metrics
 from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Find
 from restore.degradations import Free
 from restore.diagnosis import Diagnosis, find_noise, measure_hole
-from restore.diagnosis.blocks import levels
-from restore.diagnosis.diagnosis import examine, read
+from restore.diagnosis.blocks import to_levels
+from restore.diagnosis.diagnosis import examine, read_as_stored
 from restore.errors import RequestError
 from restore.holes import How, fill
 from restore.images import MAX_PIXELS, Picture, as_picture
@@ -88,7 +88,7 @@ class Auto(Task):
 
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Examined:
         given, data = read_once(image, max_pixels)
-        source, file = read(given, max_pixels)
+        source, file = read_as_stored(given, max_pixels)
         found, seen = examine(source, file), source.upright()
         hole, notes = self._find_hole(seen)
         if hole is not None:
@@ -228,7 +228,7 @@ def _measure_around(
     found: Diagnosis, picture: Picture, file: JpegFile | None, hole: np.ndarray
 ) -> Diagnosis:
     """The diagnosis with the hole, and with the noise of what lies outside it."""
-    pixels = levels(picture)
+    pixels = to_levels(picture)
     pixels[hole] = 255  # as if clipped, which counts for nothing
     noise = find_noise(pixels, *found.find_steps(file)) if found.kind.photographic else None
     return replace(found, noise=noise, hole=measure_hole(hole))

@@ -10,7 +10,7 @@ from torch import Tensor
 from restore.bcm import BCM, SIGMA_MIN
 from restore.degradations import Degradation
 from restore.functions import window_places
-from restore.images.transfer import send
+from restore.images.transfer import send_pixels
 from restore.networks import FunctionNetwork
 from restore.presets import Preset
 from restore.record import JSON
@@ -55,7 +55,7 @@ class Drawing:
         preset: Preset,
         noise: NoiseField,
     ) -> Tensor:
-        x = send(self.problem.source, self.model.device)
+        x = send_pixels(self.problem.source, self.model.device)
         height, width = start.shape[-2:]
         start.copy_(self.model.draw(x, preset.levels[0], None, height, width, denoiser.progress))
         return degradation.hold(start, y, out=start)

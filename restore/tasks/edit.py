@@ -185,7 +185,7 @@ def edit(
             f"memory ran out at a working size of {size[0]}×{size[1]}: a smaller --side, or "
             "--dtype bf16, needs less"
         ) from error
-    made = compose(picture, edited, options.keep, hole)
+    made = paste_edit(picture, edited, options.keep, hole)
     record = Record(
         task="edit",
         input=name_of(image),
@@ -199,14 +199,14 @@ def edit(
         size_in=picture.size,
         size_out=made.size,
         seconds=round(time.perf_counter() - began, 3),
-        metrics=measure(picture, made, hole, small, edited),
+        metrics=measure_edit(picture, made, hole, small, edited),
         warnings=(*warnings, *options.warn(checkpoint)),
         more=_describe(options, editor, control, size),
     )
     return Result(made, record)
 
 
-def compose(
+def paste_edit(
     picture: Picture, edited: Edited, keep: Literal["auto", "none"], hole: np.ndarray | None
 ) -> Picture:
     """The picture with an edit of its working size laid into it.
@@ -230,7 +230,7 @@ def compose(
     return replace(made, pixels=np.where(hole[..., None], made.pixels, picture.pixels))
 
 
-def measure(
+def measure_edit(
     picture: Picture, made: Picture, hole: np.ndarray | None, small: Tensor, edited: Edited
 ) -> Metrics:
     """What the way to noise and back lost, how much was changed, and what moved outside a mask."""

@@ -16,8 +16,8 @@ from torch import Tensor
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
 from restore.degradations import Composed, Crop, Degradation, Free, JpegBox
-from restore.diagnosis import Compression, find_earlier, find_lost
-from restore.diagnosis.blocks import levels
+from restore.diagnosis import Compression, find_earlier_compression, find_lost
+from restore.diagnosis.blocks import to_levels
 from restore.errors import RequestError
 from restore.images import (
     MAX_PIXELS,
@@ -30,7 +30,7 @@ from restore.images import (
     sniff,
 )
 from restore.images.comparison import match_kinds
-from restore.images.transfer import send
+from restore.images.transfer import send_pixels
 from restore.jpegfile import JpegFile, UnheldError, coefficients_kept, read_jpeg, write_jpeg
 from restore.jpegfile.quality import earlier_file, estimate_quality, luma_table
 from restore.presets import Preset
@@ -103,7 +103,7 @@ class Jpeg(Task):
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> JpegProblem:
         given, data = read_once(image, max_pixels)
         source, file, notes = read_compressed(given, max_pixels)
-        lost = find_lost(levels(source)) if file is None else None
+        lost = find_lost(to_levels(source)) if file is None else None
         assumed = self.assume_quality
         severity, sound = UNKNOWN_QUALITY, None
         degradation: Degradation[Any] = Free()
@@ -152,7 +152,7 @@ class Jpeg(Task):
     def observe(self, problem: Problem, device: torch.device) -> tuple[Tensor, ...] | None:
         problem = cast(JpegProblem, problem)
         if problem.lost is not None:
-            y: tuple[Tensor, ...] = problem.degradation(send(problem.source, device))
+            y: tuple[Tensor, ...] = problem.degradation(send_pixels(problem.source, device))
             return y
         file = problem.first or problem.file
         return None if file is None else JpegBox.observe(file, device)
@@ -256,7 +256,7 @@ def find_first(file: JpegFile) -> tuple[JpegFile | None, tuple[str, ...]]:
     luma, *chroma = (part.sampling for part in file.components)
     if luma != (1, 1) or chroma not in WRITTEN:
         return None, ()
-    found = find_earlier(file)
+    found = find_earlier_compression(file)
     if found is None:
         return None, ()
     return earlier_file(file, found.quality), (f"{found.sentence} {HELD_FIRST}",)

@@ -13,7 +13,7 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.degradations import Grey
 from restore.images import Picture
-from restore.images.transfer import as_image, as_pixels, send
+from restore.images.transfer import as_image, as_pixels, send_pixels
 from restore.presets import Preset
 from restore.settings import Settings
 from restore.solvers import OURS, PEERS, SOLVERS, Guided, Solver
@@ -27,7 +27,7 @@ from restore.tiling import NoiseField, TiledBCM, pixels_at_once
 Weighted = Sequence[tuple[float, Preset]]  # presets, each with the share of its result
 
 
-def begin(problem: Problem, y: Any, seed: int, *, published: bool = False) -> Tensor | Picture:
+def make_start(problem: Problem, y: Any, seed: int, *, published: bool = False) -> Tensor | Picture:
     """The first guess: another's result where there is one, else the task's own."""
     if problem.start is not None:
         return problem.task.take_up(problem, problem.start)
@@ -56,7 +56,7 @@ class Run:
         if strength == 1:
             return self.draw_all(progress)
         y = self.problem.task.observe(self.problem, self.model.device)
-        first = send(begin(self.problem, y, self.settings.seed), self.model.device)
+        first = send_pixels(make_start(self.problem, y, self.settings.seed), self.model.device)
         columns, rows = map(slice, self.problem.size)
         given = first[..., rows, columns].clamp(-1, 1)
         if strength == 0:
@@ -157,7 +157,8 @@ class Run:
         problem, published = self.problem, self.settings.method in PEERS
         drawn = seeds if problem.kind == "patch" else seeds[:1]  # else one start is every seed's
         starts = [
-            send(begin(problem, y, seed, published=published), self.model.device) for seed in drawn
+            send_pixels(make_start(problem, y, seed, published=published), self.model.device)
+            for seed in drawn
         ]
         start = torch.cat(starts) if len(starts) > 1 else starts[0]
         return start.repeat(len(seeds), 1, 1, 1) if len(start) < len(seeds) else start

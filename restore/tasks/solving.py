@@ -22,13 +22,13 @@ from restore.devices import dtype_name
 from restore.errors import ImageError
 from restore.images import Picture, as_picture
 from restore.images.comparison import compare_to_clean, compare_with_given
-from restore.images.transfer import fetch, send
+from restore.images.transfer import fetch_pixels, send_pixels
 from restore.record import JSON, Metrics, Record, name_of
 from restore.result import Result
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.solvers import PEERS, SOLVERS, Guided, Solver
 from restore.tasks.drawing import choose_drawing
-from restore.tasks.runs import Run, Weighted, begin, weaken
+from restore.tasks.runs import Run, Weighted, make_start, weaken
 from restore.tasks.schedule import choose_mode, choose_tile, schedule, shorten
 from restore.tasks.task import Problem
 from restore.tiling import window_shape
@@ -165,7 +165,7 @@ def _hold(problem: Problem, settings: Settings) -> _Made:
     y = problem.task.observe(problem, device)
     degradation = problem.degradation
     columns, rows = map(slice, problem.size)
-    start = send(begin(problem, y, settings.seed), device)
+    start = send_pixels(make_start(problem, y, settings.seed), device)
     given = start[..., rows, columns].clamp(-1, 1) if settings.strength < 1 else None
     x = (Grey(degradation) if problem.grey else degradation).hold(start, y, out=start)
     x = weaken(x[..., rows, columns], given, settings)
@@ -283,7 +283,7 @@ def _restore_parts(
     progress = count_calls(settings.progress, sum(run.calls for run in runs))
     if parts[0].region is None:
         x, spread = runs[0].make(progress)
-        return fetch(problem.source, x), spread
+        return fetch_pixels(problem.source, x), spread
     pixels = problem.task.show_given(problem).pixels.copy()
     whole = torch.zeros(pixels.shape[:2]) if settings.samples > 1 else None
     for part, run in zip(parts, runs, strict=True):
@@ -292,7 +292,7 @@ def _restore_parts(
         (top, left), (height, width) = part.origin, x.shape[-2:]
         at = slice(top, top + height), slice(left, left + width)
         inside = part.region[:height, :width]
-        np.copyto(pixels[at], fetch(part.source, x).pixels, where=inside[..., None])
+        np.copyto(pixels[at], fetch_pixels(part.source, x).pixels, where=inside[..., None])
         if whole is not None and spread is not None:
             region = torch.from_numpy(inside)
             whole[at] = torch.where(region, spread.cpu().float(), whole[at])

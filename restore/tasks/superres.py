@@ -28,7 +28,7 @@ from restore.degradations.noise import check_sigma
 from restore.diagnosis.diagnosis import examine
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture
-from restore.images.transfer import send
+from restore.images.transfer import send_pixels
 from restore.jpegfile import JpegFile
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
@@ -141,7 +141,9 @@ class Superres(Task):
     def observe(self, problem: Problem, device: torch.device) -> Any:
         problem = cast(ReducedProblem, problem)
         file = problem.first or problem.file
-        return send(problem.source, device) if file is None else JpegBox.observe(file, device)
+        return (
+            send_pixels(problem.source, device) if file is None else JpegBox.observe(file, device)
+        )
 
     def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
         width, height = problem.size

@@ -19,7 +19,7 @@ from torch import Tensor
 from restore.degradations import Degradation
 from restore.images import MAX_PIXELS, Picture, file_bytes
 from restore.images.picture import strips
-from restore.images.transfer import send
+from restore.images.transfer import send_pixels
 from restore.networks import Network
 from restore.presets import Estimator, Preset
 from restore.record import JSON, Metrics, Record
@@ -194,7 +194,7 @@ class Task(ABC):
 
     def observe(self, problem: Problem, device: torch.device) -> Any:
         """The observation y on a device."""
-        return send(problem.source, device)
+        return send_pixels(problem.source, device)
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
         """A, as a preset wants it; `published` methods take it as it is."""

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN, check_function
-from restore.functions import interpolate
+from restore.functions import interpolate_cubic
 from restore.training.recipe import Recipe, draw_levels
 
 
@@ -109,7 +109,7 @@ def _compare_at_points(model: BCM, batch: NoisyBatch, t: Tensor) -> Tensor:
             at = number.cpu().double() + 0.5 + beside.clamp(-0.25, 0.25).cpu()
             lines.append(at * (given / side))
         wanted = truth[:, :, numbers[0][:, None], numbers[1]]
-        known = interpolate(x_t, *lines)
+        known = interpolate_cubic(x_t, *lines)
         drawn = network.draw(theta, *(line / network.stride for line in lines))
         total = total + (drawn - (wanted - base * known) / gain).square().mean()
     return total / len(truths)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from restore.checkpoints.files import read, write
+from restore.checkpoints.files import read_tensors, write
 from restore.files import make_folder, write_atomically
 
 PART_BYTES = 15_000_000  # of tensors in one part, at most
@@ -49,5 +49,5 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, float]] | Non
     found = json.loads(index.read_text())
     tensors: dict[str, Tensor] = {}
     for name in found["parts"]:
-        tensors |= read(folder / name, lambda header: None).tensors
+        tensors |= read_tensors(folder / name, lambda header: None).tensors
     return tensors, found["counts"]

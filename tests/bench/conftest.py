@@ -58,11 +58,11 @@ def planned(model: restore.BCM, pictures: Pictures) -> Callable[..., bench.Bench
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Methods that were run, by name, one for each picture."""
     ran: list[str] = []
-    true = harness.restore
+    true = harness.restore_case
 
     def run(plan: bench.Bench, cell: Cell, given: Any) -> np.ndarray:
         ran.append(cell.method)
         return true(plan, cell, given)
 
-    monkeypatch.setattr(harness, "restore", run)
+    monkeypatch.setattr(harness, "restore_case", run)
     return ran

@@ -35,7 +35,7 @@ def test_an_exercise_that_cannot_be_is_refused_with_its_name(name: str) -> None:
 
 def test_a_comma_before_a_number_belongs_to_the_severity() -> None:
     text = "jpeg, deblur-motion:15,30,denoise-25,"
-    assert bench.split_names(text) == ["jpeg", "deblur-motion:15,30", "denoise-25"]
+    assert bench.split_list(text) == ["jpeg", "deblur-motion:15,30", "denoise-25"]
 
 
 def test_groups_name_every_method_once() -> None:

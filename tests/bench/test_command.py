@@ -152,7 +152,7 @@ def test_what_cannot_be_done_is_refused_before_any_work(
 def test_a_method_that_fails_on_a_picture_is_told_and_the_rest_goes_on(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = harness.restore
+    true = harness.restore_case
 
     def brittle(plan: bench.Bench, cell: Cell, given: Any) -> np.ndarray:
         if cell.method == "telea" and given.size == (48, 32):
@@ -160,7 +160,7 @@ def test_a_method_that_fails_on_a_picture_is_told_and_the_rest_goes_on(
         return true(plan, cell, given)
 
     Image.open("clean/b.png").crop((0, 0, 32, 32)).save("clean/b.png")
-    monkeypatch.setattr(harness, "restore", brittle)
+    monkeypatch.setattr(harness, "restore_case", brittle)
     result = run("--tasks", "inpaint-half", "--methods", "telea,navier-stokes", "--json", "-")
     assert result.exit_code == 3
     assert "failed: inpaint-half, telea" in result.stderr
@@ -173,7 +173,7 @@ def test_a_method_that_fails_on_a_picture_is_told_and_the_rest_goes_on(
 
 
 def test_an_interrupt_keeps_what_was_measured(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    true, ran = harness.restore, []
+    true, ran = harness.restore_case, []
 
     def interrupted(plan: bench.Bench, cell: Cell, given: Any) -> np.ndarray:
         ran.append(cell)
@@ -182,7 +182,7 @@ def test_an_interrupt_keeps_what_was_measured(run: Run, monkeypatch: pytest.Monk
         return true(plan, cell, given)
 
     with monkeypatch.context() as change:
-        change.setattr(harness, "restore", interrupted)
+        change.setattr(harness, "restore_case", interrupted)
         result = run(*SMALL)
     assert result.exit_code == 143
     assert "3 measurements are in 'bcm-bench.jsonl'; the same command goes on" in result.stderr

@@ -57,7 +57,7 @@ def test_all_methods_are_given_the_same_and_measured_alike(
         seen.setdefault(cell.method, []).append(given.data)
         return given.picture.pixels
 
-    monkeypatch.setattr(harness, "restore", untouched)
+    monkeypatch.setattr(harness, "restore_case", untouched)
     rows = measured(planned([HOLES], ["bcm", "ddrm", "telea"], seeds=2))
     assert seen["bcm"] == seen["ddrm"] == seen["telea"]
     assert len(set(seen["bcm"])) == 4

@@ -17,7 +17,9 @@ from tests.support.hub_server import COMMIT, HubServer, use_hub
 def model(tmp_path: Path) -> Path:
     """A good weight file with its metadata."""
     path = tmp_path / "model.safetensors"
-    files.write(path, weights(), files.describe("patch", CONFIG, title="A title", license="MIT"))
+    files.write(
+        path, weights(), files.make_metadata("patch", CONFIG, title="A title", license="MIT")
+    )
     return path
 
 

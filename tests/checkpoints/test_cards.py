@@ -46,7 +46,7 @@ def test_what_is_published_loads_from_the_hub(
 
 def test_a_card_without_figures_shows_the_tuned_levels() -> None:
     default = checkpoints.resolve("default")
-    text = checkpoints.card(default, ())
+    text = checkpoints.make_card(default, ())
     assert "model-index" not in text
     assert "## Tuned levels" in text
     assert "Results" not in text
@@ -54,13 +54,13 @@ def test_a_card_without_figures_shows_the_tuned_levels() -> None:
 
 def test_a_card_shows_a_command_that_the_checkpoint_is_for() -> None:
     default = checkpoints.resolve("default")
-    assert "bcm-restore jpeg photo.jpg --model" in checkpoints.card(default)
+    assert "bcm-restore jpeg photo.jpg --model" in checkpoints.make_card(default)
     generator = replace(default, tasks=("generate",))
-    assert "bcm-restore generate --size 512x512 --model" in checkpoints.card(generator, ())
+    assert "bcm-restore generate --size 512x512 --model" in checkpoints.make_card(generator, ())
 
 
 def test_the_embedded_checkpoint_ships_its_story_and_its_figures() -> None:
-    text = checkpoints.card(checkpoints.resolve("default"))
+    text = checkpoints.make_card(checkpoints.resolve("default"))
     for part in ("model-index", "## Trained on", "## Results", "## Tuned levels"):
         assert part in text
 

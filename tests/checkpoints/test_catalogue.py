@@ -26,12 +26,12 @@ def test_the_builtin_rows_are_there_and_the_unverified_ones_say_so() -> None:
         assert not rows[name].verified
         assert (rows[name].classes, rows[name].resolution) == (1000, 64)
     published = rows["imagenet64"]
-    assert len(files.table(published.architecture, published.config)) == 504
+    assert len(files.list_shapes(published.architecture, published.config)) == 504
 
 
 def test_the_default_fits_its_network_and_its_hash() -> None:
     default = checkpoints.resolve("default")
-    assert files.table(default.architecture, default.config)
+    assert files.list_shapes(default.architecture, default.config)
     if sources.locate(default) is None:
         pytest.skip("the embedded weights are not in this checkout")
     assert checkpoints.verify("default") == default.sha256

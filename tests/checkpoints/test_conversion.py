@@ -182,8 +182,8 @@ def test_a_converted_file_is_the_same_model(published: Path) -> None:
     output = loaded.network(*small_inputs())
     # float32's 1.2e-7, times the norms of sums of a few hundred products in a dozen layers
     torch.testing.assert_close(output, small_network()(*small_inputs()), rtol=0, atol=1e-4)
-    metadata = files.read(target, lambda header: None).metadata
-    assert metadata == files.describe(
+    metadata = files.read_tensors(target, lambda header: None).metadata
+    assert metadata == files.make_metadata(
         "adm", found["config"], title="Small", license="MIT", training="none"
     )
     assert loaded.checkpoint is not None

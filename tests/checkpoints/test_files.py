@@ -25,7 +25,7 @@ from tests.support.networks import ADM_SMALL as SMALL
 
 def test_what_is_written_is_read_again_also_by_the_safetensors_library(model: Path) -> None:
     theirs = library.load_file(model)
-    ours = files.read(model, lambda header: None)
+    ours = files.read_tensors(model, lambda header: None)
     assert ours.metadata["bcm.architecture"] == "patch"
     assert ours.sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
     assert ours.tensors.keys() == theirs.keys() == weights().keys()
@@ -39,7 +39,7 @@ def test_what_the_library_writes_is_read(tmp_path: Path, dtype: torch.dtype) -> 
     path = tmp_path / "theirs.safetensors"
     tensors = {"a": torch.randn(3, 5).to(dtype), "b": torch.randn(7)}
     library.save_file(tensors, path, metadata={"k": "v"})
-    read = files.read(path, lambda header: None)
+    read = files.read_tensors(path, lambda header: None)
     assert read.metadata == {"k": "v"}
     assert all(torch.equal(read.tensors[name], value) for name, value in tensors.items())
 
@@ -48,13 +48,13 @@ def test_a_file_longer_than_any_header_is_read_whole(tmp_path: Path) -> None:
     path, tensor = tmp_path / "long.safetensors", torch.randn(2_000_000)
     sha256 = files.write(path, {"a": tensor}, {})
     for pin in ("", sha256):
-        read = files.read(path, lambda header: None, sha256=pin)
+        read = files.read_tensors(path, lambda header: None, sha256=pin)
         assert torch.equal(read.tensors["a"], tensor)
         assert read.sha256 == sha256
 
 
 def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
-    description = files.describe("patch", CONFIG)
+    description = files.make_metadata("patch", CONFIG)
     backwards = dict(reversed(list(description.items())))
     one = files.write(tmp_path / "1", weights(), description)
     two = files.write(tmp_path / "2", dict(reversed(weights().items())), backwards)
@@ -181,7 +181,7 @@ def test_keys_that_do_not_fit_are_counted_and_named(tmp_path: Path) -> None:
     del tensors["stem.bias"], tensors["head.bias"]
     tensors["extra"] = torch.zeros(1)
     tensors["stem.weight"] = torch.zeros(2, 2)
-    files.write(path, tensors, files.describe("patch", CONFIG))
+    files.write(path, tensors, files.make_metadata("patch", CONFIG))
     with pytest.raises(CheckpointError) as caught:
         checkpoints.load(path, device="cpu")
     text = str(caught.value)
@@ -194,7 +194,7 @@ def test_keys_that_do_not_fit_are_counted_and_named(tmp_path: Path) -> None:
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
     path, tensors = tmp_path / "x.safetensors", weights()
     tensors["stem.weight"][0, 0, 0, 0] = value
-    files.write(path, tensors, files.describe("patch", CONFIG))
+    files.write(path, tensors, files.make_metadata("patch", CONFIG))
     for check in (checkpoints.load, checkpoints.verify):
         with pytest.raises(CheckpointError, match=r"NaN or infinite values in 1 of .*stem\.weight"):
             check(path)
@@ -203,7 +203,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -
 def test_weights_too_large_for_fp16_are_refused_in_fp16_alone(tmp_path: Path) -> None:
     path, tensors = tmp_path / "x.safetensors", weights()
     tensors["stem.weight"][0, 0, 0, 0] = 1e6
-    files.write(path, tensors, files.describe("patch", CONFIG))
+    files.write(path, tensors, files.make_metadata("patch", CONFIG))
     assert checkpoints.load(path, device="cpu", dtype="fp32")
     with pytest.raises(CheckpointError, match="taken as float16"):
         checkpoints.load(path, device="cpu", dtype="fp16")
@@ -214,17 +214,17 @@ def test_weights_too_large_for_fp16_are_refused_in_fp16_alone(tmp_path: Path) ->
     [
         ({}, "does not say which network"),
         ({"bcm.architecture": "patch"}, "no bcm.config"),
-        (files.describe("unet9000", CONFIG), "unknown architecture"),
-        (files.describe("patch", CONFIG) | {"bcm.config": "{"}, "cannot be read"),
-        (files.describe("patch", CONFIG) | {"bcm.config": "[1]"}, "no table"),
-        (files.describe("patch", CONFIG, sigma_data=float("nan")), "out of range"),
-        (files.describe("patch", CONFIG | {"channels": [10**9, 8]}), "out of range"),
-        (files.describe("patch", CONFIG | {"blocks": [10**5]}), "out of range"),
-        (files.describe("patch", CONFIG | {"blocks": [1] * 99}), "at most 16"),
-        (files.describe("patch", CONFIG | {"features": "8"}), "whole number"),
-        (files.describe("patch", CONFIG | {"colour": 8}), "colour"),
-        (files.describe("patch", CONFIG | {"channels": [8]}), "patch"),
-        (files.describe("adm", SMALL), "does not fit the network"),
+        (files.make_metadata("unet9000", CONFIG), "unknown architecture"),
+        (files.make_metadata("patch", CONFIG) | {"bcm.config": "{"}, "cannot be read"),
+        (files.make_metadata("patch", CONFIG) | {"bcm.config": "[1]"}, "no table"),
+        (files.make_metadata("patch", CONFIG, sigma_data=float("nan")), "out of range"),
+        (files.make_metadata("patch", CONFIG | {"channels": [10**9, 8]}), "out of range"),
+        (files.make_metadata("patch", CONFIG | {"blocks": [10**5]}), "out of range"),
+        (files.make_metadata("patch", CONFIG | {"blocks": [1] * 99}), "at most 16"),
+        (files.make_metadata("patch", CONFIG | {"features": "8"}), "whole number"),
+        (files.make_metadata("patch", CONFIG | {"colour": 8}), "colour"),
+        (files.make_metadata("patch", CONFIG | {"channels": [8]}), "patch"),
+        (files.make_metadata("adm", SMALL), "does not fit the network"),
     ],
 )
 def test_metadata_that_build_no_network_are_refused(

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from restore.checkpoints import resolve
-from restore.checkpoints.cards import card
+from restore.checkpoints.cards import make_card
 from restore.cli import app
 from restore.jsonlines import parse_json
 from restore.record import is_record
@@ -47,13 +47,13 @@ HOSTILE = "T\n# Heading\n<img src=x onerror=alert(1)> [link](http://x) `code` | 
 @pytest.mark.parametrize("field", ["name", "summary", "license", "architecture", "cite"])
 def test_what_a_file_says_of_itself_is_one_line_of_text_on_its_card(field):
     plain = resolve("default")
-    text = card(replace(plain, **{field: HOSTILE}), [])
+    text = make_card(replace(plain, **{field: HOSTILE}), [])
     assert not any(char in text for char in "\x1b\r\x07")
     body = text.split("\n---\n", 1)[1]
     assert "\n# Heading" not in body
     assert "<img" not in body
     assert "[link](http" not in body
-    assert len(body.splitlines()) == len(card(plain, []).split("\n---\n", 1)[1].splitlines())
+    assert len(body.splitlines()) == len(make_card(plain, []).split("\n---\n", 1)[1].splitlines())
 
 
 @pytest.mark.parametrize("seconds", ["NaN", "1e400", "1e300", "-1", "Infinity", "1" + "0" * 400])

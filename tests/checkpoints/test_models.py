@@ -138,7 +138,7 @@ def test_a_class_is_checked_before_the_tensors_are_read(tmp_path, monkeypatch) -
     """A class-conditional model can be a gigabyte."""
     network = build("adm", ADM_SMALL)
     path = tmp_path / "classes.safetensors"
-    checkpoints.write(path, network.state_dict(), checkpoints.describe("adm", ADM_SMALL))
+    checkpoints.write(path, network.state_dict(), checkpoints.make_metadata("adm", ADM_SMALL))
     source = ModelSource(checkpoints.resolve(str(path)), "cpu")
     assert source.load(checkpoints.admit_label(2)).network.num_classes == 3
     monkeypatch.setattr(files, "_tensors", None)  # nothing comes as far as that

@@ -7,7 +7,7 @@ import pytest
 
 import restore
 from restore.cli.app import COMMANDS as app_rows
-from restore.cli.app import load
+from restore.cli.app import load_command
 from restore.cli.commands import PANELS
 from tests.support.clock import PATIENCE
 from tests.support.commands import (
@@ -42,7 +42,7 @@ def test_quick_answers_load_nothing_heavy(arguments: list[str]) -> None:
 @pytest.mark.parametrize("name", app_rows)
 def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
     """The list is made without the commands, so their first lines stand in it once more."""
-    said = (load(name).help or "").split("\n\n")[0]
+    said = (load_command(name).help or "").split("\n\n")[0]
     assert " ".join(said.split()) == app_rows[name].help
 
 
@@ -94,7 +94,7 @@ def test_help_is_a_screen(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("name", SINGLE)
 def test_help_all_names_every_option(run: Run, name: str) -> None:
     text = run(name, "--help-all").stdout
-    for option in load(name).params:
+    for option in load_command(name).params:
         assert max(option.opts, key=len) in text or option.param_type_name == "argument"
 
 

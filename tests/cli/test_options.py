@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from restore.cli.app import COMMANDS, load
+from restore.cli.app import COMMANDS, load_command
 from restore.networks import build
 from tests.conftest import TINY
 from tests.support.commands import Run, copies
@@ -138,7 +138,7 @@ WITHOUT = ("--existing", "--yes", "--null", "--architecture", "--part")
 def list_options() -> set[str]:
     """The long names of all options of all commands."""
     found: set[str] = set()
-    waiting = [load(name) for name in COMMANDS]
+    waiting = [load_command(name) for name in COMMANDS]
     while waiting:
         command = waiting.pop()
         waiting += getattr(command, "commands", {}).values()

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import restore
-from restore.checkpoints import describe, write
+from restore.checkpoints import make_metadata, write
 from restore.networks import build
 from restore.record import KEYS
 from tests.support.commands import (
@@ -171,7 +171,7 @@ def test_a_label_is_for_class_conditional_models(run: Run) -> None:
     generator = torch.Generator().manual_seed(0)
     shapes = build("adm", config).state_dict()
     weights = {k: torch.randn(v.shape, generator=generator) / 3 for k, v in shapes.items()}
-    write("classes.safetensors", weights, describe("adm", config))
+    write("classes.safetensors", weights, make_metadata("adm", config))
     arguments = (*HOLE, "-m", "classes.safetensors", "--nfe", 1, "--mode", "perceptual", "-y")
     made = []
     for label in (1, 2):

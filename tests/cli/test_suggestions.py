@@ -2,7 +2,7 @@
 
 import pytest
 
-from restore.cli.app import COMMANDS, load
+from restore.cli.app import COMMANDS, load_command
 from restore.cli.exits import MEANT, OPTIONS_MEANT
 from tests.support.commands import Run
 
@@ -41,7 +41,9 @@ def test_an_option_of_other_programs_leads_to_ours(run: Run) -> None:
 
 
 def test_what_options_lead_to_is_there() -> None:
-    known = {name for command in SINGLE for one in load(command).params for name in one.opts}
+    known = {
+        name for command in SINGLE for one in load_command(command).params for name in one.opts
+    }
     assert {words.split()[0] for meant in OPTIONS_MEANT.values() for words in meant} <= {
         *known,
         "--with",

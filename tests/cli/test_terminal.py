@@ -10,7 +10,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from restore.cli.terminal import Terminal, complain, escape
+from restore.cli.terminal import Terminal, complain
+from restore.record import spell_out
 from tests.support.clock import PATIENCE
 
 
@@ -82,4 +83,4 @@ def test_what_is_piped_on_arrives() -> None:
      ("\x9bm\u202e", r"\x9bm\u202e"), ("写真 é", "写真 é")],
 )  # fmt: skip
 def test_no_text_moves_the_cursor_or_begins_a_line(text, said):
-    assert escape(text) == said
+    assert spell_out(text) == said

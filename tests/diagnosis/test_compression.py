@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from restore.diagnosis import find_earlier, find_lost
+from restore.diagnosis import find_earlier_compression, find_lost
 from restore.diagnosis.compression import describe_file
 from restore.jpegfile import read_jpeg
 from restore.jpegfile.quality import estimate_quality, luma_table
@@ -55,7 +55,7 @@ def test_where_there_was_none_none_is_found(name):
 @pytest.mark.parametrize(("first", "second", "cut"), [(30, 75, 0), (50, 90, 0), (30, 90, 3)])
 def test_a_stronger_compression_shows_through_a_later_one(first, second, cut):
     stored = compress(decode(compress(CLEAN, first))[cut:, cut:], second)
-    found = find_earlier(read_jpeg(stored), decode(stored).astype(np.float32))
+    found = find_earlier_compression(read_jpeg(stored), decode(stored).astype(np.float32))
     assert found is not None
     assert found.kind == "earlier"
     assert abs(found.quality - first) <= 5
@@ -65,7 +65,7 @@ def test_a_stronger_compression_shows_through_a_later_one(first, second, cut):
 @pytest.mark.parametrize("quality", [30, 75, 92])
 def test_a_file_that_was_compressed_once_shows_no_other(quality):
     stored = compress(CLEAN, quality)
-    assert find_earlier(read_jpeg(stored), decode(stored).astype(np.float32)) is None
+    assert find_earlier_compression(read_jpeg(stored), decode(stored).astype(np.float32)) is None
 
 
 def test_a_file_is_described_by_its_tables():

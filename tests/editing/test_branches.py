@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from restore.editing.attention import Control, prompt_to_prompt
-from restore.editing.branches import decode, encode
-from restore.editing.schedule import Guidance, level, lift, step, steps_down, steps_up
+from restore.editing.branches import climb_to_noise, descend_branches
+from restore.editing.schedule import Guidance, add_noise, level, step, steps_down, steps_up
 from restore.editing.words import Conditioning, read_prompt
 from tests.support.editing import (
     DOWN,
@@ -71,7 +71,7 @@ def test_each_step_up_and_down_is_the_released_codes(reverse) -> None:
     carries one rounding of the first step up a hundredfold."""
     golden, forward = journeys(), adapt(unet(), "forward")
     up, down = golden["encode"], torch.cat([golden["encode"][-1:], golden["decode_w0"]])
-    assert torch.allclose(lift(golden["z0"], golden["noise"], 19), up[:1], atol=1e-5)
+    assert torch.allclose(add_noise(golden["z0"], golden["noise"], 19), up[:1], atol=1e-5)
     for network, trace, steps in (
         (forward, up, steps_up(UP)),
         (reverse, down, steps_down(DOWN)),
@@ -85,7 +85,7 @@ def test_each_step_up_and_down_is_the_released_codes(reverse) -> None:
 def test_a_guided_decoding_is_the_released_codes(reverse) -> None:
     golden = journeys()
     with torch.inference_mode():
-        found = decode(
+        found = descend_branches(
             reverse, golden["encode"][-1:], said("source"), said("refine"), DOWN, GUIDED
         )  # fmt: skip
     assert torch.allclose(found.source, golden["decode_w0"][-1:], atol=1e-3)
@@ -113,7 +113,7 @@ def test_an_edit_by_prompts_is_the_released_codes(reverse, name) -> None:
     )
     told = said("replace" if edit["replace"] else "refine")
     with torch.inference_mode():
-        found = decode(
+        found = descend_branches(
             reverse, golden["z"], said("source"), told, DOWN, Guidance(edit["w"], edit["tau"]),
             control=control, switch=reverse.switch,
         )  # fmt: skip
@@ -125,7 +125,7 @@ def test_an_edit_by_prompts_is_the_released_codes(reverse, name) -> None:
 def test_mutual_self_attention_is_as_written_down(reverse) -> None:
     golden = journeys()
     with torch.inference_mode():
-        found = decode(
+        found = descend_branches(
             reverse, golden["z"], said("source"), said("refine"), DOWN, GUIDED,
             control=Control(mutual=True), switch=reverse.switch,
         )  # fmt: skip
@@ -143,10 +143,10 @@ def test_xl_reads_the_targets_words_late_as_in_the_released_code() -> None:
     network = unet(TINY_XL, told_size=tuple(map(int, golden["time_ids"][0, :2])))
     with torch.inference_mode():
         adapt(network, "forward", TINY_XL)
-        noise = encode(network, golden["z19"], source, (19, 249, 499, 699))
+        noise = climb_to_noise(network, golden["z19"], source, (19, 249, 499, 699))
         assert torch.allclose(noise, golden["zT"], atol=1e-4)
         adapt(network, "reverse", TINY_XL)
-        found = decode(
+        found = descend_branches(
             network, golden["zT"], source, target, (999, 699, 499, 249), Guidance(7, 0.7),
             late_words=True,
         )  # fmt: skip
@@ -167,11 +167,11 @@ def way_back(times: list[int]) -> list[int]:
 
 def test_the_round_trip_comes_nearer_with_every_doubling_of_the_steps() -> None:
     x = 0.8 * torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
-    at_19, errors = lift(x, torch.zeros_like(x), 19), []
+    at_19, errors = add_noise(x, torch.zeros_like(x), 19), []
     for steps in (1, 2, 4, 8, 16, 50):
         times = spread(steps)
-        latent = encode(Gaussian(), at_19, NOTHING_SAID, times)
-        back = decode(
+        latent = climb_to_noise(Gaussian(), at_19, NOTHING_SAID, times)
+        back = descend_branches(
             Gaussian(), latent, NOTHING_SAID, NOTHING_SAID, way_back(times), Guidance(0)
         ).source  # fmt: skip
         errors.append(float((back - x).square().mean().sqrt()))
@@ -187,17 +187,17 @@ def test_with_the_ideal_jump_the_round_trip_is_exact() -> None:
         alpha, sigma = level(t)
         return (state - alpha * x) / sigma
 
-    latent = encode(ideal, lift(x, noise, 19), NOTHING_SAID, UP)
-    assert torch.allclose(latent, lift(x, noise, 999), atol=1e-9)
-    found = decode(ideal, latent, NOTHING_SAID, NOTHING_SAID, DOWN, Guidance(0))
+    latent = climb_to_noise(ideal, add_noise(x, noise, 19), NOTHING_SAID, UP)
+    assert torch.allclose(latent, add_noise(x, noise, 999), atol=1e-9)
+    found = descend_branches(ideal, latent, NOTHING_SAID, NOTHING_SAID, DOWN, Guidance(0))
     assert torch.allclose(found.source, x, atol=1e-9)
 
 
 def test_a_decoding_step_makes_two_images_and_an_encoding_step_one() -> None:
     network = Gaussian()
-    encode(network, torch.zeros(1, 4, 8, 8), NOTHING_SAID, UP)
+    climb_to_noise(network, torch.zeros(1, 4, 8, 8), NOTHING_SAID, UP)
     assert (network.calls, network.images) == (4, 4)
-    decode(network, torch.zeros(1, 4, 8, 8), NOTHING_SAID, NOTHING_SAID, DOWN, GUIDED)
+    descend_branches(network, torch.zeros(1, 4, 8, 8), NOTHING_SAID, NOTHING_SAID, DOWN, GUIDED)
     assert (network.calls, network.images) == (8, 12)
 
 
@@ -210,10 +210,10 @@ def test_each_branch_gets_its_own_words_and_guidance() -> None:
 
     source, target = (Conditioning(torch.full((1, 77, 1), float(n))) for n in (1, 2))
     latent = torch.zeros(1, 4, 8, 8)
-    decode(network, latent, source, target, DOWN, GUIDED)
+    descend_branches(network, latent, source, target, DOWN, GUIDED)
     assert heard == [(999, [1, 2], [0, 0]), *((t, [1, 2], [0, 19]) for t in DOWN[1:])]
     heard.clear()
-    decode(network, latent, source, target, DOWN, GUIDED, late_words=True)
+    descend_branches(network, latent, source, target, DOWN, GUIDED, late_words=True)
     assert heard == [(999, [1, 1], [0, 0]), *((t, [1, 2], [0, 19]) for t in DOWN[1:])]
 
 
@@ -225,7 +225,7 @@ def test_outside_a_mask_the_branches_are_one() -> None:
     latent = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     mask = torch.zeros(1, 1, 8, 8)
     mask[..., 2:5, 3:6] = 1
-    found = decode(network, latent, source, target, DOWN, GUIDED, mask=mask)
+    found = descend_branches(network, latent, source, target, DOWN, GUIDED, mask=mask)
     changed = found.source != found.target
     assert torch.equal(changed, mask.bool().expand_as(changed))
 
@@ -233,7 +233,9 @@ def test_outside_a_mask_the_branches_are_one() -> None:
 def test_images_beside_each_other_in_a_batch_do_not_meet() -> None:
     latent = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     words = Conditioning(torch.zeros(3, 77, 1))
-    together = decode(Gaussian(), latent, words, words, DOWN, GUIDED).target
+    together = descend_branches(Gaussian(), latent, words, words, DOWN, GUIDED).target
     for k in range(3):
-        alone = decode(Gaussian(), latent[k : k + 1], NOTHING_SAID, NOTHING_SAID, DOWN, GUIDED)
+        alone = descend_branches(
+            Gaussian(), latent[k : k + 1], NOTHING_SAID, NOTHING_SAID, DOWN, GUIDED
+        )
         assert torch.allclose(together[k : k + 1], alone.target, atol=1e-6)

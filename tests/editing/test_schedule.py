@@ -6,10 +6,10 @@ import torch
 
 from restore.editing.schedule import (
     Guidance,
+    add_noise,
     alphas_cumprod,
     embed_guidance,
     level,
-    lift,
     step,
     steps_down,
     steps_up,
@@ -58,8 +58,8 @@ def test_a_step_to_its_own_time_changes_no_bit() -> None:
 def test_with_the_noise_that_is_in_it_a_step_reaches_the_very_image_and_comes_back() -> None:
     x, noise = torch.randn(2, 1, 4, 5, 5, generator=torch.Generator().manual_seed(1)).double()
     for t, s in [(19, 999), (999, 19), (999, 0), (259, 779)]:
-        at_t = lift(x, noise, t)
-        assert torch.allclose(step(at_t, noise, t, s), lift(x, noise, s), atol=1e-9)
+        at_t = add_noise(x, noise, t)
+        assert torch.allclose(step(at_t, noise, t, s), add_noise(x, noise, s), atol=1e-9)
 
 
 def test_the_clean_image_is_clean() -> None:

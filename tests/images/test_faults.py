@@ -19,7 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from restore.batch.manifest import MANIFEST
-from restore.checkpoints import describe, write
+from restore.checkpoints import make_metadata, write
 from restore.cli import app
 from restore.errors import ImageError, ResourceError
 from restore.images import as_picture, decode, encode, read_header
@@ -331,7 +331,7 @@ def test_masks_in_colour_and_with_alpha_are_taken_with_a_sentence(run: Run) -> N
 
 def test_a_network_that_gives_no_number_never_gives_a_black_image(run: Run) -> None:
     weights = {k: torch.full(v.shape, 1e30) for k, v in build("patch", TINY).state_dict().items()}
-    write("wild.safetensors", weights, describe("patch", TINY))
+    write("wild.safetensors", weights, make_metadata("patch", TINY))
     result = run("superres", "good.png", "--scale", 2, "--nfe", 1, "-m", "wild.safetensors")
     assert result.exit_code == 3
     assert "no finite result" in result.stderr

@@ -15,10 +15,10 @@ from restore.images.metadata import (
     Metadata,
     Resolution,
     correct_xmp,
-    from_json,
+    decode_metadata,
+    encode_metadata,
     iptc_in,
     resources_with,
-    to_json,
 )
 from tests.support.cases import case
 
@@ -382,7 +382,7 @@ WHOLE = Metadata(
 
 @pytest.mark.parametrize("given", [WHOLE, Metadata(), Metadata(Resolution(5.0, 4.0, False))])
 def test_metadata_go_through_json_and_back(given):
-    assert from_json(to_json(given)) == given
+    assert decode_metadata(encode_metadata(given)) == given
 
 
 @pytest.mark.parametrize(
@@ -395,4 +395,4 @@ def test_metadata_go_through_json_and_back(given):
 )  # fmt: skip
 def test_what_is_no_metadata_is_refused(text):
     with pytest.raises((ValueError, TypeError, KeyError)):
-        from_json(text)
+        decode_metadata(text)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from restore.images import Picture
-from restore.images.transfer import as_image, as_pixels, fetch, send
+from restore.images.transfer import as_image, as_pixels, fetch_pixels, send_pixels
 
 
 def picture(depth: int, channels: int, height: int = 96, width: int = 67) -> Picture:
@@ -42,6 +42,6 @@ def test_an_image_becomes_the_same_integers(depth, channels):
 def test_a_picture_comes_back_as_it_went(depth):
     given = picture(depth, 3)
     device = torch.device("cpu")
-    assert np.array_equal(fetch(given, send(given, device)).pixels, given.pixels)
+    assert np.array_equal(fetch_pixels(given, send_pixels(given, device)).pixels, given.pixels)
     x = torch.zeros(1, 3, 4, 4)
-    assert send(x, device) is x
+    assert send_pixels(x, device) is x

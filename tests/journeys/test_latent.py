@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import restore
-from restore.checkpoints import describe, load, write
+from restore.checkpoints import load, make_metadata, write
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, decode, encode
 from restore.images.metadata import Metadata, Resolution
@@ -161,7 +161,7 @@ def test_files_that_are_no_latents_are_refused(latent: Path, tmp_path: Path, tin
     ],
 )
 def test_latents_of_impossible_tensors_are_refused(tmp_path: Path, tensors, sentence):
-    metadata = {**describe("patch", {}), "bcm.latent": "1"}
+    metadata = {**make_metadata("patch", {}), "bcm.latent": "1"}
     write(tmp_path / "l.safetensors", tensors, metadata)
     with pytest.raises(ImageError, match=sentence):
         read_latent(tmp_path / "l.safetensors")

@@ -11,7 +11,7 @@ from restore import journeys
 from restore.bcm import BCM, SIGMA_MIN
 from restore.checkpoints import load
 from restore.images import Picture
-from restore.journeys import INVERSIONS, RECIPES, build_ladder, count_evaluations, travel
+from restore.journeys import INVERSIONS, RECIPES, build_ladder, count_jumps, travel
 from restore.tiling import NoiseField, TiledBCM
 
 LEVELS = (0.07, 1.0, 15.0, 80.0)
@@ -42,7 +42,7 @@ def test_a_recipe_makes_exactly_the_published_calls(exact, monkeypatch, recipe, 
     calls = calls_of(exact, monkeypatch)
     journeys.draw_sample(TiledBCM(exact), (8, 8), RECIPES[recipe], noise=NoiseField(0))
     assert calls == published
-    assert count_evaluations(RECIPES[recipe]) == len(published)
+    assert count_jumps(RECIPES[recipe]) == len(published)
 
 
 @pytest.mark.parametrize(("nfe", "published"), [(1, [(0.07, 80)]), (2, [(0.07, 15), (15, 80)])])

@@ -95,7 +95,7 @@ def write(name: str, path: Path) -> Network:
     network = seeded(name)
     tensors = network.state_dict()
     config = {**read_config(name, tensors), **UNTOLD.get(name, {})}
-    checkpoints.write(path, tensors, checkpoints.describe(name, config))
+    checkpoints.write(path, tensors, checkpoints.make_metadata(name, config))
     return network
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from restore.record import Metrics
-from restore.reports import describe_proof
+from restore.reports import describe_check
 from restore.reports.describe import name_pictures
 from restore.tasks import TASKS
 from tests.support.pages import (
@@ -39,13 +39,13 @@ from tests.support.pages import (
     ],
 )  # fmt: skip
 def test_the_proof_is_one_sentence_with_its_numbers(more, words):
-    found = describe_proof(record(**more))
+    found = describe_check(record(**more))
     assert words in found
     assert bool(words) == bool(found)
 
 
 def test_nearly_all_coefficients_are_never_called_all():
-    assert "99.9999 %" in describe_proof(record(metrics={"coefficients_kept": 0.99999999, **NEAR}))
+    assert "99.9999 %" in describe_check(record(metrics={"coefficients_kept": 0.99999999, **NEAR}))
 
 
 NEAR = {"consistency_psnr_db": 80.0, "consistency_exact": False}
@@ -57,4 +57,4 @@ def test_a_task_says_itself_what_its_pictures_are_called_and_how_they_are_proved
     made = record(task=task.name, metrics=held)
     names = name_pictures(made)
     assert (names["before"], names["after"]) == (task.input_title, task.result_title)
-    assert f"The result was {task.check.format(size='61×43')} and" in describe_proof(made)
+    assert f"The result was {task.check.format(size='61×43')} and" in describe_check(made)

@@ -9,7 +9,7 @@ import pytest
 from restore.errors import ResourceError
 from restore.images import Picture
 from restore.reports import Page, make_preview
-from restore.reports.describe import flatten
+from restore.reports.describe import flatten_record
 from tests.support.pages import (
     BLUE,
     GREEN,
@@ -47,13 +47,13 @@ def test_a_page_needs_nothing_but_itself(path):
 def test_the_page_says_every_value_of_the_record(path):
     given = record()
     read = write_page(path, given, make_preview(flat(BLUE), flat(RED)))
-    assert {name for name, _ in flatten(given.as_dict())} > {
+    assert {name for name, _ in flatten_record(given.as_dict())} > {
         "nfe",
         "metrics.ssim",
         "size_in",
         "warnings.2",
     }
-    for name, value in flatten(given.as_dict()):
+    for name, value in flatten_record(given.as_dict()):
         assert name in read.words
         assert value in read.words, name
     for figure in ("27.82 dB", "0.7824", "61×43"):

@@ -7,7 +7,7 @@ from PIL import Image, ImageCms
 
 from restore.images import Picture
 from restore.reports import make_preview
-from restore.reports.preview import draw, find_most_changed
+from restore.reports.preview import draw_box, find_most_changed
 from tests.support.pages import (
     BLUE,
     flat,
@@ -49,11 +49,11 @@ def test_colours_are_those_of_the_profile(path):
 
 def test_large_pictures_are_reduced_like_pillow_does_it():
     large = noise(3001, 1703)
-    found = np.asarray(draw(large, (300, 170)), np.int16)
+    found = np.asarray(draw_box(large, (300, 170)), np.int16)
     expected = Image.fromarray(large.pixels).resize((300, 170), Image.Resampling.LANCZOS)
     assert np.abs(found - np.asarray(expected, np.int16)).mean() < 2.5  # of noise: its own is 7
     deep = Picture(large.pixels.astype(np.uint16) * 257)
-    np.testing.assert_array_equal(np.asarray(draw(deep, (300, 170))), found)
+    np.testing.assert_array_equal(np.asarray(draw_box(deep, (300, 170))), found)
 
 
 def test_reducing_takes_no_memory_that_grows_with_the_picture():

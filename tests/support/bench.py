@@ -21,7 +21,7 @@ def measured(plan: bench.Bench, journal: Journal | None = None) -> list[Row]:
     def fail(where: str, error: Exception) -> None:
         raise AssertionError(where) from error
 
-    return bench.run(plan, Journal(None) if journal is None else journal, fail=fail)
+    return bench.run_bench(plan, Journal(None) if journal is None else journal, fail=fail)
 
 
 def make_row(method: str = "bcm", psnr: float = 30.0, **more: Any) -> Row:

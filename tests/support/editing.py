@@ -48,7 +48,7 @@ def word_pairs() -> list[dict]:
 
 
 def config(folder: Path, kind: str) -> networks.Config:
-    return networks.read_config((folder / kind / "config.json").read_bytes(), kind)
+    return networks.parse_config((folder / kind / "config.json").read_bytes(), kind)
 
 
 def unet(folder: Path = TINY, told_size: tuple[int, int] | None = None) -> networks.UNet:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from restore.checkpoints import describe, write
+from restore.checkpoints import make_metadata, write
 from restore.networks import ADM, FunctionNetwork, Network, PatchUNet, build
 
 SHARED = Path(os.environ.get("BCM_RESTORE_GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
@@ -102,5 +102,5 @@ def write_classes(path: Path) -> Path:
     shapes = build("adm", ADM_TINY).state_dict()
     weights = {k: torch.randn(v.shape, generator=generator) / 20 for k, v in shapes.items()}
     config = {k: list(v) if isinstance(v, tuple) else v for k, v in ADM_TINY.items()}
-    write(path, weights, describe("adm", config))
+    write(path, weights, make_metadata("adm", config))
     return path

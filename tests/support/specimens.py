@@ -219,8 +219,8 @@ def read_mask(data: bytes, folder: Path) -> None:
 def weights() -> tuple[bytes, ...]:
     network = build("patch", TINY).state_dict()
     half = {name: value.half() for name, value in network.items()}
-    described = files.describe("patch", TINY, title="Tiny", license="MIT")
-    return tuple(b"".join(files.serialized(tensors, described)) for tensors in (network, half))
+    described = files.make_metadata("patch", TINY, title="Tiny", license="MIT")
+    return tuple(b"".join(files.serialize(tensors, described)) for tensors in (network, half))
 
 
 def read_weights(data: bytes, folder: Path) -> None:
@@ -232,7 +232,7 @@ def read_weights(data: bytes, folder: Path) -> None:
 @cache
 def pickles() -> tuple[bytes, ...]:
     network = {k: v.half() for k, v in build("adm", SMALL).state_dict().items()}
-    files.table("adm", SMALL)  # torch loads half of itself the first time
+    files.list_shapes("adm", SMALL)  # torch loads half of itself the first time
     few = {"a": torch.ones(2, 3), "b": torch.ones(4).half(), "c": torch.ones(6).bfloat16()[1:]}
     found = []
     for value in (

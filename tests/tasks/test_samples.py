@@ -33,7 +33,7 @@ from restore.tasks import (
 from restore.tasks.draws import mean_and_spread
 from restore.tasks.schedule import schedule
 from restore.tiling import NoiseField, TiledBCM
-from restore.uncertainty import ENDS, as_levels, charted, coloured, scale_end
+from restore.uncertainty import ENDS, as_levels, chart, colour, scale_end
 from tests.support.networks import seeded_patch as seeded
 
 TASKS = ("inpaint", "jpeg", "superres")
@@ -284,11 +284,11 @@ def test_settings_that_cannot_be_are_refused(settings, sentence):
 def test_a_chart_shows_each_pixel_by_its_share_of_the_scale():
     spread = np.zeros((40, 400), np.float32)
     spread[:, 200:] = 8
-    chart = charted(spread, 4).pixels
-    assert chart.shape[1] == 400
-    assert chart.shape[0] > 40
-    assert np.array_equal(chart[0, [0, 399]], coloured(np.array([[0, 1]]))[0])
-    assert charted(spread[:, :5], 4).size[0] > 200  # a scale has to be read
+    drawn = chart(spread, 4).pixels
+    assert drawn.shape[1] == 400
+    assert drawn.shape[0] > 40
+    assert np.array_equal(drawn[0, [0, 399]], colour(np.array([[0, 1]]))[0])
+    assert chart(spread[:, :5], 4).size[0] > 200  # a scale has to be read
 
 
 @pytest.mark.parametrize("largest", [0.0, 0.3, 1.0, 3.3, 127.0, 200.0])
