@@ -101,10 +101,7 @@ def find_earlier_compression(
     candidates: list[tuple[float, int, Offset]] = []
     if found := _best(known, weaker, own.table):
         candidates.append((found[1], found[0], (0, 0)))
-    if pixels is None:
-        window = np.empty((0, 0))
-    else:
-        window = busiest(luma(pixels), WINDOW)[:COARSE, :COARSE]
+    window = np.empty((0, 0)) if pixels is None else busiest(luma(pixels), WINDOW)[:COARSE, :COARSE]
     if min(window.shape) >= 24:
         for offset in (divmod(n, 8) for n in range(1, 64)):
             frequencies = _by_frequency(transform(cut(window, offset)))
