@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from restore.errors import RequestError
-from restore.functions import ImageFunction, Window, draw_picture, predict
+from restore.functions import DrawnWindow, ImageFunction, draw_picture, predict
 from restore.networks import FunctionNetwork, Network
 from restore.networks.function import SIGMA_DATA
 
@@ -137,7 +137,7 @@ class BCM(nn.Module):
         """
         network, base, gain = self._weigh(t, u, x)
 
-        def windows() -> Iterator[Window]:
+        def windows() -> Iterator[DrawnWindow]:
             for window in predict(network, x, *self._ends(t, u, x)):
                 yield window
                 if progress:

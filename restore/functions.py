@@ -35,7 +35,7 @@ SHARED = "shared."
 MOST_SAMPLES = 1 << 20  # drawn of a window at once
 
 Box = tuple[int, int, int, int]  # left, top, width, height
-Window = tuple[int, int, Tensor]  # first row, first column, θ (1, cells, cells, numbers)
+DrawnWindow = tuple[int, int, Tensor]  # first row, first column, θ (1, cells, cells, numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class ImageFunction:
             self.x, windows, self.shared, self.window, self.base, self.gain, size, box
         )
 
-    def windows(self) -> Iterator[Window]:
+    def windows(self) -> Iterator[DrawnWindow]:
         """The windows in turn."""
         places = window_places(self.x.shape[2], self.x.shape[3], self.window)
         for number, (top, left) in enumerate(places):
@@ -163,7 +163,7 @@ def check_box(size: tuple[int, int], box: Box | None) -> Box:
 
 def draw_picture(
     x: Tensor,
-    windows: Iterable[Window],
+    windows: Iterable[DrawnWindow],
     shared: Mapping[str, Tensor],
     side: int,
     base: float,
@@ -184,7 +184,7 @@ def draw_picture(
 
 
 @torch.no_grad()
-def predict(network: FunctionNetwork, x: Tensor, t: Tensor, u: Tensor) -> Iterator[Window]:
+def predict(network: FunctionNetwork, x: Tensor, t: Tensor, u: Tensor) -> Iterator[DrawnWindow]:
     """The windows of x (1, 3, H, W) of noise level t (1,), for a jump to u (1,), one at a time."""
     side = network.window
     c_in = float((t**2 + SIGMA_DATA**2).rsqrt())
@@ -196,7 +196,7 @@ def predict(network: FunctionNetwork, x: Tensor, t: Tensor, u: Tensor) -> Iterat
 
 
 def blend(
-    windows: Iterable[Window],
+    windows: Iterable[DrawnWindow],
     shared: Mapping[str, Tensor],
     side: int,
     rows: Tensor,

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -26,8 +26,15 @@ from restore.record import JSON, Metrics, Record, describe_proof
 from restore.uncertainty import chart
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
     from PIL.Image import Image
+    from torch import Tensor
 
+ImageLike: TypeAlias = (
+    "str | os.PathLike[str] | bytes | IO[bytes] | Image | np.ndarray | Tensor | Picture | Result"
+)
+"""A path, the bytes of a file, an open file, a PIL image, an array (H, W) or (H, W, 1 to 4) or a
+tensor (C, H, W) of uint8, uint16 or floats from 0 to 1, a Picture, or a Result."""
 COPIED = "The file is the given one, byte for byte."
 
 
@@ -65,7 +72,7 @@ class Result:
         """The picture as Pillow has it, of 8 bits; grey without alpha stays at 16 (`I;16`)."""
         return self.picture.pillow()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         """`image`, for NumPy and what takes its arrays."""
         return np.array(self.image, dtype, copy=copy is not False)
 

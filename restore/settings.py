@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, SupportsIndex
 
 from restore.defaults import METHODS
 from restore.errors import RequestError
@@ -43,11 +43,11 @@ class Settings:
     seed: int = 0
     tile: Tile = "auto"
     label: int | None = None
-    reference: Any = None
+    reference: object = None
     progress: Progress | None = None
     samples: int = 1
     blend: float | None = None
-    start: Any = None
+    start: object = None
     strength: float = 1.0
     varied: bool = False
     preview: tuple[int, int, int, int] | None = None
@@ -81,7 +81,7 @@ class Settings:
                     "blend goes from fidelity to perceptual by itself: leave mode out"
                 )
 
-    def _check_preview(self, preview: Any) -> None:
+    def _check_preview(self, preview: Iterable[SupportsIndex]) -> None:
         try:
             left, top, width, height = box = tuple(map(operator.index, preview))
         except (TypeError, ValueError) as error:

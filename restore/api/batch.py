@@ -6,11 +6,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import restore.batch  # noqa: F401 - loaded first: in the end `restore.batch` is the function
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
+from restore.files import Path
 
 if TYPE_CHECKING:
     from restore.api.arguments import Model
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from restore.record import Record
     from restore.settings import Settings
     from restore.tasks import Task
-
-Path = str | os.PathLike[str]
 
 
 def batch(
@@ -177,7 +176,7 @@ class _Collector:
         self.records: deque[Record] = deque()
         self._progress = progress
 
-    def begin(self, number: int, job: Job) -> Any:
+    def begin(self, number: int, job: Job) -> Callable[[int, int], object] | None:
         return None if self._progress is None else partial(self._progress, job.input.path)
 
     def end(self, number: int, job: Job, outcome: Outcome) -> None:

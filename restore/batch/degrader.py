@@ -27,7 +27,7 @@ from restore.images.metadata import lost_in
 from restore.record import JSON, Record
 from restore.tasks import TASKS, Inpaint, draw_mask
 
-Show = Callable[[Job, "Picture | bytes", Picture], None]
+ShowDegraded = Callable[[Job, "Picture | bytes", Picture], None]
 """Called as show(job, degraded, clean) when a degraded input is made, before it is written."""
 
 
@@ -57,7 +57,7 @@ class Degrader:
         seed = self.seed if random or self.task == "denoise" else None
         return Record(task=f"degrade {self.task}", seed=seed)
 
-    def work(self, format: str, show: Show | None = None) -> Work:
+    def work(self, format: str, show: ShowDegraded | None = None) -> Work:
         """The work of this process. format: of the outputs, "PNG", "JPEG", "WEBP" or "TIFF"."""
         encoding = Encoding(format)
 
@@ -77,7 +77,7 @@ class Degrader:
         return decode(data, max_pixels=self.max_pixels)
 
     def make(
-        self, job: Job, picture: Picture, show: Show | None = None
+        self, job: Job, picture: Picture, show: ShowDegraded | None = None
     ) -> tuple[Picture | bytes, Record]:
         """The degraded picture, or the bytes of its file, and the record."""
         began = time.perf_counter()

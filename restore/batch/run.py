@@ -30,12 +30,10 @@ from restore.batch.plan import STDOUT, Job, Plan, read_job
 from restore.errors import ImageError, ResourceError, RestoreError
 from restore.files import make_folder, read_bytes, sweep, write_atomically
 from restore.record import Cause, Record
+from restore.settings import Progress
 
 if TYPE_CHECKING:
     from restore.images import Encoded, Picture
-
-Progress = Callable[[int, int], None]
-"""Called as progress(done, total), in network calls."""
 
 Output: TypeAlias = "Picture | bytes | dict[str, bytes]"
 """A picture, the bytes of a file, or those of all files of a folder by their names."""

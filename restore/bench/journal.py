@@ -12,10 +12,10 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from restore.errors import RequestError
 from restore.jsonlines import JsonLines, read_json_lines
+from restore.record import JSON
 
 VERSION = 1
 MEASURED = ("seconds", "metrics")
@@ -150,7 +150,7 @@ class Journal:
             self._lines.close()
 
 
-def _parse(value: dict[str, Any]) -> Row | None:
+def _parse(value: dict[str, JSON]) -> Row | None:
     """The row that an object is, None where it is somebody else's."""
     try:
         if value.pop("bench") != VERSION or not isinstance(value["seconds"], int | float):

@@ -4,7 +4,7 @@ Names are imported when first used: reading the catalogue needs the standard lib
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from restore.checkpoints.cards import EvalResult, make_card, publish
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     for room, names in ROOMS.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{room}"), name)

@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from restore.checkpoints.catalogue import SUFFIX, Checkpoint
 from restore.errors import CheckpointError, RequestError, ResourceError
 from restore.files import open_atomically
+from restore.record import JSON
 
 WEIGHTS = f"model{SUFFIX}"  # what hf:OWNER/REPO@REVISION means without a /FILE
 
@@ -146,7 +146,7 @@ def publish(
     return [readme, config, target]
 
 
-def _front(checkpoint: Checkpoint, figures: Sequence[EvalResult]) -> list[tuple[str, Any]]:
+def _front(checkpoint: Checkpoint, figures: Sequence[EvalResult]) -> list[tuple[str, JSON]]:
     """The front matter's keys and values; the Hub reads results off `model-index`."""
     results = [
         {
@@ -162,7 +162,7 @@ def _front(checkpoint: Checkpoint, figures: Sequence[EvalResult]) -> list[tuple[
         }
         for figure in figures
     ]
-    front: list[tuple[str, Any]] = [
+    front: list[tuple[str, JSON]] = [
         ("license", checkpoint.license.lower() or "unknown"),
         ("library_name", "bcm-restore"),
         ("pipeline_tag", "image-to-image"),
@@ -210,5 +210,5 @@ def _address(checkpoint: Checkpoint) -> str:
     return "hf:OWNER/REPO@COMMIT"
 
 
-def _json(value: Any) -> str:
+def _json(value: JSON) -> str:
     return json.dumps(value, ensure_ascii=False)

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 from restore.errors import ImageError, RequestError
 from restore.files import read_bytes, write_atomically
 from restore.presets import Preset, Presets, choose
+from restore.record import JSON
 
 WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -87,7 +88,7 @@ class Checkpoint:
     bytes: int = 0
     license: str = ""
     architecture: str = ""
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, JSON] = field(default_factory=dict)
     sigma_data: float = 0.5
     tasks: tuple[str, ...] = ()
     resolution: int | None = None

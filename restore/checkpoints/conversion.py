@@ -13,12 +13,13 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from restore.checkpoints import files, headers
 from restore.checkpoints.catalogue import SUFFIX
 from restore.checkpoints.pickles import PICKLE_LIMIT, check_pickle, plain
 from restore.errors import CheckpointError, RequestError
+from restore.record import JSON
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +32,7 @@ def convert(
     target: str | Path,
     *,
     architecture: str = "adm",
-    config: Mapping[str, Any] | None = None,
+    config: Mapping[str, object] | None = None,
     part: str | None = None,
     dtype: str = "float32",
     sigma_data: float = 0.5,
@@ -39,7 +40,7 @@ def convert(
     license: str = "",
     training: str = "",
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> dict[str, JSON]:
     """Write `source` (.pt) to `target` (.safetensors) and return what was found.
 
     `architecture` is a row of `restore.networks.ARCHITECTURES`. `config` overrides what the keys
@@ -174,11 +175,11 @@ def _checked_member(path: Path, archive: zipfile.ZipFile, size: int) -> bytes:
     return archive.read(records["data.pkl"])
 
 
-def _state_dict(loaded: Any, part: str | None, path: Path) -> dict[str, "Tensor"]:
+def _state_dict(loaded: object, part: str | None, path: Path) -> dict[str, "Tensor"]:
     """The one mapping of names to tensors in what was loaded, or the part that was asked for."""
     import torch
 
-    def filled(value: Any) -> bool:
+    def filled(value: object) -> TypeGuard[dict[str, "Tensor"]]:
         return (
             isinstance(value, dict)
             and len(value) > 0

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from restore.checkpoints.headers import (
     COUNTS,
@@ -151,13 +151,15 @@ def write(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[s
     return digest.hexdigest()
 
 
-def serialize(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> list[Any]:
+def serialize(
+    tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]
+) -> list[bytes | memoryview]:
     """The bytes of a safetensors file, in blocks that share the tensors' memory."""
     import torch
 
     codes = {name: code for code, (name, _) in DTYPES.items()}
     arrays = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
     order = sorted(arrays, key=lambda name: (-arrays[name].element_size(), name))
     end = 0
     for name in order:
@@ -167,13 +169,13 @@ def serialize(tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str]) -> l
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    blocks: list[Any] = [arrays[name].reshape(-1).view(torch.uint8).numpy() for name in order]
+    blocks = [arrays[name].reshape(-1).view(torch.uint8).numpy().data for name in order]
     return [len(text).to_bytes(8, "little"), text, *blocks]
 
 
 def make_metadata(
     architecture: str,
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     *,
     sigma_data: float = 0.5,
     training: str = "",
@@ -200,7 +202,7 @@ def digest(path: str | Path) -> str:
         raise unreadable(Path(path), error) from error
 
 
-def list_shapes(architecture: str, config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+def list_shapes(architecture: str, config: Mapping[str, object]) -> dict[str, tuple[int, ...]]:
     """The keys and shapes that an architecture needs, worked out without any memory.
 
     CheckpointError for an unknown architecture or a configuration that cannot be built.
@@ -282,7 +284,7 @@ def _compare_hashes(path: Path, expected: str, found: str) -> None:
         )
 
 
-def _check_config(config: Mapping[str, Any]) -> None:
+def _check_config(config: Mapping[str, object]) -> None:
     """ValueError for a configuration so large that building even its table would take long."""
     for key, value in config.items():
         limit = 64 if key.endswith("blocks") or key == "middle" else 4096
@@ -290,7 +292,7 @@ def _check_config(config: Mapping[str, Any]) -> None:
         numbers = value if isinstance(value, list | tuple) else [value]
         if len(numbers) > 16 or not all(n is None or isinstance(n, int) for n in numbers):
             raise ValueError(f"{key}: expected a whole number, or at most 16 of them")
-        if not all(n is None or 0 <= n <= limit for n in numbers):
+        if not all(0 <= n <= limit for n in numbers if isinstance(n, int)):
             raise ValueError(f"{key}: {value} is out of range, which is 0 to {limit}")
 
 

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from restore.errors import CheckpointError
 
@@ -123,8 +123,8 @@ def identify(head: bytes, size: int) -> str:
     return next((name for start, name in signatures.items() if head.startswith(start)), "")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    entries: dict[str, Any] = {}
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    entries: dict[str, object] = {}
     for name, value in pairs:
         if name in entries:
             raise ValueError(f"the key {name!r} stands there twice")
@@ -132,7 +132,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def _entry(entry: Any, dtypes: Dtypes) -> TensorEntry:
+def _entry(entry: object, dtypes: Dtypes) -> TensorEntry:
     """One tensor's line of the header; ValueError says what is wrong with it."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError("expected dtype, shape and data_offsets")

@@ -10,7 +10,6 @@ import pickletools
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from restore.errors import CheckpointError
 
@@ -18,7 +17,7 @@ PICKLE_LIMIT = 16 * 2**20
 OPCODE_LIMIT = 400_000  # of a state dict's: some fifty a tensor
 WEIGHT_LIMIT = 10**6  # objects in one tuple, those in its tuples included
 
-Opcodes = Iterable[tuple[Any, Any]]  # each with its argument
+Opcode = tuple[pickletools.OpcodeInfo, object]  # each with its argument
 
 GLOBALS = {
     "collections OrderedDict",
@@ -63,7 +62,7 @@ def plain(name: str) -> str:
     return ascii(name)[1:-1][:100]
 
 
-def _globals(opcodes: Opcodes) -> Iterator[str]:
+def _globals(opcodes: Iterable[Opcode]) -> Iterator[str]:
     """What the pickles would import: "module name"."""
     strings = ["?", "?"]
     for opcode, argument in opcodes:
@@ -77,10 +76,10 @@ def _globals(opcodes: Opcodes) -> Iterator[str]:
             strings.append(str(argument))
 
 
-def _heaviest(opcodes: Opcodes) -> int:
+def _heaviest(opcodes: Iterable[Opcode]) -> int:
     """How many objects the largest tuple holds, what is in its tuples counted each time it is."""
     stack: list[int] = []  # the weight of each object, and 0 for a mark
-    memo: dict[Any, int] = {}
+    memo: dict[object, int] = {}
     heaviest = 0
     for opcode, argument in opcodes:
         before, name = opcode.stack_before, opcode.name
@@ -102,7 +101,7 @@ def _heaviest(opcodes: Opcodes) -> int:
     return heaviest
 
 
-def _opcodes(data: bytes) -> Iterator[tuple[Any, Any]]:
+def _opcodes(data: bytes) -> Iterator[Opcode]:
     """The opcodes and arguments of pickles, one after the other; no more where they are cut."""
     stream = io.BytesIO(data)
     try:

@@ -13,7 +13,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -21,8 +20,7 @@ from restore.checkpoints import files, headers
 from restore.checkpoints.catalogue import SHA256, SUFFIX, Checkpoint
 from restore.errors import CheckpointError, RequestError, ResourceError, RestoreError
 from restore.files import rename, sync
-
-Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 where unknown)
+from restore.settings import Progress
 
 TIMEOUT = 20  # seconds without a byte
 ATTEMPTS, PAUSE = 4, 0.5  # tries, seconds before the second one
@@ -64,7 +62,8 @@ def fetch(
     """The file on this machine, downloaded where it is not here yet.
 
     A fresh download is compared with the pinned size and hash, and dropped where it differs.
-    `progress` hears of downloads by URL; for the Hub's own its client shows a bar.
+    `progress` hears of downloads by URL, in bytes, of 0 in all where nobody knows; for the Hub's
+    own its client shows a bar.
     CheckpointError (not to be had) and ResourceError (no space, no permission) say the ways out.
     """
     assert checkpoint.source != "parts", "parts are fetched one by one"

@@ -83,7 +83,7 @@ def _default_of(field: Field[object]) -> object:
     return field.default if factory is MISSING else factory()
 
 
-def _ordered(group: Any) -> list[Field[Any]]:
+def _ordered(group: Any) -> list[Field[object]]:
     """The fields of a group as help lists them: its own before what it inherits."""
     own = inspect.get_annotations(group)
     return sorted(fields(group), key=lambda field: field.name not in own)

@@ -56,7 +56,7 @@ class ConfigFile:
                 found[option.name] = setting
         return found
 
-    def defaults(self, name: str, command: Any, arguments: Sequence[str] = ()) -> dict[str, Any]:
+    def defaults(self, name: str, command: Any, arguments: Sequence[str] = ()) -> dict[str, object]:
         """As Typer takes the settings of a command; for a group of commands a table of tables."""
         if hasattr(command, "commands"):
             return {key: self.defaults(name, one) for key, one in command.commands.items()}

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from restore.images import ImageHeader, Picture
     from restore.tasks import Settings
 
-Show = Callable[..., None]  # show(after, before, reference)
+ShowResult = Callable[..., None]  # show(after, before, reference)
 
 destination = partial(typer.Option, "--output", "-o", rich_help_panel="Output")
 journey = partial(typer.Option, rich_help_panel="Journey")
@@ -158,7 +158,7 @@ class JourneyRun:
     job: Job
     format: str
     read: Callable[[Job], Any]
-    make: Callable[[Any, BCM, Settings, Show], tuple[Output, Record]]
+    make: Callable[[Any, BCM, Settings, ShowResult], tuple[Output, Record]]
     settings: Settings
     nfe: int | None
     how: str

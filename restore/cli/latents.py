@@ -14,7 +14,7 @@ from restore.cli.journey_run import (
     JourneyOptions,
     JourneyOutput,
     JourneyRun,
-    Show,
+    ShowResult,
     beside,
     destination,
     find_header,
@@ -78,7 +78,9 @@ def invert(
 
     found = find_header(image, job.data)
 
-    def make(given: Picture, model: BCM, settings: Settings, show: Show) -> tuple[Output, Record]:
+    def make(
+        given: Picture, model: BCM, settings: Settings, show: ShowResult
+    ) -> tuple[Output, Record]:
         made = inverted(
             given, model, settings, level=way.level, start=way.start, refine=refine,
             max_pixels=max_pixels,
@@ -160,7 +162,7 @@ def reconstruct(
         return known or read_latent(latent, max_pixels=max_pixels), clean
 
     def make(
-        given: tuple[Latent, Picture | None], model: BCM, settings: Settings, show: Show
+        given: tuple[Latent, Picture | None], model: BCM, settings: Settings, show: ShowResult
     ) -> tuple[Output, Record]:
         settings = replace(settings, reference=given[1])
         result = reconstructed(given[0], model, settings, max_pixels=max_pixels)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,7 +24,7 @@ from restore.cli.options import (
 from restore.cli.terminal import Terminal, emit
 from restore.errors import CheckpointError, RequestError
 from restore.jsonlines import to_json
-from restore.record import spell_out
+from restore.record import JSON, spell_out
 
 if TYPE_CHECKING:
     from restore.checkpoints import Checkpoint
@@ -315,7 +315,7 @@ def _described(row: Checkpoint) -> Checkpoint:
     return replace(described, sha256=weights.sha256, bytes=os.path.getsize(row.file))
 
 
-def _config(text: str | None) -> dict[str, Any] | None:
+def _config(text: str | None) -> dict[str, JSON] | None:
     """--config as a table; RequestError for anything else."""
     try:
         value = None if text is None else codec.loads(text)

@@ -29,7 +29,7 @@ from restore.cli.journey_run import (
     JourneyOptions,
     JourneyOutput,
     JourneyRun,
-    Show,
+    ShowResult,
     beside,
     destination,
     find_header,
@@ -135,7 +135,9 @@ def generate(
         check_count(count, size_of(model), max_pixels)
         check_series(_name(output), size_of(model), (columns, -(-count // columns)))
 
-    def make(given: None, model: BCM, settings: Settings, show: Show) -> tuple[Output, Record]:
+    def make(
+        given: None, model: BCM, settings: Settings, show: ShowResult
+    ) -> tuple[Output, Record]:
         series = generated(
             count, model, settings, recipe=recipe, size=asked, max_pixels=max_pixels
         )  # fmt: skip
@@ -215,7 +217,7 @@ def interpolate(
         return first, last
 
     def make(
-        given: tuple[Picture, Picture], model: BCM, settings: Settings, show: Show
+        given: tuple[Picture, Picture], model: BCM, settings: Settings, show: ShowResult
     ) -> tuple[Output, Record]:
         series = interpolated(
             *given, frames, model, settings, level=way.level, start=way.start,

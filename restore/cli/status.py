@@ -58,7 +58,7 @@ def env(json: Json = False, verbose: Verbose = False) -> None:
             emit(f"  {name}: {spell_out(str(value))}")
 
 
-def _facts() -> dict[str, dict[str, Any]]:
+def _facts() -> dict[str, dict[str, str]]:
     return {
         "versions": _versions(),
         "devices": _devices(),
@@ -87,10 +87,10 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _devices() -> dict[str, Any]:
+def _devices() -> dict[str, str]:
     import torch
 
-    found: dict[str, Any] = {
+    found: dict[str, str] = {
         "cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, "
         f"{torch.backends.cpu.get_cpu_capability()}",
         "cuda": "none",
@@ -197,7 +197,7 @@ def _look_up(option: Any, settings: Mapping[str, Setting]) -> tuple[str, str]:
     return _tell(shown if isinstance(shown, str) else option.default), "default"
 
 
-def _tell(value: Any) -> str:
+def _tell(value: object) -> str:
     if value is None or value == []:
         return "-"
     if isinstance(value, bool):

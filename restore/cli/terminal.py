@@ -10,20 +10,19 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import IO, TYPE_CHECKING, AnyStr, BinaryIO, TextIO
 
 from restore.errors import RequestError, ResourceError
 from restore.jsonlines import to_json
-from restore.record import spell_out
+from restore.record import JSON, spell_out
+from restore.settings import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
-
-Progress = Callable[[int, int], None]  # calls done, calls in all
 
 VERBOSE = "restore.verbose"  # where the context of a command keeps -v
 COLOURS = {"error": 31, "failed": 31, "warning": 33}  # ANSI's, of the words that lines begin with
@@ -54,7 +53,7 @@ class Terminal:
         if self.verbose:
             print_traceback(error)
 
-    def record(self, record: dict[str, Any]) -> None:
+    def record(self, record: Mapping[str, JSON]) -> None:
         """A record as a line of JSON on standard output, where that was asked for."""
         if self.json:
             emit(to_json(record))
@@ -190,7 +189,7 @@ class _Output(TextIOWrapper):
 
 
 @contextmanager
-def _without_reader(stream: TextIO | BinaryIO) -> Iterator[None]:
+def _without_reader(stream: IO[str] | IO[bytes]) -> Iterator[None]:
     """Within, a reader that went away is no error: all that follows goes nowhere, at exit too."""
     try:
         yield
@@ -213,7 +212,7 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _write(stream: TextIO | BinaryIO, data: Any) -> None:
+def _write(stream: IO[AnyStr], data: AnyStr) -> None:
     with _without_reader(stream):
         stream.write(data)
         stream.flush()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +21,7 @@ from restore.cli.views import make_views
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError
 from restore.jsonlines import to_json
+from restore.record import Metrics
 
 TaskName = Literal["inpaint", "jpeg", "superres", "denoise", "deblur"]
 
@@ -259,7 +259,7 @@ def compare(
             emit(f"{name} {_worded(name, value, '{}')}")
 
 
-def _show(found: Mapping[str, Any]) -> None:
+def _show(found: Metrics) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -271,5 +271,5 @@ def _show(found: Mapping[str, Any]) -> None:
     Console().print(table)
 
 
-def _worded(name: str, value: Any, form: str) -> str:
+def _worded(name: str, value: object, form: str) -> str:
     return ABSENT.get(name, "exact") if value is None else form.format(value)

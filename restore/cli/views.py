@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from restore.batch import STDOUT, Job, Plan, Policy
 from restore.batch.inputs import identity, within
@@ -16,13 +16,15 @@ from restore.batch.manifest import MADE
 from restore.cli.commands import BESIDE
 from restore.cli.options import OutputOptions
 from restore.errors import RequestError, RestoreError
-from restore.record import Record
+from restore.record import JSON, Record
 
 if TYPE_CHECKING:
     from restore.images import Picture
     from restore.reports import ContactSheet, Page, Preview
 
-Look = Callable[[Job], tuple[Any, Any, Any]]  # what came out, what went in, the reference
+Seen: TypeAlias = "Picture | bytes"
+Look: TypeAlias = "Callable[[Job], tuple[Seen, Seen | None, Seen | None]]"
+"""What there is to see of a job: what came out, what went in, the reference."""
 
 
 class Views:
@@ -53,7 +55,9 @@ class Views:
         """Have what there is to see of a job from its files, as another process does the work."""
         self._look = look
 
-    def keep(self, job: Job, after: Any, before: Any = None, reference: Any = None) -> None:
+    def keep(
+        self, job: Job, after: Seen, before: Seen | None = None, reference: Seen | None = None
+    ) -> None:
         """What there is to see of a job's result; pictures, or the bytes of their files."""
         from restore.reports import make_preview
 
@@ -74,7 +78,7 @@ class Views:
                 if view is not None:
                     view.add(record, preview if made else None)
 
-    def close(self, summary: Mapping[str, Any]) -> list[str]:
+    def close(self, summary: Mapping[str, JSON]) -> list[str]:
         """Write what was asked for, and tell its paths; RestoreError where that cannot be."""
         with self._lock:
             page, self._page = self._page, None
@@ -143,7 +147,7 @@ def _name_beside(plan: Plan) -> str:
     return os.path.join(folder, "report.html")
 
 
-def _picture(image: Any) -> Picture | None:
+def _picture(image: Seen | None) -> Picture | None:
     from restore.images import as_picture
 
     return None if image is None else as_picture(image, max_pixels=sys.maxsize)

@@ -4,7 +4,7 @@ from restore.degradations.blur import Blur, pad_periodic
 from restore.degradations.both import Both
 from restore.degradations.composed import Composed, compose
 from restore.degradations.crop import Crop
-from restore.degradations.degradation import Degradation, Free
+from restore.degradations.degradation import AnyDegradation, Degradation, Free
 from restore.degradations.grey import Grey
 from restore.degradations.jpeg import JpegBox
 from restore.degradations.kernels import make_kernel
@@ -16,6 +16,7 @@ from restore.degradations.sharpen import Sharpen
 Jpeg = JpegBox  # its former name
 
 __all__ = [
+    "AnyDegradation",
     "Blur",
     "Both",
     "Composed",

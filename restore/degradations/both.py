@@ -8,7 +8,7 @@ its whole blocks, and beside the hole, in the blocks that it touches, the known 
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 from torch import Tensor
 
@@ -23,7 +23,7 @@ class Both(Degradation[tuple[Tensor, ...]]):
 
     linear = False  # the first is a JPEG, or whatever else gives several tensors
 
-    def __init__(self, first: Degradation[Any], second: Degradation[Tensor]) -> None:
+    def __init__(self, first: Degradation[tuple[Tensor, ...]], second: Degradation[Tensor]) -> None:
         self.first, self.second = first, second
 
     def __call__(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, final
+from typing import final
 
 from torch import Tensor
 
 from restore.degradations.both import Both
-from restore.degradations.degradation import Degradation
+from restore.degradations.degradation import AnyDegradation, Degradation, Y
 from restore.degradations.jpeg import JpegBox
 from restore.degradations.mask import Mask
 from restore.degradations.noise import Noise
@@ -25,14 +25,14 @@ from restore.errors import RequestError
 
 
 @final
-class Composed(Degradation[Any]):
+class Composed(Degradation[Y]):
     """outer after inner; y is the outer's. RequestError for an inner that is not onto.
 
     A reduction, a crop, and a blur that erases no frequency are onto; a mask and a JPEG are not.
     Use `compose` for the form that two degradations have together, whichever they are.
     """
 
-    def __init__(self, outer: Degradation[Any], inner: Degradation[Any]) -> None:
+    def __init__(self, outer: Degradation[Y], inner: Degradation[Tensor]) -> None:
         if not inner.onto:
             raise RequestError(_formless(outer, inner))
         self.outer, self.inner = outer, inner
@@ -40,20 +40,20 @@ class Composed(Degradation[Any]):
         self.linear = outer.linear and inner.linear
         self.onto = outer.onto
 
-    def __call__(self, x: Tensor) -> Any:
+    def __call__(self, x: Tensor) -> Y:
         return self.outer(self.inner(x))
 
-    def pinv(self, y: Any) -> Tensor:
+    def pinv(self, y: Y) -> Tensor:
         return self.inner.pinv(self.outer.pinv(y))
 
-    def project(self, x: Tensor, y: Any, out: Tensor | None = None) -> Tensor:
+    def project(self, x: Tensor, y: Y, out: Tensor | None = None) -> Tensor:
         return self.inner.project(x, self.outer.project(self.inner(x), y), out)
 
-    def posterior_mean(self, x: Tensor, y: Any, t: float, out: Tensor | None = None) -> Tensor:
+    def posterior_mean(self, x: Tensor, y: Y, t: float, out: Tensor | None = None) -> Tensor:
         observed = self.outer.project(self.inner(x), y)
         return self.inner.with_noise(self.sigma).posterior_mean(x, observed, t, out)
 
-    def hold(self, x: Tensor, y: Any, out: Tensor | None = None) -> Tensor:
+    def hold(self, x: Tensor, y: Y, out: Tensor | None = None) -> Tensor:
         if self.sigma == 0:
             return super().hold(x, y, out)
         observed = self.outer.project(self.inner(x), y)
@@ -68,7 +68,7 @@ class Composed(Degradation[Any]):
         return super().spectral_filter(x, gain)
 
 
-def compose(outer: Degradation[Any], inner: Degradation[Any]) -> Degradation[Any]:
+def compose(outer: AnyDegradation, inner: AnyDegradation) -> AnyDegradation:
     """The degradation y = outer(inner(x)), in the form that serves the two best.
 
     outer: of any kind, of the size that inner's observation has. inner: one that is onto, or white
@@ -87,12 +87,12 @@ def compose(outer: Degradation[Any], inner: Degradation[Any]) -> Degradation[Any
     return Composed(outer, inner)
 
 
-def _formless(outer: Degradation[Any], inner: Degradation[Any]) -> str:
+def _formless(outer: AnyDegradation, inner: AnyDegradation) -> str:
     return (
         f"{_name(outer)} after {_name(inner)} has no exact projection, since {_name(inner)} does "
         "not reach every image: restore the one, then the other"
     )
 
 
-def _name(degradation: Degradation[Any]) -> str:
+def _name(degradation: AnyDegradation) -> str:
     return type(degradation).__name__

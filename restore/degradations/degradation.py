@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import copy
-from typing import Generic, Self, TypeVar, final
+from typing import Any, Generic, Self, TypeAlias, TypeVar, final
 
 import torch
 from torch import Tensor
@@ -123,6 +123,10 @@ class Degradation(ABC, Generic[Y]):
                 "a result to"
             )
         return self.project_into_range(x, y, out=out)
+
+
+AnyDegradation: TypeAlias = Degradation[Any]
+"""One whose y is known to itself alone, as where a problem holds whichever its picture has."""
 
 
 @final

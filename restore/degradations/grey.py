@@ -10,38 +10,38 @@ before its channels are averaged, and no longer after.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, final
+from typing import final
 
 from torch import Tensor
 
-from restore.degradations.degradation import Degradation, destination
+from restore.degradations.degradation import Degradation, Y, destination
 
 
 @final
-class Grey(Degradation[Any]):
+class Grey(Degradation[Y]):
     """Another degradation, on the images whose channels are equal; y is the other's."""
 
-    def __init__(self, inner: Degradation[Any]) -> None:
+    def __init__(self, inner: Degradation[Y]) -> None:
         self.inner = inner
         self.sigma, self.linear, self.closing = inner.sigma, inner.linear, inner.closing
 
-    def __call__(self, x: Tensor) -> Any:
+    def __call__(self, x: Tensor) -> Y:
         return self.inner(x)
 
-    def pinv(self, y: Any) -> Tensor:
+    def pinv(self, y: Y) -> Tensor:
         return self.inner.pinv(y)
 
-    def project(self, x: Tensor, y: Any, out: Tensor | None = None) -> Tensor:
+    def project(self, x: Tensor, y: Y, out: Tensor | None = None) -> Tensor:
         out = destination(x, out)
         out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
         return self.inner.project(out, y, out)
 
-    def posterior_mean(self, x: Tensor, y: Any, t: float, out: Tensor | None = None) -> Tensor:
+    def posterior_mean(self, x: Tensor, y: Y, t: float, out: Tensor | None = None) -> Tensor:
         out = destination(x, out)
         out.copy_(out.mean(dim=1, keepdim=True).expand_as(out))
         return self.inner.posterior_mean(out, y, t, out)
 
-    def hold(self, x: Tensor, y: Any, out: Tensor | None = None) -> Tensor:
+    def hold(self, x: Tensor, y: Y, out: Tensor | None = None) -> Tensor:
         if self.sigma == 0:
             return super().hold(x, y, out)
         out = destination(x, out)

@@ -12,9 +12,9 @@ import math
 import os
 import re
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from restore.errors import ImageError, RequestError
 from restore.files import read_bytes
@@ -28,7 +28,7 @@ OVERSAMPLED = 16  # points along a pixel, where a shape's edge crosses pixels
 FORMS = "gaussian:S, box:N, disk:R, motion:LENGTH,ANGLE, or an image or .npy file"
 
 
-def make_kernel(kernel: Any) -> np.ndarray:
+def make_kernel(kernel: ArrayLike | os.PathLike[str]) -> np.ndarray:
     """The kernel (h, w), float64, of a name, a file or an array (h, w).
 
     RequestError for a name or a file that is none, or one too large.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -92,7 +92,7 @@ def check_sigma(sigma: float | None) -> float | None:
     return value
 
 
-def noisy(image: Any, sigma: float = 25.0, seed: int = 0) -> Picture:
+def noisy(image: object, sigma: float = 25.0, seed: int = 0) -> Picture:
     """The picture with white noise of `sigma` levels of 8 bits, clipped and rounded."""
     level = check_sigma(sigma)
     assert level is not None

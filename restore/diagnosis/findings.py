@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FAINT = f"Weaker than {NOISY} levels: to denoise takes more than it gives."
 NOTHING = "Nothing to mend was found: left alone, its pixels stay as they are."
-Name = Literal["kind", "file", "history", "noise", "reduction", "edges", "hole", "verdict"]
+FindingName = Literal["kind", "file", "history", "noise", "reduction", "edges", "hole", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Finding:
     written as {}, or "" where there is nothing to do.
     """
 
-    name: Name
+    name: FindingName
     sentence: str
     figures: dict[str, JSON] = field(default_factory=dict)
     advice: str = ""

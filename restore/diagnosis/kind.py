@@ -14,7 +14,7 @@ import numpy as np
 
 from restore.diagnosis.noise import ABOVE, EVEN, measure_spectra
 
-Name = Literal["photograph", "flat", "text", "halftone", "pixel art", "drawing"]
+KindName = Literal["photograph", "flat", "text", "halftone", "pixel art", "drawing"]
 FLAT, SHARP = 0.6, 0.25  # shares: of equal neighbours, and of steps among the others
 STEP = 32  # levels
 TONES = 4
@@ -24,7 +24,7 @@ SQUARES = range(8, 1, -1)  # pixels a side
 LOUD = 5.0  # levels: a pattern that is seen
 MOST = 4_000_000  # pixels that are looked at
 
-SENTENCES: dict[Name, str] = {
+SENTENCES: dict[KindName, str] = {
     "photograph": "Taken for a photograph.",
     "flat": "One flat colour: there is nothing to restore.",
     "text": "Text or line art in a few tones, no photograph: the network knows none.",
@@ -38,7 +38,7 @@ SENTENCES: dict[Name, str] = {
 class PictureKind:
     """What a picture is. name: of its kind; sentence: what that means."""
 
-    name: Name
+    name: KindName
     sentence: str
 
     @property
@@ -56,7 +56,7 @@ def find_kind(pixels: np.ndarray) -> PictureKind:
     return PictureKind(name, SENTENCES[name])
 
 
-def _name(pixels: np.ndarray) -> Name:
+def _name(pixels: np.ndarray) -> KindName:
     rounded = pixels[: max(1, MOST // pixels.shape[1])].round().astype(np.uint8)
     colours = _count_colours(rounded)
     if colours == 1:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from restore.devices import choose_device, choose_dtype, free_memory, is_out_of_
 from restore.editing import networks
 from restore.editing.adapters import changed_weights, parse_adapter
 from restore.editing.editor import Editor
+from restore.editing.networks import Foreign
 from restore.errors import CheckpointError, RequestError, ResourceError
 
 STEPS = {6: (3, 3), 7: (3, 4), 8: (4, 4)}  # evaluations up and down, by their sum
@@ -176,7 +176,9 @@ def build_editor(
     )
 
 
-def _configs(checkpoint: Checkpoint, parts: Mapping[str, Fetched]) -> dict[str, networks.Config]:
+def _configs(
+    checkpoint: Checkpoint, parts: Mapping[str, Fetched]
+) -> dict[str, networks.NetworkConfig]:
     """Each network's configuration: a part's where there is one, else the architecture's."""
     configs = dict(networks.ARCHITECTURES.get(checkpoint.architecture, {}))
     for role, fetched in parts.items():
@@ -186,7 +188,7 @@ def _configs(checkpoint: Checkpoint, parts: Mapping[str, Fetched]) -> dict[str, 
     return configs
 
 
-def _tokenizer(parts: Mapping[str, Fetched]) -> Any:
+def _tokenizer(parts: Mapping[str, Fetched]) -> Foreign:
     """The tokenizer of its two files, after they were compared with their hashes."""
     for role in ("vocabulary", "merges"):
         parts[role].read()

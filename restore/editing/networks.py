@@ -22,16 +22,16 @@ from restore.editing.words import LENGTH, Conditioning, Prompt
 from restore.errors import CheckpointError, ResourceError
 
 EXTRA = "pip install 'bcm-restore[edit]'"
-Config = Mapping[str, Any]
+NetworkConfig = Mapping[str, Any]
 Foreign = Any  # an object of diffusers or transformers, which state no types of their own
 
-UNET_SD15: Config = {
+UNET_SD15: NetworkConfig = {
     "sample_size": 64,
     "cross_attention_dim": 768,
     "attention_head_dim": 8,
     "time_cond_proj_dim": EMBEDDING,
 }
-UNET_SDXL: Config = {
+UNET_SDXL: NetworkConfig = {
     "sample_size": 128,
     "block_out_channels": (320, 640, 1280),
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
@@ -45,7 +45,7 @@ UNET_SDXL: Config = {
     "projection_class_embeddings_input_dim": 2816,
     "time_cond_proj_dim": EMBEDDING,
 }
-VAE_SD15: Config = {
+VAE_SD15: NetworkConfig = {
     "block_out_channels": (128, 256, 512, 512),
     "down_block_types": ("DownEncoderBlock2D",) * 4,
     "up_block_types": ("UpDecoderBlock2D",) * 4,
@@ -54,8 +54,8 @@ VAE_SD15: Config = {
     "sample_size": 512,
     "scaling_factor": 0.18215,
 }
-VAE_SDXL: Config = {**VAE_SD15, "sample_size": 1024, "scaling_factor": 0.13025}
-TEXT_L: Config = {  # CLIP ViT-L/14
+VAE_SDXL: NetworkConfig = {**VAE_SD15, "sample_size": 1024, "scaling_factor": 0.13025}
+TEXT_L: NetworkConfig = {  # CLIP ViT-L/14
     "hidden_size": 768,
     "intermediate_size": 3072,
     "num_attention_heads": 12,
@@ -67,7 +67,7 @@ TEXT_L: Config = {  # CLIP ViT-L/14
     "eos_token_id": 49407,
     "max_position_embeddings": LENGTH,
 }
-TEXT_G: Config = {  # OpenCLIP ViT-bigG/14
+TEXT_G: NetworkConfig = {  # OpenCLIP ViT-bigG/14
     **TEXT_L,
     "hidden_size": 1280,
     "intermediate_size": 5120,
@@ -76,7 +76,7 @@ TEXT_G: Config = {  # OpenCLIP ViT-bigG/14
     "projection_dim": 1280,
     "hidden_act": "gelu",
 }
-ARCHITECTURES: Mapping[str, Mapping[str, Config]] = {
+ARCHITECTURES: Mapping[str, Mapping[str, NetworkConfig]] = {
     "sd15": {"unet": UNET_SD15, "vae": VAE_SD15, "text": TEXT_L},
     "sdxl": {"unet": UNET_SDXL, "vae": VAE_SDXL, "text": TEXT_L, "text-2": TEXT_G},
 }
@@ -105,7 +105,7 @@ def check_extra() -> None:
         ) from error
 
 
-def parse_config(data: bytes, where: str) -> Config:
+def parse_config(data: bytes, where: str) -> NetworkConfig:
     """A network's configuration from its JSON; CheckpointError where it is none."""
     try:
         config = json.loads(data)
@@ -208,7 +208,7 @@ class TextEncoder:
         return Conditioning(torch.cat(contexts, dim=-1), pooled)
 
 
-def build_unet(config: Config) -> nn.Module:
+def build_unet(config: NetworkConfig) -> nn.Module:
     """A UNet without weights, on the meta device; CheckpointError where none has such a form."""
     from diffusers import UNet2DConditionModel
 
@@ -221,20 +221,20 @@ def build_unet(config: Config) -> nn.Module:
     return unet
 
 
-def build_autoencoder(config: Config) -> nn.Module:
+def build_autoencoder(config: NetworkConfig) -> nn.Module:
     """An autoencoder without weights, on the meta device; CheckpointError as in `build_unet`."""
     from diffusers import AutoencoderKL
 
     return _built(AutoencoderKL.from_config, config, "autoencoder")
 
 
-def build_text_encoder(config: Config, *, projected: bool = False) -> nn.Module:
+def build_text_encoder(config: NetworkConfig, *, projected: bool = False) -> nn.Module:
     """A text encoder without weights, on the meta device; `projected` has the pooled output too."""
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     kind = CLIPTextModelWithProjection if projected else CLIPTextModel
 
-    def built(config: Config) -> nn.Module:
+    def built(config: NetworkConfig) -> nn.Module:
         made: nn.Module = kind(CLIPTextConfig.from_dict(dict(config)))
         return made
 
@@ -298,7 +298,9 @@ def fill_(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     network.eval().requires_grad_(False)
 
 
-def _built(build: Callable[[Config], nn.Module], config: Config, what: str) -> Foreign:
+def _built(
+    build: Callable[[NetworkConfig], nn.Module], config: NetworkConfig, what: str
+) -> Foreign:
     """A network on the meta device; CheckpointError where the configuration is not for one."""
     try:
         with torch.device("meta"):

@@ -5,7 +5,6 @@ Pillow writes both at 8 bits a sample. GIF has 256 colours a picture and no part
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -27,7 +26,7 @@ def animate(pictures: Sequence[Picture], format: str, seconds: float) -> bytes:
     first = pictures[0]
     check_animation(first.size, format, first.alpha is not None)
     images = [_image(picture.at_depth(8)) for picture in pictures]
-    options: dict[str, Any] = {"lossless": True, "quality": 30, "exact": True}
+    options = {"lossless": True, "quality": 30, "exact": True}
     file = BytesIO()
     try:
         images[0].save(

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
 from restore.errors import RequestError
 from restore.images.picture import Picture, split
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 NEAR = 1e-5  # rounding of a sample in single precision, with room
 
 
-def is_tensor(source: Any) -> bool:
+def is_tensor(source: object) -> TypeGuard[Tensor]:
     """Whether it is a tensor of torch, which need not be loaded to tell."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(source, torch.Tensor)
 
 
-def as_array(source: Any) -> Any:
+def as_array(source: object) -> object:
     """A tensor (H, W), (C, H, W) or (1, C, H, W) as an array (H, W) or (H, W, C); else the same.
 
     RequestError for a tensor of another shape.
@@ -38,7 +41,7 @@ def as_array(source: Any) -> Any:
     return x.float().numpy() if x.is_floating_point() else x.numpy()
 
 
-def from_array(source: Any) -> Picture:
+def from_array(source: object) -> Picture:
     """The picture of an array (H, W) or (H, W, 1 to 4), or of a tensor (H, W) or (1 to 4, H, W).
 
     Samples are uint8, uint16 or floats from 0 to 1, channels in the order L, LA, RGB, RGBA. Floats

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, cast
 
 import cv2
 import numpy as np
@@ -96,7 +96,7 @@ def decode(
     return picture.upright() if upright else picture
 
 
-def as_picture(source: Any, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def as_picture(source: object, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """The picture, upright, in a path, a file's bytes, a file, a Pillow image, an array, a picture.
 
     A file is an object with `read`, opened for bytes. Arrays and tensors are as of `from_array`; a
@@ -119,7 +119,7 @@ def as_picture(source: Any, *, max_pixels: int = MAX_PIXELS) -> Picture:
     return decode(file_bytes(source, max_pixels=max_pixels), max_pixels=max_pixels)
 
 
-def file_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
+def file_bytes(source: object, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """The bytes of an image file that is given by its path, its bytes, or as an open file.
 
     Raises as `read_image`, and RequestError for any other type.
@@ -133,7 +133,7 @@ def file_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
             raise RequestError(
                 f"a file opened for bytes was expected, found one of {type(nothing).__name__}"
             )
-        return read_image_stream(source, "the file", max_pixels=max_pixels)
+        return read_image_stream(cast(IO[bytes], source), "the file", max_pixels=max_pixels)
     found = type(source).__name__
     if isinstance(source, list | tuple):
         found = f"a {found} of {len(source)}: call it for each, or `restore.batch` for many files"
@@ -143,7 +143,7 @@ def file_bytes(source: Any, *, max_pixels: int = MAX_PIXELS) -> bytes:
     )
 
 
-def is_in_memory(source: Any) -> bool:
+def is_in_memory(source: object) -> bool:
     """Whether an image is no file, so that nothing is known but its pixels."""
     source = getattr(source, "picture", source)
     return isinstance(source, Picture | np.ndarray | Image.Image) or is_tensor(source)

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -130,7 +129,7 @@ def _encode(
     return file.getvalue(), []
 
 
-def _is_made_of_runs(samples: np.ndarray, options: Mapping[str, Any]) -> bool:
+def _is_made_of_runs(samples: np.ndarray, options: Mapping[str, object]) -> bool:
     """Whether runs are all that deflate finds, as in photographs: to look for no more halves time.
 
     A sixteenth of the picture is tried.

@@ -13,6 +13,7 @@ from PIL.ExifTags import IFD, Base
 
 from restore.images.metadata import GEOTIFF, Resolution, resolution_of
 
+Tags = dict[int, Any]  # as Pillow reads them
 IMAGE_SOURCE_DATA = 37724  # layers of Photoshop
 
 # Tags that lay out the pixels of one file and mean nothing in the next, and what metadata hold.
@@ -128,7 +129,7 @@ def shorten_exif(block: bytes | None, limit: int = LIMIT) -> tuple[bytes | None,
         shorter = _block(tags)
         if shorter is None or len(shorter) <= limit:
             return shorter, "the maker's note of its EXIF"
-    holders: list[dict[int, Any]] = [tags]
+    holders: list[Tags] = [tags]
     holders += [value for value in tags.values() if isinstance(value, dict)]
     values = [(len(repr(v)), n, tag) for n, held in enumerate(holders) for tag, v in held.items()
               if not isinstance(v, dict)]  # fmt: skip
@@ -147,12 +148,12 @@ def resolution_in(block: bytes | None) -> Resolution | None:
     return resolution_of(tags.get(Base.XResolution), tags.get(Base.YResolution), METRES.get(unit))
 
 
-def tags_of(block: bytes | None) -> dict[int, Any]:
+def tags_of(block: bytes | None) -> Tags:
     """The tags of an EXIF block, as `entries` gives them."""
     return entries(load_exif(block or b""))
 
 
-def entries(exif: Image.Exif) -> dict[int, Any]:
+def entries(exif: Image.Exif) -> Tags:
     """The tags of an EXIF directory, with the directories in it in place of their offsets."""
     tags = dict(exif)
     for tag in (IFD.Exif, IFD.GPSInfo):
@@ -174,7 +175,7 @@ def _is_empty(block: bytes) -> bool:
     return block[offset : offset + 2] in (b"\0\0", b"")
 
 
-def _block(tags: dict[int, Any]) -> bytes | None:
+def _block(tags: Tags) -> bytes | None:
     if not tags:
         return None
     exif = Image.Exif()

@@ -8,9 +8,9 @@ what lies between to a picture of its own.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from restore.bcm import BCM
 from restore.checkpoints import load
@@ -23,13 +23,14 @@ from restore.journeys.legs import climb, descend, slerp
 from restore.journeys.recording import record_journey
 from restore.journeys.series import Series, mosaic
 from restore.record import name_of
+from restore.result import ImageLike
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.tiling import NoiseField, TiledBCM, window_count
 
 
 def interpolate(
-    a: Any,
-    b: Any,
+    a: ImageLike,
+    b: ImageLike,
     frames: int = 9,
     model: BCM | None = None,
     settings: Settings = DEFAULTS,
@@ -69,11 +70,11 @@ def interpolate(
     denoiser = TiledBCM(model, settings.tile, model.encode_label(settings.label), progress)
     noise = NoiseField(settings.seed)
 
-    def up(picture: Picture) -> Any:
+    def up(picture: Picture) -> Tensor:
         x = send_pixels(picture, model.device)
         return climb(denoiser, x, levels, noise=noise)
 
-    def back(latent: Any, blank: Picture) -> Picture:
+    def back(latent: Tensor, blank: Picture) -> Picture:
         return fetch_pixels(blank, descend(denoiser, latent, levels, noise=noise))
 
     ends = up(first), up(last)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 from restore import metrics
 from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN
@@ -20,7 +19,7 @@ from restore.journeys.legs import build_ladder, climb, descend
 from restore.journeys.legs import refine as refine_latent
 from restore.journeys.recording import record_journey
 from restore.record import JSON, Record, name_of, round_decibels, round_share
-from restore.result import Result
+from restore.result import ImageLike, Result
 from restore.settings import DEFAULTS, Settings, count_calls
 from restore.tiling import NoiseField, TiledBCM, window_count
 
@@ -54,7 +53,7 @@ class Inversion:
 
 
 def invert(
-    image: Any,
+    image: ImageLike,
     model: BCM | None = None,
     settings: Settings = DEFAULTS,
     *,

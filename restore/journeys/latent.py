@@ -12,12 +12,12 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import DTypeLike
 from torch import Tensor
 
 from restore.bcm import SIGMA_MAX, SIGMA_MIN
@@ -93,7 +93,7 @@ class Latent:
 
 def keep_metadata(source: Picture) -> tuple[Picture, list[str]]:
     """What a latent keeps of a picture, and warnings on what it leaves out."""
-    kept: dict[str, Any] = {"icc": source.icc, "exif": source.exif}
+    kept = {"icc": source.icc, "exif": source.exif}
     warnings = []
     for name, block in kept.items():
         if block and len(block) > LONGEST_BLOCK:
@@ -104,8 +104,8 @@ def keep_metadata(source: Picture) -> tuple[Picture, list[str]]:
     if (length := len(encode_metadata(metadata))) > LONGEST_BLOCK:
         metadata = metadata.without_private()
         warnings.append(f"XMP, texts and the like of {length:,} bytes are too long for a latent")
-    picture = Picture(_empty(source), source.alpha, format="PNG", metadata=metadata, **kept)
-    return picture, warnings
+    picture = Picture(_empty(source), source.alpha, format="PNG", metadata=metadata)
+    return replace(picture, icc=kept["icc"], exif=kept["exif"]), warnings
 
 
 def read_latent(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Latent:
@@ -166,7 +166,7 @@ def _latent(x: Tensor, alpha: Tensor | None, metadata: Mapping[str, str]) -> Lat
     if alpha is not None:
         values = alpha.numpy().round().clip(0, np.iinfo(kind).max)
         opacity = values.astype(kind)
-    blocks: dict[str, Any] = {}
+    blocks: dict[str, bytes | None] = {}
     for name in ("icc", "exif"):
         text = metadata.get(f"bcm.{name}")
         blocks[name] = base64.b64decode(text, validate=True) if text else None
@@ -179,6 +179,7 @@ def _latent(x: Tensor, alpha: Tensor | None, metadata: Mapping[str, str]) -> Lat
             raise ValueError("an EXIF block that cannot be read") from error
     more = decode_metadata(metadata["bcm.metadata"]) if "bcm.metadata" in metadata else NO_METADATA
     label = metadata["bcm.label"]
+    picture = Picture(_blank(height, width, int(channels), kind), opacity, metadata=more)
     return Latent(
         x,
         numbers,
@@ -186,7 +187,7 @@ def _latent(x: Tensor, alpha: Tensor | None, metadata: Mapping[str, str]) -> Lat
         int(label) if label else None,
         metadata["bcm.model"],
         metadata["bcm.model_sha256"],
-        Picture(_blank(height, width, int(channels), kind), opacity, metadata=more, **blocks),
+        replace(picture, icc=blocks["icc"], exif=blocks["exif"]),
     )
 
 
@@ -195,6 +196,6 @@ def _empty(picture: Picture) -> np.ndarray:
     return _blank(height, width, picture.pixels.shape[2], picture.pixels.dtype)
 
 
-def _blank(height: int, width: int, channels: int, kind: Any) -> np.ndarray:
+def _blank(height: int, width: int, channels: int, kind: DTypeLike) -> np.ndarray:
     """Pixels that take no memory."""
     return np.broadcast_to(np.zeros((), kind), (height, width, channels))

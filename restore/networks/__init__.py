@@ -4,7 +4,6 @@ A new architecture is its file, a row of the table below and its test.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor
 
@@ -22,7 +21,7 @@ ARCHITECTURES: dict[str, type[Network]] = {
 }
 
 
-def build(architecture: str, config: Mapping[str, Any]) -> Network:
+def build(architecture: str, config: Mapping[str, object]) -> Network:
     """The network of an architecture of the table with its constructor's arguments."""
     return _class(architecture)(**config)
 

@@ -26,7 +26,7 @@ LONGEST = 1600  # pixels a side of the whole
 DETAIL = 400  # pixels a side of the detail
 SRGB = ImageCms.createProfile("sRGB")
 
-Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom
+Region: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom
 Size: TypeAlias = tuple[int, int]
 
 
@@ -68,7 +68,7 @@ def make_preview(
     return Preview(size, whole, detail, box, given, _psnr_before(pictures))
 
 
-def draw_box(picture: Picture, size: Size, box: Box | None = None) -> Image.Image:
+def draw_box(picture: Picture, size: Size, box: Region | None = None) -> Image.Image:
     """The part `box` of an upright picture in `size` pixels.
 
     Reduced by means and Lanczos in strips of rows, enlarged by Pillow's bicubic.
@@ -170,7 +170,7 @@ def _detail_box(
     return left, top, left + part[0], top + part[1]
 
 
-def _scaled(box: Box, size: Size, other: Size) -> Box:
+def _scaled(box: Region, size: Size, other: Size) -> Region:
     """A box of a picture of `size` in one of `other` size that shows the same."""
     across, down = other[0] / size[0], other[1] / size[1]
     return box[0] * across, box[1] * down, box[2] * across, box[3] * down

@@ -17,12 +17,12 @@ is nearly grey: colour that is drawn, where the observation leaves it open, is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.presets import Preset
 from restore.solvers.estimate import ORIENTATIONS, estimate
 from restore.solvers.inversion import inversion
@@ -33,8 +33,8 @@ from restore.tiling import NoiseField, Place, TiledBCM
 @torch.no_grad()
 def bcm(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: object,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,

@@ -11,13 +11,13 @@ comes to it. The levels are those of Karras et al. from 80 down, as published, w
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.presets import Preset
 from restore.solvers.levels import karras
 from restore.solvers.method import EXACT, Method
@@ -27,8 +27,8 @@ from restore.tiling import NoiseField, TiledBCM
 @torch.no_grad()
 def cm(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: Any,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.presets import Preset
 from restore.solvers.levels import alphas
 from restore.solvers.method import Method
@@ -37,8 +37,8 @@ STEPS = 4
 @torch.no_grad()
 def cm4ir(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: Any,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,

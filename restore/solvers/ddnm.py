@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.presets import Preset
 from restore.solvers.ddrm import ddrm_step
 from restore.solvers.levels import uniform
@@ -33,8 +33,8 @@ ETA = 0.85
 @torch.no_grad()
 def ddnm(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: Any,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,

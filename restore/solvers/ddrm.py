@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.presets import Preset
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method, lift
@@ -40,8 +40,8 @@ JPEG_ETA, JPEG_ETA_B, JPEG_FIRST = 1.0, 0.4, 300
 @torch.no_grad()
 def ddrm(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: Any,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
@@ -68,10 +68,10 @@ def ddrm(
 def ddrm_step(
     x0: Tensor,
     epsilon: Tensor,
-    y: Any,
+    y: Y,
     u: float,
     eta: float,
-    degradation: Degradation[Any],
+    degradation: Degradation[Y],
     noise: NoiseField,
     step: int,
 ) -> Tensor:

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.presets import Preset
 from restore.solvers.levels import quadratic
 from restore.solvers.method import Method, lift
@@ -33,8 +33,8 @@ LAMBDA, ZETA, HOLE_ZETA = 1.0, 0.1, 1.0
 @torch.no_grad()
 def diffpir(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: Any,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,

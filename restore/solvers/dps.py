@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.solvers.gradient import COST, GRADIENT_TILE, vjp
 from restore.solvers.levels import uniform
 from restore.solvers.method import LINEAR, Guided, Method, lift
@@ -34,8 +34,8 @@ ZETA, PUBLISHED_STEPS, PUBLISHED_SIZE = 1.0, 1000, 3 * 256 * 256
 @torch.no_grad()
 def dps(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: Any,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Guided,
     noise: NoiseField,
@@ -61,11 +61,12 @@ def dps(
     return degradation.project_into_range(x, y, out=x)
 
 
-def descent(degradation: Degradation[Any], x0: Tensor, y: Any) -> tuple[Tensor, float]:
+def descent(degradation: Degradation[Y], x0: Tensor, y: Y) -> tuple[Tensor, float]:
     """Aᵀ r and |r| of r = A x0 - y, for a linear A; what y holds outside A's range is left out."""
     with torch.enable_grad():
         difference = (x0 - degradation.pinv(y)).requires_grad_()
         r = degradation(difference)
+        assert isinstance(r, Tensor), "a linear one gives a tensor"
         (direction,) = torch.autograd.grad(r, difference, r.detach())
     return direction, float(torch.linalg.vector_norm(r.detach()))
 

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
-from restore.degradations import Degradation
+from restore.degradations import AnyDegradation, Degradation
+from restore.degradations.degradation import Y
 from restore.presets import Preset
 from restore.solvers.estimate import estimate
 from restore.solvers.method import Method
@@ -34,8 +34,8 @@ from restore.tiling import NoiseField, Place, TiledBCM
 @torch.no_grad()
 def inversion(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: object,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,
@@ -66,7 +66,7 @@ def renew_noise(
     x: Tensor,
     t: float,
     share: float,
-    degradation: Degradation[Any],
+    degradation: AnyDegradation,
     noise: NoiseField,
     step: int,
 ) -> Tensor:

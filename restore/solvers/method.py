@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from restore.degradations import Degradation
+from restore.degradations import AnyDegradation, Degradation
+from restore.degradations.degradation import Y
 from restore.errors import RequestError
 from restore.presets import Preset, choose, resample
 from restore.tiling import NoiseField, Tile, TiledBCM
@@ -30,8 +31,8 @@ class Solver(Protocol):
     def __call__(
         self,
         denoiser: TiledBCM,
-        degradation: Degradation[Any],
-        y: Any,
+        degradation: Degradation[Y],
+        y: Y,
         start: Tensor,
         preset: Any,
         noise: NoiseField,
@@ -155,7 +156,7 @@ class Guided(Preset):
         return len(self.levels) + 2 * self.gradients
 
 
-def lift(t: float, degradation: Degradation[Any]) -> float:
+def lift(t: float, degradation: AnyDegradation) -> float:
     """The noise that takes a start to the level t: the observation's own is there already.
 
     As DDRM has it (Kawar et al. 2022, arXiv 2201.11793, eq. 4).

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.solvers.gradient import COST, GRADIENT_TILE, vjp
 from restore.solvers.levels import uniform
 from restore.solvers.method import ALL, Guided, Method, lift
@@ -34,8 +34,8 @@ ETA = 1.0
 @torch.no_grad()
 def pgdm(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: Any,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Guided,
     noise: NoiseField,

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.degradations import Degradation
+from restore.degradations.degradation import Y
 from restore.presets import Preset
 from restore.solvers.levels import uniform
 from restore.solvers.method import Method
@@ -32,8 +32,8 @@ MOST = 10  # times that a level is gone through
 @torch.no_grad()
 def repaint(
     denoiser: TiledBCM,
-    degradation: Degradation[Any],
-    y: Any,
+    degradation: Degradation[Y],
+    y: Y,
     start: Tensor,
     preset: Preset,
     noise: NoiseField,

@@ -5,7 +5,7 @@ A task is data: its fields are its options. It states the problem of a picture, 
 by its name.
 """
 
-from restore.result import Result
+from restore.result import ImageLike, Result
 from restore.settings import Settings
 from restore.tasks.auto import Auto
 from restore.tasks.compare import compare
@@ -17,7 +17,7 @@ from restore.tasks.masks import draw_mask
 from restore.tasks.operator import solve
 from restore.tasks.solving import solve_problem
 from restore.tasks.superres import Superres
-from restore.tasks.task import ImageLike, Problem, Task
+from restore.tasks.task import Problem, Task
 
 TASKS: dict[str, type[Task]] = {
     task.name: task for task in (Inpaint, Jpeg, Superres, Denoise, Deblur, Auto)

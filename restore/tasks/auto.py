@@ -29,14 +29,14 @@ from restore.images.comparison import compare_to_clean, compare_with_given, matc
 from restore.jpegfile import JpegFile
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
-from restore.result import Result
+from restore.result import ImageLike, Result
 from restore.settings import DEFAULTS, Mode, Progress, Settings
 from restore.tasks.denoise import Denoise
 from restore.tasks.inpaint import Inpaint
 from restore.tasks.jpeg import Jpeg
 from restore.tasks.noisy_jpeg import NoisyJpeg
 from restore.tasks.superres import Superres, enlarge_bicubic
-from restore.tasks.task import ImageLike, Problem, Task, read_once
+from restore.tasks.task import Problem, Task, read_once
 
 if TYPE_CHECKING:
     from restore.bcm import BCM

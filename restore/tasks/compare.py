@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from restore import metrics
 from restore.degradations import Resize
@@ -11,12 +10,17 @@ from restore.errors import ImageError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.images.comparison import compare_to_clean, match_kinds
 from restore.record import Metrics, round_decibels
+from restore.result import ImageLike
 from restore.tasks.jpeg import prove_compressed, read_compressed
 from restore.tasks.superres import enlarge_bicubic
 
 
 def compare(
-    output: Any, reference: Any, degraded: Any = None, *, max_pixels: int = MAX_PIXELS
+    output: ImageLike,
+    reference: ImageLike,
+    degraded: ImageLike | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> Metrics:
     """PSNR, SSIM and largest error of output to reference, two pictures of one size.
 
@@ -39,7 +43,7 @@ def compare(
     return found
 
 
-def _to_degraded(picture: Picture, degraded: Any, max_pixels: int) -> Metrics:
+def _to_degraded(picture: Picture, degraded: ImageLike, max_pixels: int) -> Metrics:
     stored, file, _ = read_compressed(degraded, max_pixels)
     given = stored.upright()
     if given.size == picture.size:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, cast, final
+from typing import ClassVar, cast, final
 
 import cv2
 import numpy as np
@@ -24,14 +24,21 @@ from torch import Tensor
 from restore import metrics
 from restore.bcm import SIGMA_MAX, SIGMA_MIN
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import Blur, Degradation, estimate_sigma, make_kernel, pad_periodic
+from restore.degradations import (
+    AnyDegradation,
+    Blur,
+    estimate_sigma,
+    make_kernel,
+    pad_periodic,
+)
 from restore.degradations.noise import ROUNDING, check_sigma, noisy
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.presets import Preset
 from restore.record import Metrics, Record, name_of, round_decibels
+from restore.result import ImageLike
 from restore.settings import Mode
-from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
+from restore.tasks.task import LEVELS, Problem, Task, choose_estimator
 
 HIGHEST, LOWEST = 0.5, 2.0  # a level, and times the noise
 LAMBDA = 0.2
@@ -99,7 +106,7 @@ class Deblur(Task):
             kernel=shape,
         )
 
-    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> AnyDegradation:
         blur = cast(Blur, problem.degradation)
         return blur if published else blur.with_noise_scaled(LAMBDA)
 
@@ -109,9 +116,8 @@ class Deblur(Task):
         height, width = problem.source.pixels.shape[:2]
         return cast(Blur, problem.degradation).extrapolate(y, (height, width))
 
-    def start(
-        self, problem: Problem, y: Tensor, *, published: bool = False, seed: int = 0
-    ) -> Tensor:
+    def start(self, problem: Problem, y: object, *, published: bool, seed: int) -> Tensor:
+        assert isinstance(y, Tensor)
         return problem.degradation.posterior_mean(y, y, HIGHEST) if published else y.clone()
 
     def take_up(self, problem: Problem, start: Picture) -> Tensor:

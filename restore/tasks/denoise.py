@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
 from restore import metrics
 from restore.bcm import SIGMA_MAX, SIGMA_MIN
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import Degradation, Free, Noise, estimate_sigma
+from restore.degradations import AnyDegradation, Free, Noise, estimate_sigma
 from restore.degradations.noise import ROUNDING, check_sigma, noisy
 from restore.diagnosis.diagnosis import examine
 from restore.diagnosis.noise import FEWEST, NOISY
@@ -24,11 +24,11 @@ from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.presets import Preset
 from restore.record import Metrics, Record, name_of, round_decibels
+from restore.result import ImageLike
 from restore.settings import Mode
 from restore.solvers import ORIENTATIONS
 from restore.tasks.task import (
     LEVELS,
-    ImageLike,
     Problem,
     Task,
     choose_estimator,
@@ -101,7 +101,7 @@ class Denoise(Task):
             return found.sigma, max(found.effective, ROUNDING), None
         return ROUNDING, ROUNDING, NO_NOISE if kind.photographic else f"{kind.sentence} {NO_NOISE}"
 
-    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> AnyDegradation:
         return problem.degradation if published or problem.start is not None else Free()
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
 from restore.bcm import BCM, SIGMA_MIN
-from restore.degradations import Degradation
+from restore.degradations import AnyDegradation
 from restore.functions import window_places
 from restore.images.transfer import send_pixels
 from restore.networks import FunctionNetwork
@@ -49,8 +48,8 @@ class Drawing:
     def __call__(
         self,
         denoiser: TiledBCM,
-        degradation: Degradation[Any],
-        y: Any,
+        degradation: AnyDegradation,
+        y: object,
         start: Tensor,
         preset: Preset,
         noise: NoiseField,

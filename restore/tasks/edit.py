@@ -30,10 +30,9 @@ from restore.editing.words import Prompt, changed_words, read_prompt
 from restore.errors import RequestError, ResourceError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.record import JSON, Metrics, Record, name_of, round_decibels, round_share
-from restore.result import Result
+from restore.result import ImageLike, Result
 from restore.settings import Progress, count_calls
 from restore.tasks.masks import hole_of
-from restore.tasks.task import ImageLike
 
 if TYPE_CHECKING:
     from restore.checkpoints import Checkpoint

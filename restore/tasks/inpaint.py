@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, final, get_args
+from typing import ClassVar, final, get_args
 
 import numpy as np
 import torch
@@ -22,8 +22,9 @@ from restore.holes import How, fill, fill_by_patches, patches_available, split_h
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.networks import Network
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
+from restore.result import ImageLike
 from restore.tasks.masks import hole_of, thickness
-from restore.tasks.task import ImageLike, Problem, Task
+from restore.tasks.task import Problem, Task
 from restore.tasks.trust import Trust, compare_neighbours, count_colours
 
 ALPHA, AUTO = "alpha", "auto"  # masks that are no file
@@ -138,7 +139,7 @@ class Inpaint(Task):
             )
         return found
 
-    def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
+    def start(self, problem: Problem, y: object, *, published: bool, seed: int) -> Tensor:
         """Smooth, and by patches where the problem is of that kind, or nobody split it."""
         assert problem.hole is not None
         source, known = problem.source, torch.from_numpy(~problem.hole)[None, None]

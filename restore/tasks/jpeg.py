@@ -7,7 +7,7 @@ that have them are a box (`degradations/jpeg.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, cast, final
+from typing import ClassVar, cast, final
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import Composed, Crop, Degradation, Free, JpegBox
+from restore.degradations import AnyDegradation, Composed, Crop, Free, JpegBox
 from restore.diagnosis import Compression, find_earlier_compression, find_lost
 from restore.diagnosis.blocks import to_levels
 from restore.errors import RequestError
@@ -35,7 +35,8 @@ from restore.jpegfile import JpegFile, UnheldError, coefficients_kept, read_jpeg
 from restore.jpegfile.quality import earlier_file, estimate_quality, luma_table
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
-from restore.tasks.task import ImageLike, Problem, Task, read_once
+from restore.result import ImageLike
+from restore.tasks.task import Problem, Task, read_once
 from restore.tasks.trust import Trust, count_colours, is_mosaic, is_noise
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -106,7 +107,7 @@ class Jpeg(Task):
         lost = find_lost(to_levels(source)) if file is None else None
         assumed = self.assume_quality
         severity, sound = UNKNOWN_QUALITY, None
-        degradation: Degradation[Any] = Free()
+        degradation: AnyDegradation = Free()
         first = None
         if file is not None:
             first, more = find_first(file)
@@ -139,7 +140,7 @@ class Jpeg(Task):
             first=first,
         )
 
-    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> AnyDegradation:
         problem = cast(JpegProblem, problem)
         if preset.shrink in (None, 0, SHRINK):
             return problem.degradation
@@ -157,9 +158,7 @@ class Jpeg(Task):
         file = problem.first or problem.file
         return None if file is None else JpegBox.observe(file, device)
 
-    def start(
-        self, problem: Problem, y: object, *, published: bool = False, seed: int = 0
-    ) -> Picture:
+    def start(self, problem: Problem, y: object, *, published: bool, seed: int) -> Picture:
         return problem.source
 
     def trust(self, problem: Problem) -> Trust | None:

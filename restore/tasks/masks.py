@@ -6,14 +6,13 @@ sentence rather than read as empty or full.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
 from restore.errors import ImageError, RequestError
 from restore.images import Picture, as_array, as_picture
 from restore.images.picture import TURNS
+from restore.result import ImageLike
 
 THRESHOLD = 127  # of 255
 DARK, LIGHT = 32, 224  # of 255: between them is neither black nor white
@@ -23,7 +22,7 @@ FEW_LEVELS = 16  # which no photograph has
 
 
 def hole_of(
-    mask: Any, picture: Picture, *, invert: bool = False, dilate: int = 0
+    mask: ImageLike, picture: Picture, *, invert: bool = False, dilate: int = 0
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The hole (H, W) bool, True where to restore, and warnings.
 
@@ -35,17 +34,17 @@ def hole_of(
     if not isinstance(dilate, int) or dilate < 0:
         raise RequestError(f"dilate is {dilate!r}, expected 0 or more pixels")
     warnings: tuple[str, ...] = ()
-    mask = as_array(mask)
+    given = as_array(mask)
     if isinstance(mask, str) and mask == "alpha":
         if picture.alpha is None:
             raise ImageError("mask 'alpha' needs a picture with transparency; this one has none")
         hole = picture.alpha == 0
-    elif isinstance(mask, np.ndarray) and mask.dtype == bool:
-        hole = mask[..., 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
+    elif isinstance(given, np.ndarray) and given.dtype == bool:
+        hole = given[..., 0] if given.ndim == 3 and given.shape[2] == 1 else given
         if hole.ndim != 2:
-            raise RequestError(f"a mask (H, W) of bool was expected, found {mask.shape}")
+            raise RequestError(f"a mask (H, W) of bool was expected, found {given.shape}")
     else:
-        found = as_picture(mask)
+        found = as_picture(given)
         hole, warnings = _threshold(found)
         hole, more = _turn_as(hole, found, picture)
         warnings += more

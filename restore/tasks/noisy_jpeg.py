@@ -7,19 +7,19 @@ The file's box is for the noisy picture, not for the clean one: it counts with t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 
 from restore.bcm import SIGMA_MAX, SIGMA_MIN
-from restore.degradations import Degradation
 from restore.errors import RequestError
 from restore.images import MAX_PIXELS, Picture
 from restore.presets import Preset
 from restore.record import Metrics, Record
+from restore.result import ImageLike
 from restore.settings import Mode
 from restore.tasks.jpeg import Jpeg
-from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
+from restore.tasks.task import LEVELS, Problem, Task, choose_estimator
 
 TRUST = 0.5  # of the noise: what the estimates leave of it is less (as in `tasks/deblur.py`)
 SHARE = 0.3  # of fresh noise, in perceptual mode and for draws
@@ -45,13 +45,10 @@ class NoisyJpeg(Task):
         box = problem.degradation.with_noise(TRUST * self.sigma / LEVELS)
         return replace(problem, task=self, severity=self.sigma, degradation=box)
 
-    def observe(self, problem: Problem, device: torch.device) -> Any:
+    def observe(self, problem: Problem, device: torch.device) -> object:
         return Jpeg().observe(problem, device)
 
-    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
-        return problem.degradation
-
-    def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Picture:
+    def start(self, problem: Problem, y: object, *, published: bool, seed: int) -> Picture:
         return problem.source
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from restore.bcm import BCM, SIGMA_MIN
-from restore.degradations import Degradation
+from restore.degradations import AnyDegradation
 from restore.errors import ImageError, RequestError
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.presets import Preset
 from restore.record import Metrics, name_of, round_decibels
-from restore.result import Result
+from restore.result import ImageLike, Result
 from restore.settings import DEFAULTS, Mode, Settings
 from restore.solvers import Solver
 from restore.tasks.solving import solve_problem
-from restore.tasks.task import LEVELS, ImageLike, Problem, Task, choose_estimator
+from restore.tasks.task import LEVELS, Problem, Task, choose_estimator
 
 HIGHEST, LOWEST = 0.5, 0.04  # levels of the schedule, where nothing is known of the noise
 SHARE = 0.3  # of fresh noise, in perceptual mode and for draws
@@ -30,7 +30,7 @@ SHARE = 0.3  # of fresh noise, in perceptual mode and for draws
 class ObservedProblem(Problem):
     """y: the observation. first: the first guess, (1, 3, H, W)."""
 
-    y: Any = None
+    y: object = None
     first: Tensor | None = None
 
     @property
@@ -50,11 +50,11 @@ class _Operator(Task):
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Problem:
         raise RequestError("solve takes an observation and a degradation, not a file")
 
-    def observe(self, problem: Problem, device: torch.device) -> Any:
+    def observe(self, problem: Problem, device: torch.device) -> object:
         assert isinstance(problem, ObservedProblem)
         return problem.y.to(device) if isinstance(problem.y, Tensor) else problem.y
 
-    def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
+    def start(self, problem: Problem, y: object, *, published: bool, seed: int) -> Tensor:
         assert isinstance(problem, ObservedProblem)
         assert problem.first is not None
         return problem.first.clone()
@@ -82,8 +82,8 @@ class _Operator(Task):
 
 
 def solve(
-    y: Any,
-    degradation: Degradation[Any],
+    y: object,
+    degradation: AnyDegradation,
     *,
     start: ImageLike | Tensor | None = None,
     model: BCM | None = None,

@@ -14,6 +14,7 @@ import numpy as np
 
 from restore import metrics
 from restore.errors import ImageError
+from restore.functions import Box
 from restore.images import Picture, as_picture
 from restore.images.comparison import compare_to_clean, compare_with_given, match_kinds
 from restore.record import Metrics, round_decibels
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
     from restore.tasks.task import Problem
 
-Box = tuple[int, int, int, int]
-"""Left, top, width and height, in pixels of the upright result."""
 MARGIN = 64  # pixels around the part, which what is held to the input reaches at each evaluation
 SIDE = 256  # of the part that is shown where none is named
 KEPT = ("sigma", "quality", "hole_share", "hole_width", "uncertainty_mean")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +26,9 @@ from restore.tiling import NoiseField, TiledBCM, pixels_at_once
 Weighted = Sequence[tuple[float, Preset]]  # presets, each with the share of its result
 
 
-def make_start(problem: Problem, y: Any, seed: int, *, published: bool = False) -> Tensor | Picture:
+def make_start(
+    problem: Problem, y: object, seed: int, *, published: bool = False
+) -> Tensor | Picture:
     """The first guess: another's result where there is one, else the task's own."""
     if problem.start is not None:
         return problem.task.take_up(problem, problem.start)
@@ -143,7 +144,7 @@ class Run:
             return None
         return self.problem.task.trust(self.problem)
 
-    def _weigh_(self, x: Tensor, y: Any, firsts: Sequence[Tensor], trust: Trust) -> None:
+    def _weigh_(self, x: Tensor, y: object, firsts: Sequence[Tensor], trust: Trust) -> None:
         problem = self.problem
         kept = 0.0
         for one, first in zip(x.split(1), firsts, strict=True):
@@ -152,7 +153,7 @@ class Run:
         if kept and problem.degradation.linear:  # a JPEG's start is nearer than its shrunk box
             problem.degradation.project_into_range(x, y, out=x)
 
-    def _start(self, y: Any, seeds: Sequence[int]) -> Tensor:
+    def _start(self, y: object, seeds: Sequence[int]) -> Tensor:
         """The images (B, 3, H, W) that so many seeds begin from."""
         problem, published = self.problem, self.settings.method in PEERS
         drawn = seeds if problem.kind == "patch" else seeds[:1]  # else one start is every seed's
@@ -164,7 +165,7 @@ class Run:
         return start.repeat(len(seeds), 1, 1, 1) if len(start) < len(seeds) else start
 
     def _solve(
-        self, denoiser: TiledBCM, y: Any, start: Tensor, preset: Preset, seeds: Sequence[int]
+        self, denoiser: TiledBCM, y: object, start: Tensor, preset: Preset, seeds: Sequence[int]
     ) -> Tensor:
         """The images (B, 3, H, W) of so many seeds, by one preset; the start is overwritten."""
         problem, published = self.problem, self.settings.method in PEERS

@@ -14,7 +14,7 @@ import math
 import operator
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, ClassVar, cast, final
+from typing import ClassVar, cast, final
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import Composed, Degradation, JpegBox, Resize, Sharpen
+from restore.degradations import AnyDegradation, Composed, Degradation, JpegBox, Resize, Sharpen
 from restore.degradations.noise import check_sigma
 from restore.diagnosis.diagnosis import examine
 from restore.errors import RequestError
@@ -32,8 +32,9 @@ from restore.images.transfer import send_pixels
 from restore.jpegfile import JpegFile
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
+from restore.result import ImageLike
 from restore.tasks.jpeg import find_first, prove_compressed, read_compressed
-from restore.tasks.task import LEVELS, ImageLike, Problem, Task
+from restore.tasks.task import LEVELS, Problem, Task
 from restore.tasks.trust import Trust, compare_neighbours, is_noise
 
 TRUST = 0.5  # of the noise: what the estimates leave of it is less (as in `tasks/deblur.py`)
@@ -109,7 +110,7 @@ class Superres(Task):
             sigma = max(found.tolerance, beyond)
             if found.detail is not None and (beyond or found.detail.sharpened):
                 sharpening = found.detail.amount
-        degradation: Degradation[Any] = Resize((height, width), source.pixels.shape[:2])
+        degradation: AnyDegradation = Resize((height, width), source.pixels.shape[:2])
         if sharpening:
             degradation = Composed(Sharpen(source.pixels.shape[:2], sharpening), degradation)
         if file is not None:
@@ -131,21 +132,21 @@ class Superres(Task):
             first=first,
         )
 
-    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> AnyDegradation:
         degradation = problem.degradation
         if published or degradation.sigma == 0:
             return degradation
         closing = max(preset.levels[-1], CLOSING)
         return degradation.with_noise(TRUST * degradation.sigma, closing)
 
-    def observe(self, problem: Problem, device: torch.device) -> Any:
+    def observe(self, problem: Problem, device: torch.device) -> object:
         problem = cast(ReducedProblem, problem)
         file = problem.first or problem.file
         return (
             send_pixels(problem.source, device) if file is None else JpegBox.observe(file, device)
         )
 
-    def start(self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0) -> Tensor:
+    def start(self, problem: Problem, y: object, *, published: bool, seed: int) -> Tensor:
         width, height = problem.size
         small = y if isinstance(y, Tensor) else problem.source.tensor()
         if sharpening := cast(ReducedProblem, problem).sharpening:

@@ -10,33 +10,27 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from restore.degradations import Degradation
+from restore.degradations import AnyDegradation
 from restore.images import MAX_PIXELS, Picture, file_bytes
 from restore.images.picture import strips
 from restore.images.transfer import send_pixels
 from restore.networks import Network
 from restore.presets import Estimator, Preset
 from restore.record import JSON, Metrics, Record
+from restore.result import ImageLike
 from restore.settings import DEFAULTS, Mode, Settings
 from restore.tasks.trust import Trust
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from restore.bcm import BCM
     from restore.result import Result
 
-ImageLike: TypeAlias = (
-    "str | os.PathLike[str] | bytes | IO[bytes] | Image | np.ndarray | Tensor | Picture | Result"
-)
-"""A path, the bytes of a file, an open file, a PIL image, an array (H, W) or (H, W, 1 to 4) or a
-tensor (C, H, W) of uint8, uint16 or floats from 0 to 1, a Picture, or a Result."""
 LEVELS = 127.5  # of 8 bits in a unit of the network's range
 
 
@@ -62,7 +56,7 @@ class Problem:
     source: Picture
     size: tuple[int, int]
     severity: float
-    degradation: Degradation[Any]
+    degradation: AnyDegradation
     name: str | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -174,9 +168,7 @@ class Task(ABC):
         """The parts that a problem is solved in, for a network: their regions do not overlap."""
         return (problem,)
 
-    def start(
-        self, problem: Problem, y: Any, *, published: bool = False, seed: int = 0
-    ) -> Tensor | Picture:
+    def start(self, problem: Problem, y: object, *, published: bool, seed: int) -> Tensor | Picture:
         """A first guess from the observation y: (1, 3, H, W) or a picture.
 
         `seed` is of what is random in it, for a problem whose kind says that something is.
@@ -192,11 +184,11 @@ class Task(ABC):
         """What of a solver's change of the start is taken in fidelity mode; None for all of it."""
         return None
 
-    def observe(self, problem: Problem, device: torch.device) -> Any:
+    def observe(self, problem: Problem, device: torch.device) -> object:
         """The observation y on a device."""
         return send_pixels(problem.source, device)
 
-    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> Degradation[Any]:
+    def operator(self, problem: Problem, preset: Preset, *, published: bool) -> AnyDegradation:
         """A, as a preset wants it; `published` methods take it as it is."""
         return problem.degradation
 

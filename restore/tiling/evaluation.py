@@ -38,7 +38,7 @@ from restore.tiling.windows import (
 Call = Callable[[Tensor, Sequence[Place]], Tensor]
 """Called with windows (n B, 3, h, w), the B images of each of n places in turn, and the places, it
 gives images of the same shape that depend on the network's receptive field of them."""
-Progress = Callable[[], object]
+Tick = Callable[[], object]
 
 
 def evaluate(
@@ -47,7 +47,7 @@ def evaluate(
     x: Tensor,
     tile: Tile,
     batch: BatchSize,
-    progress: Progress,
+    progress: Tick,
     region: Tensor | None = None,
     ahead: int = 0,
 ) -> Tensor:
@@ -74,7 +74,7 @@ def _deterministic(device: torch.device) -> AbstractContextManager[object]:
 
 
 def _sweep_exactly(
-    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: BatchSize, progress: Progress
+    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: BatchSize, progress: Tick
 ) -> Tensor:
     """In place: what is kept of a window waits until no later window reads where it belongs."""
     height, width = x.shape[-2:]
@@ -98,7 +98,7 @@ def _sweep_exactly(
 
 
 def _sweep_blended(
-    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: BatchSize, progress: Progress
+    model: BCM, call: Call, x: Tensor, some: Sequence[Window], batch: BatchSize, progress: Tick
 ) -> Tensor:
     """Windows of the network's own size, weighed down towards their edges."""
     height, width = x.shape[-2:]

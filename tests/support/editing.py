@@ -47,7 +47,7 @@ def word_pairs() -> list[dict]:
     return json.loads((GOLDEN / "words.json").read_text())["pairs"]
 
 
-def config(folder: Path, kind: str) -> networks.Config:
+def config(folder: Path, kind: str) -> networks.NetworkConfig:
     return networks.parse_config((folder / kind / "config.json").read_bytes(), kind)
 
 
