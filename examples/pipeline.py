@@ -20,10 +20,10 @@ from pathlib import Path
 
 from machine import roll_photographs
 
-from restore.batch import Job, Names, Outcome, Where
+from restore.batch.plan import Job, Names, Where
 from restore.batch.prepare import prepare
 from restore.batch.restorer import ModelSource
-from restore.batch.run import exhaust
+from restore.batch.run import Outcome, exhaust
 from restore.checkpoints import resolve
 from restore.files import write_atomically
 from restore.settings import Settings

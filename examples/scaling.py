@@ -27,7 +27,8 @@ from pathlib import Path
 
 from machine import roll_photographs
 
-from restore.batch import Input, Shard
+from restore.batch.inputs import Input
+from restore.batch.shards import Shard
 
 ONE = ["--threads", "1", "-q"]
 

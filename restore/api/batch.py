@@ -15,10 +15,12 @@ from restore.files import Path
 
 if TYPE_CHECKING:
     from restore.api.arguments import Model
-    from restore.batch import Job, Outcome, Policy, Shard
+    from restore.batch.plan import Job, Policy
     from restore.batch.prepare import Batch
     from restore.batch.ray import Cluster
     from restore.batch.restorer import ModelSource
+    from restore.batch.run import Outcome
+    from restore.batch.shards import Shard
     from restore.bcm import BCM
     from restore.formats import FormatName
     from restore.record import Record
@@ -108,10 +110,12 @@ def batch(
         CheckpointError: a model that cannot be had, verified or loaded.
         ResourceError: folders that take no file, or a run that cannot go on.
     """
-    from restore.batch import STDIN, STDOUT, Names, Where, parse_shard
+    from restore.batch.inputs import STDIN
+    from restore.batch.plan import STDOUT, Names, Where
     from restore.batch.prepare import prepare
     from restore.batch.ray import Cluster
     from restore.batch.restorer import Encoding
+    from restore.batch.shards import parse_shard
     from restore.settings import DEFAULTS
 
     given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs

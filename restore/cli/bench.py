@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch import STDOUT
 from restore.batch.inputs import identity, within
+from restore.batch.plan import STDOUT
 from restore.cli.options import (
     FLAG,
     Existing,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from restore.batch import Job, Plan, Progress, Sidecar, Work, prepare_folders, resume
+from restore.batch.inputs import Sidecar
+from restore.batch.plan import Job, Plan
+from restore.batch.run import Progress, Work, prepare_folders, resume
 from restore.cli.jobs import plan_run
 from restore.cli.options import (
     AllowUnverified,

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch import STDIN
-from restore.batch.inputs import Choice, Input, Sidecar, find
+from restore.batch.inputs import STDIN, Choice, Input, Sidecar, find
 from restore.cli.exits import code_of, describe_error
 from restore.cli.jobs import begin_command, read_list
 from restore.cli.options import (

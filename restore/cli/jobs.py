@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from restore.batch import STDIN, STDOUT, Choice, Names, OutputKind, Plan, Size, Where, split_names
-from restore.batch.inputs import check_inputs
+from restore.batch.inputs import STDIN, Choice, check_inputs, split_names
+from restore.batch.plan import STDOUT, Names, OutputKind, Plan, Size, Where
 from restore.batch.plan import plan as planned
 from restore.cli.config_file import find_files
 from restore.cli.exits import NothingNamed

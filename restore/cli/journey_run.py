@@ -11,23 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restore.batch import (
-    STDIN,
+from restore.batch.inputs import STDIN, Input, check_named
+from restore.batch.plan import (
     STDOUT,
     Existing,
-    Input,
     Job,
-    Output,
     OutputKind,
     Plan,
-    Progress,
     Size,
-    Work,
     check_outputs,
     mark_existing,
-    prepare_folders,
 )
-from restore.batch.inputs import check_named
+from restore.batch.run import Output, Progress, Work, prepare_folders
 from restore.cli.jobs import check_stdout
 from restore.cli.options import (
     EncodingOptions,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch import STDIN, STDOUT, Job, Output
+from restore.batch.inputs import STDIN
+from restore.batch.plan import STDOUT, Job
+from restore.batch.run import Output
 from restore.cli.jobs import begin_command
 from restore.cli.journey_run import (
     JourneyOptions,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch import Policy, Size, Where
 from restore.batch.inputs import identity, within
+from restore.batch.plan import Policy, Size, Where
 from restore.batch.ray import Cluster
 from restore.cli.jobs import begin_command, choose_output, list_names
 from restore.cli.options import (

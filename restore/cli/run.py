@@ -11,22 +11,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from restore.batch import (
-    STDOUT,
-    Failure,
-    Job,
-    Manifest,
+from restore.batch.inputs import count_endings
+from restore.batch.manifest import Manifest, Tally
+from restore.batch.pipeline import Failure, Steps
+from restore.batch.plan import STDOUT, Job, Plan
+from restore.batch.run import (
     Observer,
     Outcome,
-    Plan,
     Progress,
-    Tally,
     Work,
-    count_endings,
-    find_assigned,
+    exhaust,
+    keep_open,
+    rehearse,
+    run_stepwise,
 )
-from restore.batch.pipeline import Steps
-from restore.batch.run import exhaust, keep_open, rehearse, run_stepwise
+from restore.batch.shards import find_assigned
 from restore.cli.exits import HINT, code_of, describe_error, is_out_of_memory
 from restore.cli.options import RunOptions
 from restore.cli.terminal import Terminal, complain, emit, format_seconds

@@ -10,19 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from restore.batch import (
-    STDIN,
-    STDOUT,
-    Existing,
-    Job,
-    Output,
-    OutputKind,
-    Plan,
-    Progress,
-    Size,
-    Work,
-    prepare_folders,
-)
+from restore.batch.inputs import STDIN
+from restore.batch.plan import STDOUT, Existing, Job, OutputKind, Plan, Size
+from restore.batch.run import Output, Progress, Work, prepare_folders
 from restore.cli.jobs import begin_command
 from restore.cli.journey_run import (
     DrawOptions,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from restore.batch import Tally, keep_latest, read_entries
+from restore.batch.manifest import Tally, keep_latest, read_entries
 from restore.cli.commands import make_app, show_examples
 from restore.cli.config_file import (
     BUNDLES,

@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from restore.batch import STDIN, Job, Plan, Sidecar, Size, Work, prepare_folders, resume
-from restore.batch.inputs import check_named, identity
+from restore.batch.inputs import STDIN, Sidecar, check_named, identity
+from restore.batch.plan import Job, Plan, Size
+from restore.batch.run import Work, prepare_folders, resume
 from restore.cli.jobs import plan_run
 from restore.cli.options import Files, Images, Json, MaxPixels, RunOptions, Verbose, flatten
 from restore.cli.run import choose_manifest, run_here, say_again

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from restore.batch import STDOUT, Job, Plan, Policy
 from restore.batch.inputs import identity, within
 from restore.batch.manifest import MADE
+from restore.batch.plan import STDOUT, Job, Plan, Policy
 from restore.cli.commands import BESIDE
 from restore.cli.options import OutputOptions
 from restore.errors import RequestError, RestoreError

@@ -212,7 +212,8 @@ def test_another_process_makes_its_own_work_of_a_restorer_without_any_typer(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     work = recipe.work(recipe.load())
-    from restore.batch import Input, Job
+    from restore.batch.inputs import Input
+    from restore.batch.plan import Job
 
     job = Job(Input("in/0.jpg"), "out.png")
     picture, _ = work.make(job, work.read(job), None)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from restore.batch import MANIFEST
+from restore.batch.manifest import MANIFEST
 from restore.cli import app
 from tests.support.batches import FAST, bytes_in, jpeg, photos, records, run, statuses
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from restore.batch import MANIFEST
+from restore.batch.manifest import MANIFEST
 from tests.support.batches import FAST, bytes_in, jpeg, lines, photos
 from tests.support.clock import PATIENCE
 

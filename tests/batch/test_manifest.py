@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from restore.batch import Manifest, ManifestEntry, Shard, Tally, keep_latest, read_entries
-from restore.batch.manifest import describe_kind, fingerprint, tabulate
+from restore.batch.manifest import (
+    Manifest,
+    ManifestEntry,
+    Tally,
+    describe_kind,
+    fingerprint,
+    keep_latest,
+    read_entries,
+    tabulate,
+)
 from restore.batch.restorer import Encoding, collect_settings
+from restore.batch.shards import Shard
 from restore.errors import RequestError
 from restore.record import Record
 from restore.settings import Settings

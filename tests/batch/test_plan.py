@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from restore.batch import Names, OutputKind, Shard, Where, split_names
-from restore.batch.plan import plan
+from restore.batch.inputs import split_names
+from restore.batch.plan import Names, OutputKind, Where, plan
+from restore.batch.shards import Shard
 from restore.errors import RequestError
 from tests.support.batches import files
 

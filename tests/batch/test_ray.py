@@ -21,10 +21,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import restore
-from restore.batch import MANIFEST, Input, Job, Manifest, Names, Outcome, OutputKind, Shard, Where
-from restore.batch.plan import plan
+from restore.batch.inputs import Input
+from restore.batch.manifest import MANIFEST, Manifest
+from restore.batch.plan import Job, Names, OutputKind, Where, plan
 from restore.batch.ray import Cluster
-from restore.batch.run import exhaust
+from restore.batch.run import Outcome, exhaust
+from restore.batch.shards import Shard
 from restore.cli import app
 from restore.errors import CheckpointError, ResourceError
 from tests.support.clock import PATIENCE

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore.batch import MANIFEST
+from restore.batch.manifest import MANIFEST
 from restore.batch.restorer import IMMATERIAL, Encoding, collect_settings
 from restore.record import Record
 from restore.settings import Settings

@@ -2,7 +2,8 @@
 
 import pytest
 
-from restore.batch import Input, Shard, find_assigned, parse_shard
+from restore.batch.inputs import Input
+from restore.batch.shards import Shard, find_assigned, parse_shard
 from restore.errors import RequestError
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import restore
-from restore.batch import MANIFEST
+from restore.batch.manifest import MANIFEST
 from restore.cli import app
 from tests.support.clock import PATIENCE
 

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import restore
-from restore.batch import MANIFEST
+from restore.batch.manifest import MANIFEST
 from restore.cli import app
 from restore.errors import RequestError
 from restore.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from restore.batch import MANIFEST
+from restore.batch.manifest import MANIFEST
 from tests.support.commands import (
     HOSTILE,
     RECORD,

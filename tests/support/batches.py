@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
 
-from restore.batch import MANIFEST
+from restore.batch.manifest import MANIFEST
 from restore.cli import app
 
 FAST = ("--nfe", "1", "--tile", "0")

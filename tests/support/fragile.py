@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from restore.batch import Job, Work
+from restore.batch.plan import Job
+from restore.batch.run import Work
 from restore.errors import CheckpointError
 from restore.images import Encoded
 from restore.record import Record

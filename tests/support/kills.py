@@ -105,7 +105,7 @@ def kill(count: int, seed: int) -> dict[str, int]:
 
 def known(out: str) -> set[str]:
     """The outputs that the manifest tells of."""
-    from restore.batch import Manifest
+    from restore.batch.manifest import Manifest
 
     return set(Manifest(f"{out}/.bcm-restore.jsonl").made)
 

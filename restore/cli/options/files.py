@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from restore.batch import Existing, Policy
+from restore.batch.plan import Existing, Policy
 from restore.cli.commands import FLAG
 from restore.defaults import MAX_PIXELS
 from restore.errors import RequestError

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from restore.batch import MANIFEST, Shard, parse_shard
+from restore.batch.manifest import MANIFEST
 from restore.batch.ray import Cluster
+from restore.batch.shards import Shard, parse_shard
 from restore.cli.commands import BESIDE, FLAG
 from restore.cli.config_file import complete_bundles
 from restore.cli.terminal import VERBOSE, Terminal
