@@ -7,7 +7,7 @@ no figure is reported: the mean PSNR (of the hole, for inpainting) by coordinate
 highest level, the lowest (levels are spaced evenly in their logarithm), the share of fresh noise
 and, for cm4ir, the level that the network is told over that of the noise (1 + delta). It begins at
 the best of the published levels, those of a method begun closer and, for the second NFE, what was
-found at the first. What it prints goes into `restore/solvers/tuned.py`.
+found at the first. What it prints goes into `restore/solvers/tuned.toml`.
 """
 
 import argparse
@@ -128,7 +128,7 @@ def main() -> None:
                     p, found, before = search(model, inputs, name, nfe, known)
                     known.append(p)
                     ends = f"{inputs.severity:.3g}, {p.high:.3g}, {p.low:.3g}"
-                    row = f"_row({ends}, {p.noise:g}, {p.delta:g}),"
+                    row = f"[{ends}, {p.noise:g}, {p.delta:g}],"
                     what = f"{name:8} {task:8} {nfe} {row}"
                     print(f"{what}  # {found:.2f} dB, {before:.2f} as published", flush=True)
 

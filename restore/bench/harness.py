@@ -30,6 +30,7 @@ from restore.devices import dtype_name
 from restore.errors import ImageError, RequestError, RestoreError
 from restore.images import Picture
 from restore.record import Metrics, round_share
+from restore.solvers.tuned import TUNED
 from restore.tiling import Tile
 
 PACKAGES = ("bcm-restore", "torch", "numpy", "opencv-python-headless", "scikit-image", "lpips")
@@ -85,7 +86,7 @@ class Bench:
         """All of them, not measured yet, case by case and method by method."""
         versions = list_versions(self.perception is not None)
         presets = self.model.checkpoint.presets if self.model.checkpoint else {}
-        code = hashlib.sha256(f"{hash_code()} {presets!r}".encode()).hexdigest()[:16]
+        code = hashlib.sha256(f"{hash_code()} {presets!r} {TUNED!r}".encode()).hexdigest()[:16]
         hashes = {one.name: one.sha256 for one in self.pictures.clean}
         for cell in self.cells:
             for clean in self.pictures.clean:

@@ -63,6 +63,11 @@ def test_another_model_code_or_picture_is_measured_anew(
         assert counted == ["bcm", "bcm"]  # what has no network stays
     with monkeypatch.context() as change:
         counted.clear()
+        change.setattr(harness, "TUNED", {})
+        measured(plan, Journal(path))
+        assert counted == ["bcm", "bcm"]
+    with monkeypatch.context() as change:
+        counted.clear()
         change.setattr(harness, "hash_code", lambda: "another")
         measured(plan, Journal(path))
         assert counted == ["bcm"] * 2 + ["telea"] * 2
