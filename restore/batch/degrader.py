@@ -17,11 +17,10 @@ from restore.files import write_atomically
 from restore.images import (
     MAX_PIXELS,
     Picture,
-    decode,
+    as_picture,
     encode,
     format_of,
     read_header,
-    read_image,
 )
 from restore.images.metadata import lost_in
 from restore.record import JSON, Record
@@ -71,10 +70,7 @@ class Degrader:
 
     def read(self, job: Job) -> Picture:
         """The clean image of a job. ImageError where it cannot be used."""
-        data = job.data
-        if data is None:
-            data = read_image(job.input.path, max_pixels=self.max_pixels)
-        return decode(data, max_pixels=self.max_pixels)
+        return as_picture(job.source, max_pixels=self.max_pixels)
 
     def make(
         self, job: Job, picture: Picture, show: ShowDegraded | None = None

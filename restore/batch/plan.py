@@ -60,6 +60,11 @@ class Job:
     variant: int = 0
 
     @property
+    def source(self) -> str | bytes:
+        """What its image is read from: a path, or the bytes that came."""
+        return self.input.path if self.data is None else self.data
+
+    @property
     def tail(self) -> str:
         """What tells the names of variants apart, "" where there is one result."""
         return f"_{self.variant}" if self.variant else ""
@@ -193,17 +198,17 @@ def read_job(
     RequestError where it is `alone`, for then the command names this very file and what becomes of
     it. A folder of outputs is for any number of files, and each fails for itself.
     """
-    from restore.images import read_header
+    from restore.images import read_header, read_image
 
     try:
         if job.input.path == STDIN:
             job = replace(job, data=stdin())
         elif is_open_pipe(job.input.path):
-            job = replace(job, data=_read(job.input.path, kind))
+            job = replace(job, data=read_image(job.input.path, max_pixels=kind.max_pixels))
     except ImageError as error:
         return replace(job, data=b"", refusal=str(error))
     try:
-        header = read_header(job.input.path if job.data is None else job.data)
+        header = read_header(job.source)
     except ImageError:
         return job
     if math.prod(header.size) > kind.max_pixels:  # one file's failure, as its reading will say
@@ -233,20 +238,13 @@ def _find_refusal(job: Job, header: ImageHeader, format: str, kind: OutputKind) 
 
 def _is_opaque(job: Job, kind: OutputKind) -> bool:
     """Whether an image's alpha hides nothing, as in most screenshots, or cannot be read."""
-    from restore.images import decode
+    from restore.images import as_picture
 
     try:
-        data = _read(job.input.path, kind) if job.data is None else job.data
-        alpha = decode(data, max_pixels=kind.max_pixels).alpha
+        alpha = as_picture(job.source, max_pixels=kind.max_pixels).alpha
     except RestoreError:
         return True  # reading it will say what is wrong
     return alpha is None or bool((alpha == (1 << 8 * alpha.itemsize) - 1).all())
-
-
-def _read(path: str, kind: OutputKind) -> bytes:
-    from restore.images import read_image
-
-    return read_image(path, max_pixels=kind.max_pixels)
 
 
 def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> None:

@@ -25,8 +25,9 @@ from restore.images import (
     MAX_PIXELS,
     Encoded,
     Picture,
-    decode,
+    as_picture,
     encode_file,
+    file_bytes,
     loses,
     read_image,
 )
@@ -245,9 +246,7 @@ class Restorer:
 
         ImageError for what cannot be used.
         """
-        data = job.data
-        if data is None:
-            data = read_image(job.input.path, max_pixels=self.max_pixels)
+        data = file_bytes(job.source, max_pixels=self.max_pixels)
         paths = {sidecar.kind: sidecar.find(job.input) for sidecar in self.sidecars}
         found = {kind: self._read_picture(path, kind) for kind, path in paths.items()}
         problem = self.task.with_sidecars(found).open(data, max_pixels=self.max_pixels)
@@ -325,8 +324,7 @@ class Restorer:
 
     def _read_picture(self, path: str, kind: str) -> Picture:
         try:
-            data = read_image(path, max_pixels=self.max_pixels)
-            return decode(data, max_pixels=self.max_pixels)
+            return as_picture(path, max_pixels=self.max_pixels)
         except ImageError as error:
             raise ImageError(f"the {kind} {path!r}: {error}") from error
 

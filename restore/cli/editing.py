@@ -23,7 +23,7 @@ from restore.cli.options import (
     flatten,
 )
 from restore.cli.options.restoration import DeviceOptions
-from restore.cli.run import choose_manifest, run_here, say_again
+from restore.cli.run import choose_manifest, describe_run, run_here, say_again
 from restore.cli.views import Views, make_views
 from restore.errors import ImageError, RequestError
 from restore.files import read_bytes
@@ -181,19 +181,16 @@ class Changer:
 
     def read(self, job: Job) -> Given:
         """A picture with its words and its mask; ImageError where it has none."""
-        from restore.images import decode, read_image
+        from restore.images import as_picture
 
         options = self.options.get("") or self.options.get(job.input.stem)
         if options is None:
             raise ImageError(f"the prompts file has no line for {job.input.stem!r}")
-        data = job.data
-        if data is None:
-            data = read_image(job.input.path, max_pixels=self.max_pixels)
+        picture = as_picture(job.source, max_pixels=self.max_pixels)
         if self.sidecar:
-            path = self.sidecar.find(job.input)
-            mask = decode(read_image(path, max_pixels=self.max_pixels), max_pixels=self.max_pixels)
+            mask = as_picture(self.sidecar.find(job.input), max_pixels=self.max_pixels)
             options = replace(options, mask=mask)
-        return Given(decode(data, max_pixels=self.max_pixels), options)
+        return Given(picture, options)
 
     def make(
         self, editor: Editor | None, job: Job, given: Given, progress: Progress | None
@@ -330,25 +327,12 @@ def _load(
 
 def _announce(editor: Editor, planned: Plan, options: dict[str, Edit]) -> str:
     """One line on what will run."""
-    import torch
-
-    from restore.devices import dtype_name
     from restore.tasks.edit import choose_control
 
     todo = sum(not job.done for job in planned.jobs)
-    threads = torch.get_num_threads()
-    checkpoint = editor.checkpoint
-    control = choose_control(next(iter(options.values())), checkpoint)
-    parts = [
-        f"edit: {todo} image{'s' if todo > 1 else ''}",
-        str(editor.unet.device),
-        f"{threads} thread{'s' if threads > 1 else ''}",
-        dtype_name(editor.unet.dtype),
-        f"{checkpoint.name} ({checkpoint.architecture})",
-        f"NFE {editor.nfe}",
-        control,
-    ]
-    return ", ".join(parts)
+    control = choose_control(next(iter(options.values())), editor.checkpoint)
+    what = f"edit: {todo} image{'s' if todo > 1 else ''}"
+    return describe_run(editor.unet, editor.checkpoint, what, editor.nfe, control)
 
 
 def _check_options(words: Words, ways: Ways, checkpoint: Checkpoint) -> dict[str, Edit]:

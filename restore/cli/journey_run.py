@@ -217,7 +217,10 @@ def run_journey(
             size = trip.size(model)
             sizes = [size] if size else []
             seconds = estimate_seconds(model, sizes, trip.evaluations, trip.settings.tile)
-            conduct.terminal.say(describe_run(model, trip.task, trip.nfe or 0, trip.how, seconds))
+            said = describe_run(
+                model, model.checkpoint, trip.task, trip.nfe or 0, trip.how, seconds
+            )
+            conduct.terminal.say(said)
         return trip.work(replace(known, model_sha256=model.sha256), model, format, display)
 
     run_here(planned, known, load, conduct, display)
@@ -232,12 +235,10 @@ def make_journey_settings(way: JourneyOptions) -> Settings:
 
 def read_picture(path: str, data: bytes | None, max_pixels: int) -> Picture:
     """ImageError, with the path, where it cannot be read."""
-    from restore.images import decode, read_image
+    from restore.images import as_picture
 
     try:
-        return decode(
-            read_image(path, max_pixels=max_pixels) if data is None else data, max_pixels=max_pixels
-        )
+        return as_picture(path if data is None else data, max_pixels=max_pixels)
     except ImageError as error:
         raise ImageError(f"{path!r}: {error}") from error
 

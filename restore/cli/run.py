@@ -28,7 +28,7 @@ from restore.batch.run import (
 from restore.batch.shards import find_assigned
 from restore.cli.exits import HINT, code_of, describe_error, is_out_of_memory
 from restore.cli.options import RunOptions
-from restore.cli.terminal import Terminal, complain, emit, format_seconds
+from restore.cli.terminal import Terminal, complain, emit, format_seconds, say_now_and_then
 from restore.cli.views import Views
 from restore.errors import ImageError, RestoreError
 from restore.jsonlines import to_json
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from restore.bcm import BCM
+    from restore.checkpoints import Checkpoint
+    from restore.editing.networks import UNet
     from restore.tiling import Tile
 
 
@@ -303,7 +305,7 @@ class Meter:
         if self._terminal.quiet:
             return None
         if self._bars is None:
-            return self._terminal.lines(label)
+            return say_now_and_then(label)
         bars, row = self._bars, self._rows[-1]
         bars.reset(row, description=spell_out(label), total=None, note="")
 
@@ -334,20 +336,27 @@ class Meter:
         return f"{self._done}/{self._total}, {rate:.3g} a minute, about {left} left"
 
 
-def describe_run(model: BCM, what: str, nfe: int | str, how: str, seconds: float | None) -> str:
+def describe_run(
+    model: BCM | UNet,
+    checkpoint: Checkpoint | None,
+    what: str,
+    nfe: int | str,
+    how: str,
+    seconds: float | None = None,
+) -> str:
     """One line on what will run, on what, and for how many seconds where that is known."""
     import torch
 
     from restore.devices import dtype_name
 
-    assert model.checkpoint is not None
+    assert checkpoint is not None
     threads = torch.get_num_threads()
     parts = [
         what,
         str(model.device),
         f"{threads} thread{'s' if threads > 1 else ''}",
         dtype_name(model.dtype),
-        f"{model.checkpoint.name} ({model.checkpoint.architecture})",
+        f"{checkpoint.name} ({checkpoint.architecture})",
         f"NFE {nfe}",
         how,
     ]

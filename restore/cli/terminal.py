@@ -64,7 +64,7 @@ class Terminal:
         if self.quiet:
             yield None
         elif not sys.stderr.isatty():
-            yield _lines(label)
+            yield say_now_and_then(label)
         else:
             with self.bars() as bars:
                 row = bars.add_task(spell_out(label), total=None, note="")
@@ -95,10 +95,6 @@ class Terminal:
             transient=True,
             redirect_stdout=sys.stdout.isatty(),
         )
-
-    def lines(self, label: str) -> Progress:
-        """What says now and then, in a line, how far something has come."""
-        return _lines(label)
 
 
 def complain(text: str) -> None:
@@ -218,7 +214,8 @@ def _write(stream: IO[AnyStr], data: AnyStr) -> None:
         stream.flush()
 
 
-def _lines(label: str) -> Progress:
+def say_now_and_then(label: str) -> Progress:
+    """What says in a line, at most every `LINE_SECONDS`, how far something has come."""
     began = last = time.monotonic()
 
     def line(done: int, total: int) -> None:
