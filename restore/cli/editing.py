@@ -11,18 +11,11 @@ import typer
 from restore.batch.inputs import Sidecar
 from restore.batch.plan import Job, Plan
 from restore.batch.run import Progress, Work, prepare_folders, resume
+from restore.cli.commands import flatten
 from restore.cli.jobs import plan_run
-from restore.cli.options import (
-    AllowUnverified,
-    Catalog,
-    EncodingOptions,
-    Files,
-    Images,
-    Offline,
-    RunOptions,
-    flatten,
-)
-from restore.cli.options.restoration import DeviceOptions
+from restore.cli.options.files import EncodingOptions, Files, Images
+from restore.cli.options.restoration import AllowUnverified, Catalog, DeviceOptions, Offline
+from restore.cli.options.run_options import RunOptions
 from restore.cli.run import choose_manifest, describe_run, run_here, say_again
 from restore.cli.views import Views, make_views
 from restore.errors import ImageError, RequestError

@@ -12,23 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restore.batch.inputs import STDIN, Choice, Input, Sidecar, find
+from restore.cli.commands import FLAG, flatten
 from restore.cli.exits import code_of, describe_error
 from restore.cli.jobs import begin_command, read_list
-from restore.cli.options import (
-    FLAG,
+from restore.cli.options.files import (
     Existing,
     Images,
     Inputs,
-    Json,
     MaxPixels,
-    Quiet,
-    Verbose,
+    WhereExists,
     Yes,
     choose_policy,
-    flatten,
 )
-from restore.cli.options.files import WhereExists
 from restore.cli.options.restoration import split_kinds
+from restore.cli.options.run_options import Json, Quiet, Verbose
 from restore.cli.terminal import Terminal, emit, read_stdin
 from restore.cli.views import open_in_browser
 from restore.defaults import FOUND, MAX_PIXELS, SENSITIVITY, Find

@@ -12,7 +12,8 @@ from restore.batch.plan import STDOUT, Names, OutputKind, Plan, Size, Where
 from restore.batch.plan import plan as planned
 from restore.cli.config_file import find_files
 from restore.cli.exits import NothingNamed
-from restore.cli.options import Files, Inputs, RunOptions
+from restore.cli.options.files import Files, Inputs
+from restore.cli.options.run_options import RunOptions
 from restore.cli.terminal import Terminal, open_stdin, read_stdin
 from restore.errors import ImageError, RequestError
 from restore.files import read_bytes, read_stream
@@ -76,7 +77,7 @@ def check_stdout(json: bool, what: str) -> None:
         raise RequestError(f"the {what} would go to the terminal: -o FILE, or pipe it on")
 
 
-def read_list(files: Files | Inputs, names: Sequence[str]) -> list[str]:
+def read_list(files: Inputs, names: Sequence[str]) -> list[str]:
     """The names in the list that --from-file names.
 
     RequestError where that cannot be read, and where neither it nor `names` has any.

@@ -11,6 +11,7 @@ import typer
 from restore.batch.inputs import STDIN
 from restore.batch.plan import STDOUT, Job
 from restore.batch.run import Output
+from restore.cli.commands import flatten
 from restore.cli.jobs import begin_command
 from restore.cli.journey_run import (
     JourneyOptions,
@@ -25,8 +26,9 @@ from restore.cli.journey_run import (
     read_picture,
     run_journey,
 )
-from restore.cli.options import EncodingOptions, MaxPixels, ModelOptions, OutputOptions, flatten
-from restore.cli.options.restoration import Machine
+from restore.cli.options.files import EncodingOptions, MaxPixels
+from restore.cli.options.restoration import Machine, ModelOptions
+from restore.cli.options.run_options import OutputOptions
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError
 from restore.record import Record

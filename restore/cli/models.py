@@ -12,15 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from restore.cli.commands import make_app, show_examples
-from restore.cli.options import (
-    AllowUnverified,
-    Catalog,
-    Json,
-    Offline,
-    Quiet,
-    Verbose,
-    Yes,
-)
+from restore.cli.options.files import Yes
+from restore.cli.options.restoration import AllowUnverified, Catalog, Offline
+from restore.cli.options.run_options import Json, Quiet, Verbose
 from restore.cli.terminal import Terminal, emit
 from restore.errors import CheckpointError, RequestError
 from restore.jsonlines import to_json

@@ -18,19 +18,11 @@ import typer
 from restore.batch.inputs import identity, within
 from restore.batch.plan import Policy, Size, Where
 from restore.batch.ray import Cluster
+from restore.cli.commands import FLAG, flatten
 from restore.cli.jobs import begin_command, choose_output, list_names
-from restore.cli.options import (
-    FLAG,
-    EncodingOptions,
-    Engine,
-    Files,
-    HoleOptions,
-    Images,
-    ModelOptions,
-    Restoration,
-    RunOptions,
-    flatten,
-)
+from restore.cli.options.files import EncodingOptions, Files, Images
+from restore.cli.options.restoration import HoleOptions, ModelOptions, Restoration
+from restore.cli.options.run_options import Engine, RunOptions
 from restore.cli.run import describe_run, estimate_seconds, run_steps, say_again, say_rehearsal
 from restore.cli.terminal import complain, emit
 from restore.cli.views import Views, make_views

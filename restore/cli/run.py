@@ -27,7 +27,7 @@ from restore.batch.run import (
 )
 from restore.batch.shards import find_assigned
 from restore.cli.exits import HINT, code_of, describe_error, is_out_of_memory
-from restore.cli.options import RunOptions
+from restore.cli.options.run_options import RunOptions
 from restore.cli.terminal import Terminal, complain, emit, format_seconds, say_now_and_then
 from restore.cli.views import Views
 from restore.errors import ImageError, RestoreError

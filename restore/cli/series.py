@@ -13,6 +13,7 @@ import typer
 from restore.batch.inputs import STDIN
 from restore.batch.plan import STDOUT, Existing, Job, OutputKind, Plan, Size
 from restore.batch.run import Output, Progress, Work, prepare_folders
+from restore.cli.commands import FLAG, flatten
 from restore.cli.jobs import begin_command
 from restore.cli.journey_run import (
     DrawOptions,
@@ -28,15 +29,9 @@ from restore.cli.journey_run import (
     read_picture,
     run_journey,
 )
-from restore.cli.options import (
-    FLAG,
-    EncodingOptions,
-    MaxPixels,
-    ModelOptions,
-    OutputOptions,
-    RunOptions,
-    flatten,
-)
+from restore.cli.options.files import EncodingOptions, MaxPixels
+from restore.cli.options.restoration import ModelOptions
+from restore.cli.options.run_options import OutputOptions, RunOptions
 from restore.cli.restoration import parse_size
 from restore.cli.run import run_here
 from restore.cli.views import make_views

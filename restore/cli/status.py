@@ -22,7 +22,7 @@ from restore.cli.config_file import (
     read_config_files,
     refuse,
 )
-from restore.cli.options import Json, Verbose
+from restore.cli.options.run_options import Json, Verbose
 from restore.cli.run import summarise_run
 from restore.cli.terminal import emit
 from restore.errors import RequestError

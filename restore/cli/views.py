@@ -14,7 +14,7 @@ from restore.batch.inputs import identity, within
 from restore.batch.manifest import MADE
 from restore.batch.plan import STDOUT, Job, Plan, Policy
 from restore.cli.commands import BESIDE
-from restore.cli.options import OutputOptions
+from restore.cli.options.run_options import OutputOptions
 from restore.errors import RequestError, RestoreError
 from restore.record import JSON, Record
 

@@ -58,13 +58,6 @@ def load_exif(block: bytes) -> Image.Exif:
     return exif
 
 
-def without_orientation(block: bytes | None) -> bytes | None:
-    """An EXIF block without its orientation tag; None where nothing else is left."""
-    tags = tags_of(block)
-    tags.pop(Base.Orientation, None)
-    return _block(tags)
-
-
 def correct_exif(
     block: bytes | None, size: tuple[int, int], resolution: Resolution | None, place: bool
 ) -> bytes | None:

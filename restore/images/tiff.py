@@ -57,7 +57,7 @@ from restore.images.picture import strips
 
 Nest: TypeAlias = "dict[int, Nest]"
 
-NEW_SUBFILE, OLD_SUBFILE, SUB_DIRECTORIES, XMP, IPTC, RESOURCES = 254, 255, 330, 700, 33723, 34377
+NEW_SUBFILE, OLD_SUBFILE, SUB_DIRECTORIES, XMP, IPTC = 254, 255, 330, 700, 33723
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 EXIF_DIRECTORIES: Nest = {
     34665: {40965: {}},

@@ -93,10 +93,6 @@ class Page:
             title = f"{self._titles or 'nothing'}: bcm-restore"
             write_atomically(self.path, build_document(title, self._body(summary)))
 
-    def drop(self) -> None:
-        """Write nothing."""
-        self._spool.close()
-
     def _put(self, fragment: str) -> None:
         data = fragment.encode()
         self._bytes += len(data)

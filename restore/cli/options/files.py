@@ -43,67 +43,56 @@ WhereExists = Annotated[
     Existing, _output(help="Where an output exists: refuse to start, leave it, or replace it")
 ]
 
-Recursive = Annotated[
-    bool,
-    _input(
-        "--recursive",
-        "-r",
-        metavar=FLAG,
-        help="Folders with all below them; the tree is kept under -o DIR",
-    ),
-]
-FromFile = Annotated[
-    str | None,
-    _input(
-        metavar="LIST",
-        show_default=False,
-        help="More names, one a line, from a file or -; relative ones keep their folders "
-        "under -o DIR",
-    ),
-]
-Null = Annotated[
-    bool, _input("--null", "-0", metavar=FLAG, help="The names in LIST end in NUL, as from -print0")
-]
-Include = Annotated[
-    list[str],
-    _input(
-        metavar="GLOB",
-        show_default=False,
-        help="Of folders, only files that fit: '*.jpg', 'scans/*'; may be repeated",
-    ),
-]
-Exclude = Annotated[
-    list[str],
-    _input(
-        metavar="GLOB",
-        show_default=False,
-        help="Of folders, leave out files, or folders, that fit; may be repeated",
-    ),
-]
-
 
 @dataclass(frozen=True)
 class Inputs:
     """Which files are read, where nothing is written."""
 
-    recursive: Recursive = False
-    from_file: FromFile = None
-    null: Null = False
-    include: Include = field(default_factory=list)
-    exclude: Exclude = field(default_factory=list)
+    recursive: Annotated[
+        bool,
+        _input(
+            "--recursive",
+            "-r",
+            metavar=FLAG,
+            help="Folders with all below them; the tree is kept under -o DIR",
+        ),
+    ] = False
+    from_file: Annotated[
+        str | None,
+        _input(
+            metavar="LIST",
+            show_default=False,
+            help="More names, one a line, from a file or -; relative ones keep their folders "
+            "under -o DIR",
+        ),
+    ] = None
+    null: Annotated[
+        bool,
+        _input("--null", "-0", metavar=FLAG, help="The names in LIST end in NUL, as from -print0"),
+    ] = False
+    include: Annotated[
+        list[str],
+        _input(
+            metavar="GLOB",
+            show_default=False,
+            help="Of folders, only files that fit: '*.jpg', 'scans/*'; may be repeated",
+        ),
+    ] = field(default_factory=list)
+    exclude: Annotated[
+        list[str],
+        _input(
+            metavar="GLOB",
+            show_default=False,
+            help="Of folders, leave out files, or folders, that fit; may be repeated",
+        ),
+    ] = field(default_factory=list)
     max_pixels: MaxPixels = MAX_PIXELS
 
 
 @dataclass(frozen=True)
-class Files:
+class Files(Inputs):
     """Which files are read, and where the results go."""
 
-    recursive: Recursive = False
-    from_file: FromFile = None
-    null: Null = False
-    include: Include = field(default_factory=list)
-    exclude: Exclude = field(default_factory=list)
-    max_pixels: MaxPixels = MAX_PIXELS
     output: Annotated[
         str | None,
         _output(
