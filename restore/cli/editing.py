@@ -170,7 +170,7 @@ class Changer:
     sidecar: Sidecar | None
     seed: int
     max_pixels: int
-    display: Views
+    views: Views
 
     def read(self, job: Job) -> Given:
         """A picture with its words and its mask; ImageError where it has none."""
@@ -200,7 +200,7 @@ class Changer:
             progress=progress,
             max_pixels=self.max_pixels,
         )
-        self.display.keep(job, result.picture, given.picture.upright())
+        self.views.keep(job, result.picture, given.picture.upright())
         return result.picture, result.record
 
     def find_sidecars(self, job: Job) -> list[str]:
@@ -217,7 +217,7 @@ def edit(
     encoding: EncodingOptions,
     source: EditingModelOptions,
     processor: DeviceOptions,
-    conduct: RunOptions,
+    run: RunOptions,
 ) -> None:
     """Change pictures by words: what was not asked for stays.
 
@@ -231,9 +231,9 @@ def edit(
     sidecar = None if ways.mask in (None, ALPHA) else Sidecar("mask", str(ways.mask))
     options = _check_options(words, ways, checkpoint)
     aside = [path for path in (sidecar.path if sidecar else None, words.prompts) if path]
-    planned = plan_run(image, "edit", files, conduct, aside=aside, bits=encoding.bits)
+    planned = plan_run(image, "edit", files, run, aside=aside, bits=encoding.bits)
     format = encoding.choose(planned.format)
-    display = make_views(planned, conduct, files.policy, aside)
+    views = make_views(planned, run, files.policy, aside)
 
     from restore.batch.restorer import choose_machine, collect_settings
     from restore.editing import networks
@@ -252,7 +252,7 @@ def edit(
         device=device,
         dtype=dtype,
     )
-    changer = Changer(known, options, sidecar, ways.seed, files.max_pixels, display)
+    changer = Changer(known, options, sidecar, ways.seed, files.max_pixels, views)
     own = {
         "nfe": ways.nfe,
         "seed": ways.seed,
@@ -270,23 +270,23 @@ def edit(
             changer.find_sidecars,
         )
 
-    manifest = choose_manifest(planned, conduct)
+    manifest = choose_manifest(planned, run)
     if manifest:
         planned = resume(planned, manifest, work())
-        say_again(planned, work(), conduct)
+        say_again(planned, work(), run)
 
     def load() -> Work:
         if all(job.done for job in planned.jobs):
             return work()
-        prepare_folders(planned, display.paths)
-        editor = _load(checkpoint, ways, source, processor, conduct)
+        prepare_folders(planned, views.paths)
+        editor = _load(checkpoint, ways, source, processor, run)
         for one in options.values():  # a prompt's length is known by the tokenizer alone
             editor.read_prompt(one.source)
             editor.read_prompt(one.target)
-        conduct.terminal.say(_announce(editor, planned, options))
+        run.terminal.say(_announce(editor, planned, options))
         return work(editor)
 
-    run_here(planned, known, load, conduct, display, manifest)
+    run_here(planned, known, load, run, views, manifest)
 
 
 def _load(
@@ -294,7 +294,7 @@ def _load(
     ways: Ways,
     source: EditingModelOptions,
     processor: DeviceOptions,
-    conduct: RunOptions,
+    run: RunOptions,
 ) -> Editor:
     """The networks; errors as of `load_editor`."""
     import torch
@@ -311,10 +311,10 @@ def _load(
         side=ways.side,
         offline=source.offline,
         allow_unverified=source.allow_unverified,
-        announce=conduct.terminal.say,
+        announce=run.terminal.say,
     )
     for role, sha256 in editor.sha256.items():
-        conduct.terminal.detail(f"SHA-256 of {checkpoint.name}'s {role}: {sha256}")
+        run.terminal.detail(f"SHA-256 of {checkpoint.name}'s {role}: {sha256}")
     return editor
 
 

@@ -26,7 +26,7 @@ def plan_run(
     names: Sequence[str],
     task: str,
     files: Files,
-    conduct: RunOptions,
+    run: RunOptions,
     *,
     aside: Sequence[str] = (),
     ending: FormatName = "png",
@@ -39,8 +39,8 @@ def plan_run(
     The rest is what `OutputKind` holds. RequestError for all that is usage error.
     """
     kind = OutputKind(task, size_out, bits, alpha, ending, files.max_pixels)
-    named = replace(list_names(names, files, conduct), aside=aside)
-    return planned(named, choose_output(files), kind, conduct.share)
+    named = replace(list_names(names, files, run), aside=aside)
+    return planned(named, choose_output(files), kind, run.share)
 
 
 def begin_command(names: Sequence[str] | None, terminal: Terminal) -> None:
@@ -54,11 +54,11 @@ def begin_command(names: Sequence[str] | None, terminal: Terminal) -> None:
         terminal.say(f"starting: loading torch{used}")
 
 
-def list_names(names: Sequence[str], files: Files, conduct: RunOptions) -> Names:
+def list_names(names: Sequence[str], files: Files, run: RunOptions) -> Names:
     """What is named as an input. RequestError where nothing is, or standard output is taken."""
     listed = read_list(files, names)
     if files.output == STDOUT or (files.output is None and [*names, *listed] == [STDIN]):
-        check_stdout(conduct.json, "image")
+        check_stdout(run.json, "image")
     choice = Choice(files.include, files.exclude)
     stdin = partial(read_stdin, files.max_pixels)
     return Names(names, listed, files.recursive, stdin=stdin, choice=choice)

@@ -173,7 +173,7 @@ def run_journey(
     trip: JourneyRun,
     source: ModelOptions,
     machine: Machine,
-    manner: OutputOptions,
+    run: OutputOptions,
     encoding: EncodingOptions = EncodingOptions(),  # noqa: B008 - frozen
 ) -> None:
     """Load the model and run; what is usage error is refused before the run."""
@@ -195,28 +195,28 @@ def run_journey(
         dtype=dtype,
     )
     planned = Plan((trip.job,), trip.format, OutputKind(trip.task))
-    conduct = RunOptions(**vars(manner))
-    display = make_views(planned, conduct, trip.existing, trip.aside)
+    run = RunOptions(**vars(run))
+    views = make_views(planned, run, trip.existing, trip.aside)
     format = encoding.choose(trip.format)
 
     def load() -> Work:
         if trip.job.done:
-            return trip.work(known, None, format, display)
+            return trip.work(known, None, format, views)
         inside = [os.path.join(trip.job.output, name) for name in trip.files[:1]]
-        prepare_folders(planned, [*inside, *display.paths])
+        prepare_folders(planned, [*inside, *views.paths])
         model = chosen.load(admit_label(trip.settings.label) if trip.labelled else None)
         trip.admit(model)
-        if not conduct.quiet:
+        if not run.quiet:
             size = trip.size(model)
             sizes = [size] if size else []
             seconds = estimate_seconds(model, sizes, trip.evaluations, trip.settings.tile)
             said = describe_run(
                 model, model.checkpoint, trip.task, trip.nfe or 0, trip.how, seconds
             )
-            conduct.terminal.say(said)
-        return trip.work(replace(known, model_sha256=model.sha256), model, format, display)
+            run.terminal.say(said)
+        return trip.work(replace(known, model_sha256=model.sha256), model, format, views)
 
-    run_here(planned, known, load, conduct, display)
+    run_here(planned, known, load, run, views)
 
 
 def make_journey_settings(way: JourneyOptions) -> Settings:

@@ -62,14 +62,14 @@ def invert(
     target: JourneyOutput,
     source: ModelOptions,
     way: JourneyOptions,
-    manner: OutputOptions,
+    run: OutputOptions,
 ) -> None:
     """Take an image up to its noise, a latent that `reconstruct` brings back.
 
     The latent holds all that the image's file carried. The record says how
     well it comes back.
     """
-    begin_command([image], manner.terminal)
+    begin_command([image], run.terminal)
     from restore.journeys import invert as inverted
     from restore.journeys.invert import choose_levels
 
@@ -78,7 +78,7 @@ def invert(
         raise RequestError(f"-o {output!r}: a latent is a .safetensors file")
     settings = make_journey_settings(way)
     choose_levels(settings, way.start, way.level, refine)
-    job = target.job([image], output, [], manner.json, max_pixels)
+    job = target.job([image], output, [], run.json, max_pixels)
 
     found = find_header(image, job.data)
 
@@ -106,7 +106,7 @@ def invert(
         admit=lambda model: model.encode_label(way.label),
         existing=target.policy,
     )
-    run_journey(journey, source, way, manner)
+    run_journey(journey, source, way, run)
 
 
 @flatten
@@ -132,14 +132,14 @@ def reconstruct(
     encoding: EncodingOptions,
     source: ModelOptions,
     machine: Machine,
-    manner: OutputOptions,
+    run: OutputOptions,
 ) -> None:
     """Bring a latent back to the image it came from.
 
     Down the levels it went up, by the same model, seed and class, which the
     file holds.
     """
-    begin_command([latent, *([reference] if reference else [])], manner.terminal)
+    begin_command([latent, *([reference] if reference else [])], run.terminal)
     from restore.images import check_encodable, format_of
     from restore.journeys import read_latent
     from restore.journeys import reconstruct as reconstructed
@@ -151,7 +151,7 @@ def reconstruct(
     output = beside(latent, "reconstruct", ".png") if output is None else output
     format = "PNG" if output == STDOUT else format_of(output)
     encoding.choose(format)
-    job = target.job([latent, *([reference] if reference else [])], output, [], manner.json)
+    job = target.job([latent, *([reference] if reference else [])], output, [], run.json)
     known: Latent | None = None
     with suppress(ImageError):  # which is found out again in due course
         known = read_latent(latent, max_pixels=max_pixels)
@@ -194,4 +194,4 @@ def reconstruct(
         aside=[reference] if reference else [],
         labelled=False,
     )
-    run_journey(journey, source, machine, manner, encoding)
+    run_journey(journey, source, machine, run, encoding)

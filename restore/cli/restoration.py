@@ -46,7 +46,7 @@ class BatchOptions:
     source: ModelOptions
     restoration: Restoration
     engine: Engine
-    conduct: RunOptions
+    run: RunOptions
 
 
 @flatten
@@ -70,7 +70,7 @@ def inpaint(
 
     All other pixels stay as they are, to the last bit.
     """
-    begin_command(image, options.conduct.terminal)
+    begin_command(image, options.run.terminal)
     from restore.tasks import Inpaint
 
     task = Inpaint(mask, hole.invert_mask, hole.dilate, hole.fill, hole.kinds, hole.sensitivity)
@@ -98,7 +98,7 @@ def jpeg(
     The result is held to the file's own quantised coefficients: compressed
     again with the same tables it gives the same file.
     """
-    begin_command(image, options.conduct.terminal)
+    begin_command(image, options.run.terminal)
     from restore.tasks import Jpeg
 
     task = Jpeg(assume_quality=assume_quality)
@@ -143,7 +143,7 @@ def superres(
     if scale is not None and not (math.isfinite(scale) and scale > 1):
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     sides = None if size is None else parse_size(size)
-    begin_command(image, options.conduct.terminal)
+    begin_command(image, options.run.terminal)
     from restore.tasks import Superres
 
     task = Superres(scale, sides, sigma, stretch)
@@ -172,7 +172,7 @@ def denoise(
     White noise of a known level, or of one that is estimated from each image. The network was
     trained for this; its other tasks are zero-shot.
     """
-    begin_command(image, options.conduct.terminal)
+    begin_command(image, options.run.terminal)
     from restore.tasks import Denoise
 
     run_task(Denoise(sigma), image, options)
@@ -198,7 +198,7 @@ def deblur(
 
     Blurred again, the result is the given image, up to its noise.
     """
-    begin_command(image, options.conduct.terminal)
+    begin_command(image, options.run.terminal)
     from restore.tasks import Deblur
 
     run_task(Deblur(kernel, sigma), image, options)
@@ -241,7 +241,7 @@ def auto(
         raise RequestError(f"--scale {scale:g}: expected a factor above 1")
     if options.restoration.start is not None:
         raise RequestError("auto begins by what it finds: give --start to one of the tasks")
-    begin_command(image, options.conduct.terminal)
+    begin_command(image, options.run.terminal)
     from restore.tasks import Auto
 
     task = Auto(scale, mask, hole.invert_mask, hole.dilate, hole.fill, hole.kinds, hole.sensitivity)
@@ -250,7 +250,7 @@ def auto(
 
 def run_task(task: Task, images: Sequence[str], options: BatchOptions) -> None:
     """Plan all, load the model and run; what is usage error is refused before the run."""
-    files, restoration, conduct = options.files, options.restoration, options.conduct
+    files, restoration, run = options.files, options.restoration, options.run
     from restore.batch.prepare import prepare
     from restore.settings import Settings
 
@@ -273,7 +273,7 @@ def run_task(task: Task, images: Sequence[str], options: BatchOptions) -> None:
         where = replace(where, suffix=f"_{task.name}_preview")
     batch = prepare(
         task,
-        list_names(images, files, conduct),
+        list_names(images, files, run),
         replace(where, variants=restoration.variants),
         model,
         settings=settings,
@@ -281,49 +281,49 @@ def run_task(task: Task, images: Sequence[str], options: BatchOptions) -> None:
         max_pixels=files.max_pixels,
         reference=restoration.reference,
         uncertainty=restoration.uncertainty,
-        manifest=conduct.manifest_path,
-        shard=conduct.share,
-        cluster=options.engine.cluster(restoration.threads, conduct.codecs),
+        manifest=run.manifest_path,
+        shard=run.share,
+        cluster=options.engine.cluster(restoration.threads, run.codecs),
     )
     if restoration.sheet is not None:
-        _write_sheet(batch, restoration.sheet, files.policy, conduct)
+        _write_sheet(batch, restoration.sheet, files.policy, run)
         return
     maps = batch.restorer.maps.values()
-    display = make_views(batch.plan, conduct, files.policy, [*batch.aside, *maps])
+    views = make_views(batch.plan, run, files.policy, [*batch.aside, *maps])
     with batch.connect() as connected:
-        _run(connected, conduct, display)
+        _run(connected, run, views)
 
 
-def _run(batch: Batch, conduct: RunOptions, display: Views) -> None:
+def _run(batch: Batch, run: RunOptions, views: Views) -> None:
     """Go on where the manifest says, and do the rest, here or on a cluster."""
     batch = batch.resume()
     work = batch.restorer.work()
-    say_again(batch.plan, work, conduct)
-    if conduct.dry_run:
-        say_rehearsal(batch.plan, batch.rehearse(), conduct)
+    say_again(batch.plan, work, run)
+    if run.dry_run:
+        say_rehearsal(batch.plan, batch.rehearse(), run)
         return
     if batch.todo:
-        batch = batch.load(display.paths)
+        batch = batch.load(views.paths)
         if batch.model is not None:
             name = batch.restorer.source.checkpoint.name
-            conduct.terminal.detail(f"SHA-256 of {name}: {batch.model.sha256}")
+            run.terminal.detail(f"SHA-256 of {name}: {batch.model.sha256}")
         for warning in batch.warnings:
             complain(f"warning: {warning}")
-        if not conduct.quiet:
-            conduct.terminal.say(_describe_batch(batch, batch.cluster))
+        if not run.quiet:
+            run.terminal.say(_describe_batch(batch, batch.cluster))
     if batch.cluster:
-        display.look_by(batch.restorer.look)
+        views.look_by(batch.restorer.look)
     go = partial(
         batch.run,
-        threads=conduct.codecs,
-        fail_fast=conduct.fail_fast,
-        show=display.keep,
-        say=conduct.terminal.say,
+        threads=run.codecs,
+        fail_fast=run.fail_fast,
+        show=views.keep,
+        say=run.terminal.say,
     )
-    run_steps(batch.plan, work, conduct, display, go)
+    run_steps(batch.plan, work, run, views, go)
 
 
-def _write_sheet(batch: Batch, path: str, existing: Policy, conduct: RunOptions) -> None:
+def _write_sheet(batch: Batch, path: str, existing: Policy, run: RunOptions) -> None:
     """Write a sheet of choices for the first image, and nothing else."""
     if not path.lower().endswith(".png"):
         raise RequestError(f"--sheet {path!r}: expected a file that ends in .png")
@@ -345,7 +345,7 @@ def _write_sheet(batch: Batch, path: str, existing: Policy, conduct: RunOptions)
         opened = restorer.read(job)
         model = connected.model or restorer.load()
         settings = replace(restorer.settings, reference=opened.reference, start=opened.start)
-        conduct.terminal.say(f"{job.input.path}: a sheet of choices")
+        run.terminal.say(f"{job.input.path}: a sheet of choices")
         assert model is not None
         choices = make_choices(opened.problem, model, settings)
     title = f"{restorer.task.name} {job.input.path}"

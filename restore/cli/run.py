@@ -49,28 +49,28 @@ LINE_SECONDS = 30.0  # between two lines on all files where there is no terminal
 PROBE_SIDE = 128  # pixels: a call that takes a fraction of a second
 
 
-def say_again(plan: Plan, work: Work, conduct: RunOptions) -> None:
+def say_again(plan: Plan, work: Work, run: RunOptions) -> None:
     """Say what is done again although its output is there, and why."""
     for job in plan.jobs:
         if job.again:
-            conduct.terminal.say(f"again: {work_title(work, job)}: {job.again}")
+            run.terminal.say(f"again: {work_title(work, job)}: {job.again}")
 
 
-def choose_manifest(plan: Plan, conduct: RunOptions) -> Manifest | None:
+def choose_manifest(plan: Plan, run: RunOptions) -> Manifest | None:
     """The manifest that is asked for, or that of the folder of all outputs; None for none."""
     from restore.batch.prepare import open_manifest
 
-    return open_manifest(plan, conduct.manifest_path, conduct.share)
+    return open_manifest(plan, run.manifest_path, run.share)
 
 
-def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: RunOptions) -> None:
+def say_rehearsal(plan: Plan, records: Sequence[Record], run: RunOptions) -> None:
     """Say what a run would do: the outputs, or the records. Ends in code 3 where any would fail."""
     for job, record in zip(plan.jobs, records, strict=True):
         if record.error:
             error = ImageError(record.error["message"])
-            conduct.terminal.fail(f"{job.input.path}: reading: {error}", error)
-        if conduct.json:
-            conduct.terminal.record(record.as_dict())
+            run.terminal.fail(f"{job.input.path}: reading: {error}", error)
+        if run.json:
+            run.terminal.record(record.as_dict())
         elif not job.done and not job.refusal and job.output != STDOUT:
             emit(spell_out(job.output))
     todo = sum(not job.done and not job.refusal for job in plan.jobs)
@@ -78,7 +78,7 @@ def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: RunOptions) ->
     parts = [f"dry run: {todo} of {len(plan.jobs)} images would be written"]
     parts += [f"{again} of them again"] if again else []
     parts += [f"{plan.others} are for other shards"] if plan.others else []
-    conduct.terminal.say(", ".join(parts))
+    run.terminal.say(", ".join(parts))
     if any(job.refusal for job in plan.jobs):
         raise typer.Exit(3)
 
@@ -86,8 +86,8 @@ def say_rehearsal(plan: Plan, records: Sequence[Record], conduct: RunOptions) ->
 def run_steps(
     plan: Plan,
     work: Work,
-    conduct: RunOptions,
-    display: Views,
+    run: RunOptions,
+    views: Views,
     go: Callable[[Observer], Steps],
 ) -> None:
     """Take all steps of a run, and report on each job.
@@ -96,63 +96,63 @@ def run_steps(
     Ends in typer.Exit with the code of the failures where all failed alike, else 3, if any failed;
     ResourceError where the run could not go on.
     """
-    share = None if conduct.share else find_assigned()
+    share = None if run.share else find_assigned()
     if share and len(plan.jobs) > 1:
-        conduct.terminal.say(f"all {len(plan.jobs)} images; --shard auto would take {share}")
-    account = RunLog(plan, work, conduct, display)
-    display.open()
+        run.terminal.say(f"all {len(plan.jobs)} images; --shard auto would take {share}")
+    log = RunLog(plan, work, run, views)
+    views.open()
     try:
-        with account.meter:
-            exhaust(go(account))
+        with log.meter:
+            exhaust(go(log))
     finally:
-        account.conclude()
-    codes = account.codes
+        log.conclude()
+    codes = log.codes
     if codes:
-        raise typer.Exit(codes.pop() if len(codes) == 1 and not account.tally.count["ok"] else 3)
-    if account.unshown:
-        raise typer.Exit(code_of(account.unshown))
+        raise typer.Exit(codes.pop() if len(codes) == 1 and not log.tally.count["ok"] else 3)
+    if log.unshown:
+        raise typer.Exit(code_of(log.unshown))
 
 
 def run_here(
     plan: Plan,
     known: Record,
     load: Callable[[], Work],
-    conduct: RunOptions,
-    display: Views,
+    run: RunOptions,
+    views: Views,
     manifest: Manifest | None = None,
 ) -> None:
     """Do every job that is not done in this process, or say what would be done; as of `run_steps`.
 
     known: what a record says without any result. load: gives the work, with the model in it.
     """
-    if conduct.dry_run:
-        say_rehearsal(plan, rehearse(plan, known), conduct)
+    if run.dry_run:
+        say_rehearsal(plan, rehearse(plan, known), run)
         return
     work = load()
 
     def go(observer: Observer) -> Steps:
         steps = run_stepwise(
-            plan, work, observer, manifest=manifest, threads=conduct.codecs,
-            fail_fast=conduct.fail_fast,
+            plan, work, observer, manifest=manifest, threads=run.codecs,
+            fail_fast=run.fail_fast,
         )  # fmt: skip
         return keep_open(manifest, steps)
 
-    run_steps(plan, work, conduct, display, go)
+    run_steps(plan, work, run, views, go)
 
 
 class RunLog:
     """What is said of a run while it goes on, and what came of it."""
 
-    def __init__(self, plan: Plan, work: Work, conduct: RunOptions, display: Views) -> None:
+    def __init__(self, plan: Plan, work: Work, run: RunOptions, views: Views) -> None:
         todo = sum(not job.done for job in plan.jobs)
-        self.meter = Meter(conduct.terminal, todo)
+        self.meter = Meter(run.terminal, todo)
         self.tally = Tally()
         self.codes: set[int] = set()
         self.unshown: RestoreError | None = None  # why there is no page or no sheet
         self._noted: set[str] = set()  # what is said once
-        self._display = display
-        self._plan, self._work, self._conduct = plan, work, conduct
-        self._terminal = conduct.terminal
+        self._views = views
+        self._plan, self._work, self._run = plan, work, run
+        self._terminal = run.terminal
         self._began = time.perf_counter()
 
     def begin(self, number: int, job: Job) -> Progress | None:
@@ -186,12 +186,12 @@ class RunLog:
                     self._terminal.detail(f"note: {title}: {note}")
             self._terminal.say(f"{label}: {format_seconds(record.seconds)}{_describe(record)}")
             self._terminal.detail(f"{title}: {to_json(record.metrics)}")
-            if job.output != STDOUT and not self._conduct.json:
+            if job.output != STDOUT and not self._run.json:
                 emit(spell_out(job.output))
         if not job.done:
             self.meter.advance()
         self._terminal.record(record.as_dict())
-        self._display.add(job, record)
+        self._views.add(job, record)
 
     def conclude(self) -> None:
         """The last lines after several images, also after an interrupt."""
@@ -217,7 +217,7 @@ class RunLog:
             ):
                 self._terminal.say(line)
         try:
-            for path in self._display.close(summary):
+            for path in self._views.close(summary):
                 self._terminal.say(f"to look at: {path}")
         except RestoreError as error:
             self._terminal.fail(str(error), error)

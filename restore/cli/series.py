@@ -85,7 +85,7 @@ def generate(
     target: JourneyOutput,
     source: ModelOptions,
     draw: DrawOptions,
-    manner: OutputOptions,
+    run: OutputOptions,
 ) -> None:
     """Draw samples from noise alone.
 
@@ -94,7 +94,7 @@ def generate(
     """
     asked = None if size is None else parse_size(size)
 
-    begin_command(None, manner.terminal)
+    begin_command(None, run.terminal)
     from restore.bcm import check_function
     from restore.journeys import RECIPES, count_jumps
     from restore.journeys import generate as generated
@@ -105,7 +105,7 @@ def generate(
     legs = RECIPES[recipe]
     columns = choose_columns(count)
     files = _files(output, count)
-    job = target.job([], output, files, manner.json)
+    job = target.job([], output, files, run.json)
     kept = [] if function is None else name_files(count, ".safetensors")
     if function is not None and not job.done:
         _check_kept(function, kept, target.policy)
@@ -150,7 +150,7 @@ def generate(
         admit,
         existing=target.policy,
     )
-    run_journey(journey, source, draw, manner)
+    run_journey(journey, source, draw, run)
 
 
 @flatten
@@ -172,14 +172,14 @@ def interpolate(
     target: JourneyOutput,
     source: ModelOptions,
     way: JourneyOptions,
-    manner: OutputOptions,
+    run: OutputOptions,
 ) -> None:
     """Frames between two images of one size, through the noise of both.
 
     The ends are their reconstructions. The record compares the frame in the
     middle with a linear cross-fade.
     """
-    begin_command([a, b], manner.terminal)
+    begin_command([a, b], run.terminal)
     from restore.journeys import interpolate as interpolated
     from restore.journeys.invert import choose_levels
     from restore.journeys.series import check_series, overview
@@ -187,7 +187,7 @@ def interpolate(
     settings = make_journey_settings(way)
     choose_levels(settings, way.start, way.level)
     files = _files(output, frames)
-    job = target.job([a, b], output, files, manner.json, max_pixels)
+    job = target.job([a, b], output, files, run.json, max_pixels)
     found = find_header(a, job.data if a == STDIN else None)
     other = find_header(b, job.data if b == STDIN else None)
     alpha = any(header is not None and header.alpha for header in (found, other))
@@ -227,7 +227,7 @@ def interpolate(
         existing=target.policy,
         aside=[b],
     )
-    run_journey(journey, source, way, manner)
+    run_journey(journey, source, way, run)
 
 
 def _check_kept(folder: str, names: Sequence[str], policy: Existing) -> None:
@@ -294,14 +294,14 @@ def render(
     *,
     target: JourneyOutput,
     encoding: EncodingOptions,
-    manner: OutputOptions,
+    run: OutputOptions,
 ) -> None:
     """Draw an image function at any size.
 
     No network runs: what one evaluation made is drawn again, larger, smaller
     or in part.
     """
-    begin_command([function], manner.terminal)
+    begin_command([function], run.terminal)
     if function == STDIN:
         raise RequestError("an image function is read from a file, not from standard input")
     asked = None if size is None else parse_size(size)
@@ -317,15 +317,15 @@ def render(
     encode = encoding.choose(format).encode
     if asked:
         check_drawing(asked, part, max_pixels)
-    job = target.job([function], output, [], manner.json)
+    job = target.job([function], output, [], run.json)
     known = Record(task="render", method="draw", dtype="fp32", device="cpu")
-    planned, conduct = Plan((job,), format, OutputKind("render")), RunOptions(**vars(manner))
-    display = make_views(planned, conduct, target.policy, [])
+    planned, run = Plan((job,), format, OutputKind("render")), RunOptions(**vars(run))
+    views = make_views(planned, run, target.policy, [])
 
     def load() -> Work:
         if job.done:
             return Work(known, lambda job: None, make, encode)
-        prepare_folders(planned, display.paths)
+        prepare_folders(planned, views.paths)
         loaded = ImageFunction.load(function, max_pixels=max_pixels)
         shape = check_drawing(asked or loaded.size, part, max_pixels)[2:]
         check_encodable(shape, format, False, encoding.bits or 8)
@@ -333,10 +333,10 @@ def render(
 
     def make(job: Job, given: ImageFunction, progress: Progress | None) -> tuple[Output, Record]:
         result = rendered(given, asked or given.size, part, max_pixels)
-        display.keep(job, result.picture, None)
+        views.keep(job, result.picture, None)
         return result.picture, result.record
 
-    run_here(planned, known, load, conduct, display)
+    run_here(planned, known, load, run, views)
 
 
 def parse_box(text: str) -> Box:

@@ -92,7 +92,7 @@ def degrade(
     ] = None,
     *,
     files: Files,
-    conduct: RunOptions,
+    run: RunOptions,
 ) -> None:
     """Make the degraded input of a task from a clean image, to try things out.
 
@@ -131,7 +131,7 @@ def degrade(
         image,
         "degraded",
         files,
-        conduct,
+        run,
         aside=[sidecar.path] if sidecar else [],
         ending="jpg" if task == "jpeg" else "png",
         size_out=size_out,
@@ -146,19 +146,19 @@ def degrade(
 
     options = given | {"mask": None, "mask-out": None}
     degrader = Degrader(task, options, sidecar, {}, seed or 0, files.max_pixels)
-    display = make_views(planned, conduct, files.policy, [sidecar.path] if sidecar else [])
-    manifest = choose_manifest(planned, conduct)
+    views = make_views(planned, run, files.policy, [sidecar.path] if sidecar else [])
+    manifest = choose_manifest(planned, run)
     if manifest:
         planned = resume(planned, manifest, degrader.work(planned.format))
     masks = {} if mask_out is None else _mask_outputs(mask_out, planned, files)
-    work = replace(degrader, outputs=masks).work(planned.format, display.keep)
-    say_again(planned, work, conduct)
+    work = replace(degrader, outputs=masks).work(planned.format, views.keep)
+    say_again(planned, work, run)
 
     def load() -> Work:
-        prepare_folders(planned, [*masks.values(), *display.paths])
+        prepare_folders(planned, [*masks.values(), *views.paths])
         return work
 
-    run_here(planned, work.known, load, conduct, display, manifest)
+    run_here(planned, work.known, load, run, views, manifest)
 
 
 def _check_hole(

@@ -93,18 +93,18 @@ class Views:
 
 
 def make_views(
-    plan: Plan, manner: OutputOptions, existing: Policy, aside: Sequence[str] = ()
+    plan: Plan, run: OutputOptions, existing: Policy, aside: Sequence[str] = ()
 ) -> Views:
     """The display of a plan; RequestError where it would take the place of another file.
 
     `aside` are files and folders that belong to the inputs, as masks do.
     """
     several = len(plan.jobs) > 1 or plan.others > 0
-    report = _name_beside(plan) if manner.page == BESIDE else manner.page
+    report = _name_beside(plan) if run.page == BESIDE else run.page
     taken = {identity(path) for job in plan.jobs for path in (job.input.path, job.output)}
     for option, path, endings in (
         ("--report", report, (".html", ".htm")),
-        ("--compare", manner.compare, (".png",)),
+        ("--compare", run.compare, (".png",)),
     ):
         if path is None:
             continue
@@ -122,7 +122,7 @@ def make_views(
             raise RequestError(f"{option} {path!r} is a symbolic link, or no regular file")
         if os.path.exists(path) and existing == "error":
             raise RequestError(f"{path!r} exists: --existing skip or overwrite (-y) replaces it")
-    return Views(report, manner.compare, several, manner.open)
+    return Views(report, run.compare, several, run.open)
 
 
 def open_in_browser(path: str) -> bool:
