@@ -18,6 +18,7 @@ from PIL import Image
 from restore.errors import RequestError
 from restore.jpegfile.reader import Reader
 
+RESTART = 2  # MCUs
 PAST_EDGE = "unconstrained in blocks that reach past the edge"
 
 
@@ -99,38 +100,40 @@ def write_jpeg(pixels: np.ndarray, file: JpegFile) -> bytes:
     """Encode (h, w) or (h, w, 3) uint8 RGB pixels with the tables and the sampling of a file.
 
     For a grey file the pixels' luma is encoded, for a sampling other than 4:4:4, 4:2:2 and 4:2:0
-    the chroma at full size. Raises RequestError for pixels of another size or depth.
+    the chroma at full size. Restart markers, which change no coefficient, let it be read quickly.
+    Raises RequestError for pixels of another size or depth.
     """
     if pixels.shape[1::-1] != file.size or pixels.dtype != np.uint8:
         raise RequestError(
             f"pixels of {pixels.shape} {pixels.dtype} do not fit a file of {file.size} in 8 bits"
         )
-    image = Image.fromarray(pixels).convert("L" if len(file.components) == 1 else "RGB")
+    image, mode = Image.fromarray(pixels), "L" if len(file.components) == 1 else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
     stream = io.BytesIO()
     image.save(
         stream,
         "JPEG",
         qtables=[component.table.ravel().tolist() for component in file.components],
         subsampling=_subsampling(file) or "4:4:4",
+        restart_marker_blocks=RESTART,
     )
     return stream.getvalue()
 
 
-def coefficients_kept(pixels: np.ndarray, file: JpegFile) -> float:
-    """The fraction of a file's known coefficients that pixels give again when encoded alike.
+def coefficients_kept(again: bytes, file: JpegFile) -> float:
+    """The fraction of a file's known coefficients that another has, as `write_jpeg` wrote it.
 
-    `pixels` are (h, w) or (h, w, 3) uint8, RGB; same tables, same sampling. Of a file whose chroma
-    no encoder here can sample alike, luma alone counts. 1.0 where nothing is known.
+    Of a file whose chroma no encoder here can sample alike, luma alone counts. 1.0 where nothing is
+    known.
     """
-    components = file.components
-    again = read_jpeg(write_jpeg(pixels, file)).components
+    components, written = file.components, read_jpeg(again).components
     if not _subsampling(file):
-        components, again = components[:1], again[:1]
-    equal = [
-        (b.coefficients == a.coefficients)[a.known] for a, b in zip(components, again, strict=True)
-    ]
-    count = sum(e.size for e in equal)
-    return float(sum(e.sum() for e in equal) / count) if count else 1.0
+        components, written = components[:1], written[:1]
+    count = kept = 0
+    for a, b in zip(components, written, strict=True):
+        count += 64 * int(a.known.sum())
+        kept += int((a.coefficients == b.coefficients).sum(where=a.known[..., None, None]))
+    return kept / count if count else 1.0
 
 
 def _subsampling(file: JpegFile) -> str | None:

@@ -8,6 +8,8 @@ more bit; tables may change between them.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from restore.errors import ImageError
@@ -31,6 +33,7 @@ from restore.jpegfile.segments import (
 
 REFUSED = HIERARCHICAL | LOSSLESS
 ARITHMETIC = {0xC9, 0xCA}
+MARKER = re.compile(rb"\xff[\x01-\xfe]")
 
 
 class UnheldError(ImageError):
@@ -167,14 +170,12 @@ class Reader:
 def _split(data: bytes, at: int) -> tuple[tuple[bytes, ...], int]:
     """The entropy-coded pieces from `at` on, without stuffing, and where the next marker stands."""
     pieces, start = [], at
-    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:
-        marker = data[at + 1]
-        if marker not in (0x00, 0xFF):
-            pieces.append(data[start:at])
-            if not 0xD0 <= marker <= 0xD7:
-                break
-            start = at + 2
-        at += 1 if marker == 0xFF else 2
+    for found in MARKER.finditer(data, at):
+        pieces.append(data[start : found.start()])
+        if not 0xD0 <= data[found.start() + 1] <= 0xD7:
+            at = found.start()
+            break
+        start = found.end()
     else:
         at = len(data)
         pieces.append(data[start:])

@@ -6,7 +6,6 @@ one component goes by the block (ITU-T T.81, A.2). Restart markers cut its data 
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -63,12 +62,11 @@ class Scan:
             order += [grid[i::v, j::h].ravel() for i in range(v) for j in range(h)]
         return np.stack(order, axis=1)
 
-    def buffer(self) -> tuple[np.ndarray, list[tuple[int, int]]]:
-        """All pieces in one array with zeros after, and the first and last bit of each."""
-        sizes = np.array([len(piece) for piece in self.pieces])
-        edges = 8 * np.concatenate([[0], np.cumsum(sizes)])
+    def buffer(self) -> tuple[np.ndarray, np.ndarray]:
+        """All pieces in one array with zeros after, and the first and last bit (n, 2) of each."""
+        edges = 8 * np.cumsum([0, *map(len, self.pieces)])
         data = np.frombuffer(b"".join(self.pieces) + bytes(2 * SLACK), np.uint8)
-        return data, list(itertools.pairwise(edges.tolist()))
+        return data, np.stack([edges[:-1], edges[1:]], axis=1)
 
     def intervals(self, mcus: int) -> list[int]:
         """MCUs in each piece."""

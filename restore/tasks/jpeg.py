@@ -275,12 +275,14 @@ def prove_compressed(
     picture = result.at_depth(8)
     if first is not None:
         pixels = picture.pixels[..., 0] if picture.grey else picture.pixels
-        picture = decode(write_jpeg(pixels, first), max_pixels=pixels.size, upright=False)
+        data = write_jpeg(pixels, first)
+        picture = decode(data, max_pixels=pixels.size, upright=False, scans=False)
     luma, *chroma = (part.sampling for part in file.components)
     if luma == (1, 1) and chroma in WRITTEN:
         pixels = picture.pixels[..., 0] if picture.grey else picture.pixels
-        again = decode(write_jpeg(pixels, file), max_pixels=pixels.size, upright=False)
-        kept = coefficients_kept(pixels, file)
+        data = write_jpeg(pixels, file)
+        again = decode(data, max_pixels=pixels.size, upright=False, scans=False)
+        kept = coefficients_kept(data, file)
     else:
         box = JpegBox.from_file(file, margin=0)
         y, k = JpegBox.observe(file), box(picture.tensor())
