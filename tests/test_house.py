@@ -45,6 +45,7 @@ HOMES = {
         "defects",
         "holes",
         "images",
+        "metrics",
         "tasks",
         "training",
         "bench",
