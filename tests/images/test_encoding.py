@@ -35,13 +35,16 @@ def test_eight_bits_survive_every_lossless_format(format):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_a_png_is_no_larger_and_no_other_by_the_quicker_search(channels):
-    """Noise on a slope is made of runs alone; equal rows and repeated columns are not."""
+def test_a_png_is_hardly_larger_and_no_other_by_the_quicker_search(channels):
+    """Noise on a slope is made of runs alone; equal rows and repeated columns are not.
+
+    OpenCV, which is quicker, knows no grey with alpha.
+    """
     generator = np.random.default_rng(0)
     noise = generator.integers(100, 108, (512, 600, channels), np.uint8)
     slope = np.broadcast_to((np.arange(600) // 3).astype(np.uint8)[:, None], noise.shape)
     tiled = np.tile(generator.integers(0, 256, (512, 60, channels), np.uint8), (1, 10, 1))
-    for pixels, quick in ((noise, True), (tiled, False), (slope, False)):
+    for pixels, quick in ((noise, channels != 2), (tiled, False), (slope, False)):
         file = BytesIO()
         image = Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels)
         image.save(file, "PNG", compress_level=4)
@@ -49,7 +52,7 @@ def test_a_png_is_no_larger_and_no_other_by_the_quicker_search(channels):
         colours = pixels if alpha is None else pixels[..., :-1]
         data = encode(Picture(np.ascontiguousarray(colours), alpha), "PNG")
         assert np.array_equal(np.asarray(Image.open(BytesIO(data))), np.asarray(image))
-        assert len(data) <= 1.01 * len(file.getvalue())
+        assert len(data) <= 1.03 * len(file.getvalue())  # 1.02 in the part that is tried
         assert (len(data) != len(file.getvalue())) == quick
 
 
