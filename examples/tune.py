@@ -6,13 +6,16 @@ The pictures are central crops of photographs, none of those that figures are re
 same ones that the published methods are tuned on (`tune_peers.py`). Fidelity presets have the best
 mean PSNR. Perceptual presets have the texture, block by block, and the blur (a statistic without
 reference) nearest to the clean pictures' own, among those at most 1.7 dB below fidelity at the same
-NFE; their noise is nearly grey, a choice of the eye. The search is coordinate descent from the
-preset of half the NFE, or with --present from the one there is: the highest level, the lowest
-(levels are spaced evenly in their logarithm), the share of noise, the level that the network is
-told over that of the noise (1 + delta), the share of noise that the network amplifies instead,
-relaxation, flips and, for JPEG, the cap on the box. It ends after TRIALS presets of a row. A gain
-of less than 0.01 dB is none.
+NFE, with as little grain as can be where the clean picture is smooth (skies, skin), of which there
+are more crops for them; their noise is nearly grey, a choice of the eye. The search is coordinate
+descent from the preset of half the NFE, or with --present from the one there is: the highest level,
+the lowest (levels are spaced evenly in their logarithm), the share of noise, the level that the
+network is told over that of the noise (1 + delta), the share of noise that the network amplifies
+instead, relaxation, flips and, for JPEG, the cap on the box. It ends after TRIALS presets of a row.
+A gain of less than 0.01 dB is none.
 """
+
+from __future__ import annotations
 
 import argparse
 import itertools
@@ -42,8 +45,11 @@ FINER = (0.8, 1.25)  # from a preset that was found before
 GOOD_ENOUGH = 0.01  # dB
 TRIALS = 24  # of each row
 CROPS, SIDE = 12, 80  # pictures, and pixels a side
+SMOOTH = 6  # pictures more for perceptual presets
+GRAIN = 1.5  # what a level of it weighs: as much as 0.15 of texture error
 FLAT = 20.0  # levels of 8 bits: a crop that deviates less shows too little
 EQUAL = 0.1  # the share of equal neighbours from which on a crop may be a drawing
+FAINT, FAINT_EQUAL = (2.0, 10.0), 0.4  # the deviations of a smooth one, and its equal neighbours
 CHROMA = 0.3  # of the noise in perceptual presets
 
 
@@ -55,16 +61,22 @@ class Inputs:
     clean: Sequence[Clean]
     given: Sequence[Degraded]
 
+    def __add__(self, other: Inputs) -> Inputs:
+        return Inputs(self.case, [*self.clean, *other.clean], [*self.given, *other.given])
+
     @property
     def severity(self) -> float:
         """The mean, in the unit of the task's presets."""
         return statistics.mean(one.problem.severity for one in self.given)
 
 
-def choose_crops(folder: str, count: int = CROPS, side: int = SIDE) -> bench.Pictures:
+def choose_crops(
+    folder: str, count: int = CROPS, side: int = SIDE, smooth: bool = False
+) -> bench.Pictures:
     """Central crops of `count` photographs of a folder of PNG files, the same whenever it is asked.
 
-    As of Public 13, large pictures are halved first, so that their detail is as fine.
+    As of Public 13, large pictures are halved first, so that their detail is as fine. Those that
+    are smooth, as skies are, or those that are not.
     """
     names = [n for n in sorted(Path(folder).glob("*.png")) if "stamps" not in n.name]  # cut out
     found: list[Clean] = []
@@ -74,17 +86,20 @@ def choose_crops(folder: str, count: int = CROPS, side: int = SIDE) -> bench.Pic
         if min(image.size) >= HALVED:
             image = image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
         pixels = crop_centre(np.asarray(image), side)
-        if pixels.shape == (side, side, 3) and is_photograph(pixels):
+        if pixels.shape == (side, side, 3) and is_photograph(pixels, smooth):
             found.append(Clean(names[number].name, pixels, len(found)))
         if len(found) == count:
             break
     return bench.Pictures(f"{len(found)} crops of {side}×{side} pixels", tuple(found))
 
 
-def is_photograph(pixels: np.ndarray) -> bool:
-    """Whether a crop varies, and has few neighbours that are equal, as drawings have many."""
+def is_photograph(pixels: np.ndarray, smooth: bool) -> bool:
+    """Whether a crop varies, or is smooth, and has few equal neighbours, as drawings have many."""
     equal = (np.diff(pixels.astype(np.int16), axis=1) == 0).all(axis=2).mean()
-    return bool(pixels.std(axis=(0, 1)).mean() > FLAT and equal < EQUAL)
+    deviation = pixels.std(axis=(0, 1)).mean()
+    if smooth:
+        return bool(FAINT[0] < deviation < FAINT[1] and equal < FAINT_EQUAL)
+    return bool(deviation > FLAT and equal < EQUAL)
 
 
 def make_inputs(case: bench.Case, pictures: bench.Pictures) -> Inputs:
@@ -94,12 +109,13 @@ def make_inputs(case: bench.Case, pictures: bench.Pictures) -> Inputs:
 @dataclass(frozen=True)
 class Score:
     """psnr: mean, in the hole where there is one. texture: error, mean. blur: of the result less
-    that of the clean picture, mean.
+    that of the clean picture, mean. grain: where the clean picture is smooth, in levels, mean.
     """
 
     psnr: float
     texture: float = 0.0
     blur: float = 0.0
+    grain: float = 0.0
 
 
 def score(
@@ -109,17 +125,18 @@ def score(
     looks: bool = False,
     settings: Settings = WHOLE,
 ) -> Score:
-    """What a preset comes to; texture and blur only where they are asked for by `looks`."""
-    psnr, texture, blur = [], [], []
+    """What a preset comes to; texture, blur and grain only if asked for by `looks`."""
+    psnr, texture, blur, grain = [], [], [], []
     for clean, given in zip(inputs.clean, inputs.given, strict=True):
         result = solve_problem(given.problem, model, settings, presets=[(1.0, preset)])
         psnr.append(metrics.psnr(result.image, clean.pixels, given.problem.hole))
         if looks:
             texture.append(metrics.texture_error(result.image, clean.pixels))
             blur.append(metrics.blur(result.image) - metrics.blur(clean.pixels))
+            grain.append(metrics.grain(result.image, clean.pixels))
     if not looks:
         return Score(statistics.mean(psnr))
-    return Score(*map(statistics.mean, (psnr, texture, blur)))
+    return Score(*map(statistics.mean, (psnr, texture, blur, grain)))
 
 
 def spaced(high: float, low: float, steps: int) -> tuple[float, ...]:
@@ -190,7 +207,7 @@ def search(
         if fidelity is None:
             return s.psnr
         penalty = 10 * max(0.0, fidelity.psnr - 1.7 - s.psnr)
-        return -10 * s.texture - 10 * abs(s.blur) - penalty
+        return -10 * (s.texture + abs(s.blur)) - GRAIN * s.grain - penalty
 
     def measure(point: Point) -> Score:
         return score(model, inputs, point.preset(nfe, inputs.severity), fidelity is not None)
@@ -278,28 +295,33 @@ def main() -> None:
     options = parser.parse_args()
     model = restore.load(options.model, device=options.device, dtype=options.dtype)
     pictures = choose_crops(options.photos, options.count, options.size)
+    smooth = choose_crops(options.photos, SMOOTH, options.size, smooth=True)
     factors = FINER if options.present else FACTORS
     found: dict[tuple[str, str, int, str], Preset] = {}
     for task in options.tasks:
         for severity in SEVERITIES[task]:
-            inputs = make_inputs(*bench.choose_cases([f"{task}-{severity}"]), pictures)
+            case = bench.choose_cases([f"{task}-{severity}"])[0]
+            given = {"fidelity": make_inputs(case, pictures)}
+            given["perceptual"] = given["fidelity"] + make_inputs(case, smooth)
             high, low = FIRST[task, severity]
             first = {
                 "fidelity": Point(high, low),
                 "perceptual": Point(3 * high, high, noise=0.8, estimator="jump", chroma=CHROMA),
             }
-            scores: dict[int, Score] = {}
+            bounds: dict[int, Score] = {}
             for mode, point in first.items():
+                inputs = given[mode]
                 for nfe in options.nfe:
                     if options.present or mode not in options.modes:
                         point = present(model, task, mode, nfe, inputs.severity)
                     elif nfe % point.flips:
                         point = replace(point, flips=1)
                     rounds = options.rounds if mode in options.modes else 0
-                    bound = scores[nfe] if mode == "perceptual" else None
-                    point, s = search(model, inputs, nfe, point, bound, rounds, factors)
-                    scores.setdefault(nfe, s)
-                    found[task, mode, nfe, str(severity)] = point.preset(nfe, inputs.severity)
+                    point, s = search(model, inputs, nfe, point, bounds.get(nfe), rounds, factors)
+                    preset = point.preset(nfe, given["fidelity"].severity)
+                    if mode == "fidelity":
+                        bounds[nfe] = score(model, given["perceptual"], preset)
+                    found[task, mode, nfe, str(severity)] = preset
                     print(f"{task} {severity} {mode} {nfe}: {s} {point}", flush=True)
     text = toml(options.name, found)
     print(text)

@@ -92,3 +92,20 @@ def test_texture_of_sixteen_bits_is_that_of_eight():
     a, b = images(size=(32, 32, 3)), images(size=(32, 32, 3))[::-1] // 2
     wide = [v.astype(np.uint16) * 257 for v in (a, b)]
     assert metrics.texture_error(*wide) == pytest.approx(metrics.texture_error(a, b))
+
+
+def test_grain_is_what_is_drawn_on_what_is_smooth():
+    sky = np.full((64, 64, 3), 128, np.uint8)
+    noise = np.random.default_rng(0).integers(-4, 5, sky.shape)
+    grained = (sky + noise).astype(np.uint8)
+    assert metrics.grain(sky, sky) == metrics.grain(sky, grained) == 0  # smoother is no grain
+    assert metrics.grain(grained, sky) > 1  # 4 levels at most in each channel
+    wide = [v.astype(np.uint16) * 257 for v in (grained, sky)]
+    assert metrics.grain(*wide) == pytest.approx(metrics.grain(grained, sky))
+
+
+def test_grain_is_not_looked_for_in_texture():
+    a = images(size=(64, 64, 3))
+    b = np.random.default_rng(1).integers(0, 256, a.shape, np.uint8)
+    assert metrics.grain(a, b // 2) == 0
+    assert metrics.grain(a[:5], b[:5]) == 0  # less than a block
