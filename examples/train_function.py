@@ -9,7 +9,8 @@
 
 The recipes: `fashion` (Fashion-MNIST, 32×32), `fashion-16` (its means, 16×16, a fifth of the time),
 `emoji` (those of `emoji.py`, 32×32 as means of 64×64), `photos` (a folder of photographs, windows
-of 64×64 as means of 128×128) and `digits` (scikit-learn's, 8×8, seconds). A run begins with
+of 64×64 as means of 128×128), `photos-32` (windows of 32×32 and a network of a quarter, what two
+cores have time for) and `digits` (scikit-learn's, 8×8, seconds). A run begins with
 reconstruction alone, then learns the denoiser and, from it, the jumps: by the semigroup law, or
 with `--jumps published` by the two losses of the published model, consistency and trajectory. It
 stops after --minutes of
@@ -66,6 +67,10 @@ RECIPE = {  # of a function; a network of pixels takes what it has of this
         shares={"diagonal": 0.35, "points": 0.35, "semigroup": 0.3}, batch=32, chunk=8, crop=64,
         finer=True, pretraining=0.08, broad=0.2, warmup=300,
     ),
+    "photos-32": Recipe(
+        shares={"diagonal": 0.35, "points": 0.35, "semigroup": 0.3}, batch=32, chunk=16, crop=32,
+        finer=True, pretraining=0.05, broad=0.2, learning_rate=2e-3, warmup=200, ema=0.998,
+    ),
     "digits": Recipe(
         shares=JUMPS, batch=64, chunk=64, crop=8, pretraining=0.05, level_mean=0.0, level_std=1.4,
         broad=0.5, learning_rate=1e-2, warmup=20, ema=0.98,
@@ -74,7 +79,7 @@ RECIPE = {  # of a function; a network of pixels takes what it has of this
 NETWORKS = {
     **{
         (name, architecture): config
-        for name in ("fashion", "emoji")
+        for name in ("fashion", "emoji", "photos-32")
         for architecture, config in {
             "function": {**SMALL, "blocks": 3, "predictor": 2},
             "dit": {**SMALL, "blocks": 5},
@@ -142,9 +147,9 @@ def shrink(pixels: np.ndarray, side: int) -> np.ndarray:
 
 def read_data(name: str, folder: Path, device: str) -> tuple[Photographs | Samples, Samples]:
     """What to learn from, and what to measure on."""
-    if name == "photos":
+    if name in ("photos", "photos-32"):
         training = Photographs.from_folder(folder, device, workers=Workers(2))
-        held = training.crops(64, 64, torch.Generator(device).manual_seed(0))
+        held = training.crops(64, RECIPE[name].crop, torch.Generator(device).manual_seed(0))
         pixels = (held * 127.5 + 127.5).round().byte().permute(0, 2, 3, 1)
         return training, Samples(pixels.cpu().numpy(), device)
     if name == "emoji":
