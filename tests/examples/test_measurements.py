@@ -53,8 +53,8 @@ def test_presets_are_tuned_on_photographs_and_printed_as_a_catalogue(run, tiny_m
     assert printed.count("severity = 2 }") == 2
     assert "superres 4 fidelity 1: Score(psnr=" in printed
     printed = run("tune_peers", *small, "--tasks", "superres", "--methods", "ddnm")
-    assert printed.count("ddnm     superres 4 _row(") == 2
-    assert printed.count("ddnm     superres 8 _row(") == 2
+    assert printed.count("ddnm     superres 4 [") == 2
+    assert printed.count("ddnm     superres 8 [") == 2
 
 
 @pytest.mark.parametrize(
