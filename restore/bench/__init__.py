@@ -34,12 +34,3 @@ from restore.bench.tables import (
     format_markdown,
     make_tables,
 )
-
-__all__ = [
-    "Bench", "Case", "Facts", "Journal", "Line", "Measures", "Pictures", "Row", "Table",
-    "choose_cases", "choose_methods", "choose_usual_cases", "compare_with_peers",
-    "describe_bench", "describe_comparison", "draw_sheet", "find_missing", "format_csv",
-    "format_json", "format_markdown", "load_folder", "load_perception", "load_public13",
-    "make_grid", "make_panels", "make_tables", "measure", "render_page", "run_bench", "split_list",
-    "summarize", "write_notes",
-]  # fmt: skip

@@ -23,27 +23,6 @@ ROOMS = {
     "sources": ("find_caches", "fetch", "locate", "remove"),
 }
 
-__all__ = [
-    "Checkpoint",
-    "EvalResult",
-    "Preset",
-    "admit_label",
-    "convert",
-    "fetch",
-    "find_caches",
-    "load",
-    "locate",
-    "make_card",
-    "make_metadata",
-    "pin",
-    "publish",
-    "read_catalogue",
-    "remove",
-    "resolve",
-    "verify",
-    "write",
-]
-
 
 def __getattr__(name: str) -> object:
     for room, names in ROOMS.items():

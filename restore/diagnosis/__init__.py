@@ -7,21 +7,3 @@ from restore.diagnosis.findings import Finding
 from restore.diagnosis.holes import Hole, measure_hole
 from restore.diagnosis.kind import PictureKind, find_kind
 from restore.diagnosis.noise import NoiseEstimate, find_noise
-
-__all__ = [
-    "Compression",
-    "Detail",
-    "Diagnosis",
-    "Finding",
-    "Hole",
-    "NoiseEstimate",
-    "PictureKind",
-    "diagnose",
-    "find_detail",
-    "find_earlier_compression",
-    "find_kind",
-    "find_lost",
-    "find_noise",
-    "measure_hole",
-    "measure_tolerance",
-]

@@ -8,17 +8,3 @@ from restore.holes.patches import (
     group_holes,
     patches_available,
 )
-
-__all__ = [
-    "DEEP",
-    "HolePart",
-    "How",
-    "fill",
-    "fill_by_patches",
-    "find_surroundings",
-    "group_holes",
-    "measure_depth",
-    "patches_available",
-    "split_hole",
-    "thick_holes",
-]

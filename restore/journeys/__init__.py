@@ -23,9 +23,3 @@ from restore.journeys.legs import (
 )
 from restore.journeys.render import render
 from restore.journeys.series import Series
-
-__all__ = [
-    "INVERSIONS", "RECIPES", "Inversion", "Latent", "Leg", "Series", "build_ladder", "climb",
-    "count_jumps", "descend", "draw_sample", "generate", "interpolate", "invert",
-    "read_latent", "reconstruct", "refine", "render", "slerp", "travel",
-]  # fmt: skip

@@ -8,12 +8,3 @@ from restore.jpegfile.file import (
     write_jpeg,
 )
 from restore.jpegfile.reader import UnheldError
-
-__all__ = [
-    "Component",
-    "JpegFile",
-    "UnheldError",
-    "coefficients_kept",
-    "read_jpeg",
-    "write_jpeg",
-]

@@ -6,8 +6,3 @@ from restore.reports.describe import describe_check
 from restore.reports.editor import editor_page
 from restore.reports.page import Page, build_document, escape
 from restore.reports.preview import Preview, make_preview
-
-__all__ = [
-    "ContactSheet", "Page", "Preview", "build_document", "describe_check", "draw_choices",
-    "editor_page", "escape", "make_choices", "make_preview",
-]  # fmt: skip

@@ -12,27 +12,3 @@ from restore.training.samples import Samples
 from restore.training.state import read_state, write_state
 from restore.training.trainer import Chunk, Clock, Trainer, denoising_psnr
 from restore.training.workers import Workers
-
-__all__ = [
-    "LOSSES",
-    "Chunk",
-    "Clock",
-    "Muon",
-    "NoisyBatch",
-    "Photographs",
-    "Recipe",
-    "Samples",
-    "Trainer",
-    "Workers",
-    "cycle",
-    "dead_leaves",
-    "denoising_psnr",
-    "draw_levels",
-    "earlier",
-    "orthogonal",
-    "pseudo_huber",
-    "read_state",
-    "scale_to_batch",
-    "semigroup",
-    "write_state",
-]
