@@ -30,7 +30,9 @@ SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 class BCM(nn.Module):
     """A network with its mathematics. Images are (B, 3, H, W) in [-1, 1], levels in [0.002, 80].
 
-    `checkpoint` and `sha256` say where the weights come from, when they come from a file.
+    network: F, which knows no levels' mathematics. sigma_data: the standard deviation of the data
+    that it was trained on, 0.5 for images in [-1, 1]. `checkpoint` and `sha256` say where the
+    weights come from, when they come from a file.
     """
 
     checkpoint: Checkpoint | None = None

@@ -20,22 +20,26 @@ def data_range(image: np.ndarray) -> int:
 
 
 def mean_squared_error(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
-    """Mean of (a - b)² over all channels, or over the pixels that `where` (H, W) marks."""
+    """Mean of (a - b)² over all channels, or over the pixels that `where` (H, W) bool marks."""
     total = _distance(a, b, cv2.NORM_L2SQR, where)
     count = a.size if where is None else int(where.sum()) * (a.size // where.size)
     return total / count if count else 0.0
 
 
 def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> float:
-    """Peak signal-to-noise ratio in dB; infinite where the images are equal."""
+    """Peak signal-to-noise ratio of a to b in dB, of the pixels that `where` (H, W) bool marks.
+
+    Infinite where they are equal.
+    """
     error = mean_squared_error(a, b, where)
     return 10 * math.log10(data_range(a) ** 2 / error) if error else math.inf
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Structural similarity, mean over pixels and channels (Wang et al. 2004: Gaussian, 1.5).
+    """Structural similarity of a and b, mean over pixels and channels.
 
-    0 to 1, or NaN where a side is under 11 pixels. Large images are taken in strips.
+    As Wang et al. 2004 have it, by a Gaussian of 1.5 pixels. 0 to 1, or NaN where a side is under
+    11 pixels. Large images are taken in strips.
     """
     from skimage.metrics import structural_similarity
 
@@ -62,12 +66,18 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def max_error(a: np.ndarray, b: np.ndarray, where: np.ndarray | None = None) -> int:
-    """The largest difference of two values, 0 to the data range."""
+    """The largest difference of a value of a and one of b, 0 to the data range.
+
+    where: (H, W) bool, the pixels that count; None for all.
+    """
     return int(_distance(a, b, cv2.NORM_INF, where))
 
 
 def sharpness(image: np.ndarray) -> float:
-    """Mean gradient magnitude of luma, in units of the data range: a statistic, not a quality."""
+    """Mean gradient magnitude of the image's luma, in units of the data range.
+
+    A statistic, not a quality.
+    """
     return float(_gradient(image).mean()) / data_range(image)
 
 

@@ -28,8 +28,9 @@ class Settings:
     measured; 0 asks no network, and only holds the start to what is given. method: the solver, one
     of METHODS. seed: of the noise, any integer. tile: side of a window in pixels, "auto" or 0 (one
     window). label: class of a class-conditional network. reference: the clean picture, for metrics
-    alone. samples: how many draws, of seed, seed + 1, …, the result is the mean of. blend: from 0,
-    the fidelity result, to 1, the perceptual one; None where `mode` says which. start: another
+    alone. progress: called as progress(done, total) after each network call; what it raises ends
+    the run. samples: how many draws, of seed, seed + 1, …, the result is the mean of. blend: from
+    0, the fidelity result, to 1, the perceptual one; None where `mode` says which. start: another
     result to begin from, an image of the result's size; in a batch the path of one, or of a folder
     of them by the inputs' names. strength: from 0, the start, to 1, the result: the two mixed.
     varied: the result is one of several variants, which noise must tell apart. preview: (left, top,

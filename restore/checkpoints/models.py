@@ -53,12 +53,25 @@ def load(
 ) -> "BCM":
     """The model that NAME, FILE.safetensors or hf:OWNER/REPO[/FILE]@REVISION stands for.
 
-    `device` is "auto" (CUDA, else MPS, else CPU) or one of them, used or refused. `dtype` is "auto"
-    (bf16 where the GPU or the CPU computes in it, else fp32), "fp32", "bf16" or "fp16"; `exact`
-    makes fp32 of auto, for ways to the noise and back, which bf16 changes most. The model
-    carries `checkpoint` and `sha256`. `admit` is called as in `read_checkpoint`. RequestError
-    (usage error), CheckpointError (not to be had, not verified, not fitting) or ResourceError (no
-    space, memory or permission).
+    Args:
+        spec: one of these, or a row of the catalogue.
+        device: "auto" (CUDA, else MPS, else CPU) or one of them, used or refused.
+        dtype: "auto" (bf16 where the GPU or the CPU computes in it, else fp32), "fp32", "bf16" or
+            "fp16".
+        exact: make fp32 of "auto", for ways to the noise and back, which bf16 changes most.
+        allow_unverified: take a file whose hash nobody could check.
+        offline: download nothing.
+        catalogue: a file of rows that adds to the built-in ones; None is what
+            BCM_RESTORE_CATALOG names, if anything.
+        admit: called with the row before its tensors are read, to refuse what cannot be used.
+
+    Returns:
+        The model, which carries `checkpoint` and `sha256`.
+
+    Raises:
+        RequestError: usage error.
+        CheckpointError: not to be had, not verified, not fitting.
+        ResourceError: no space, memory or permission.
     """
     import torch
 

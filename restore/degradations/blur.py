@@ -31,7 +31,8 @@ FAST = 32  # sides are multiples of it, which transforms like
 class Blur(Degradation[Tensor]):
     """kernel is (h, w), its middle at (h // 2, w // 2); size is (H, W) of images and of y.
 
-    `sigma` is the level of y's own noise on [-1, 1]. Works channel by channel: memory is that of a
+    `sigma` is the level of y's own noise on [-1, 1]. Frequencies whose gain is below `floor` count
+    as erased. Works channel by channel: memory is that of a
     few channels' spectra at any size. Raises RequestError for a kernel that is larger than the
     image, or that erases everything.
     """

@@ -19,7 +19,7 @@ from restore.degradations.degradation import Degradation, Y, destination
 
 @final
 class Grey(Degradation[Y]):
-    """Another degradation, on the images whose channels are equal; y is the other's."""
+    """Another degradation, `inner`, on the images whose channels are equal; y is the inner's."""
 
     def __init__(self, inner: Degradation[Y]) -> None:
         self.inner = inner

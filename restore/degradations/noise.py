@@ -62,8 +62,9 @@ class Noise(Degradation[Tensor]):
 def estimate_sigma(picture: Picture) -> float:
     """The noise's standard deviation in levels of 8 bits; 0 where there is too little to tell.
 
-    The mean over the channels. Of noise that is correlated, as after scaling, compression or a
-    camera's own processing, less is found than there is.
+    picture: of any depth and channels; the mean over its channels is taken. Of noise that is
+    correlated, as after scaling, compression or a camera's own processing, less is found than
+    there is.
     """
     kernel = torch.outer(TAPS, TAPS)[None, None]
     found = []

@@ -39,8 +39,9 @@ MOST_LEVELS = 1000
 class Latent:
     """x (1, 3, H, W) float32 on the CPU, at noise level levels[-1].
 
-    levels: rising, the first is that of the noise added at the start. model: name and SHA-256 of
-    the model's file, "" where it comes from none. picture: what the inverted picture's file
+    levels: rising, the first is that of the noise added at the start. seed: of that noise. label:
+    the class that the model saw; None for none. model, model_sha256: name and SHA-256 of the
+    model's file, "" where it comes from none. picture: what the inverted picture's file
     carried; its pixels say depth, size and whether it is grey, and hold nothing.
     """
 

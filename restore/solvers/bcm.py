@@ -41,7 +41,9 @@ def bcm(
 ) -> Tensor:
     """The image (B, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations.
+    denoiser: the model over images of any size. degradation: A. y: what it gave. preset: the levels
+    and what is done at each. noise: of B seeds. Every pixel goes through `preset.evaluations`
+    network evaluations.
     """
     if preset.start:  # noise is amplified, not added
         return inversion(denoiser, degradation, y, start, preset, noise)

@@ -42,7 +42,9 @@ def inversion(
 ) -> Tensor:
     """The image (B, 3, H, W) in [-1, 1] that degrades to y, from `start`, which it overwrites.
 
-    Every pixel goes through `preset.evaluations` network evaluations.
+    denoiser: the model over images of any size. degradation: A. y: what it gave. preset: the levels
+    and what is done at each. noise: of B seeds. Every pixel goes through `preset.evaluations`
+    network evaluations.
     """
     assert preset.start > 0, "nothing to amplify"
     x = start

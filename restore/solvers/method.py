@@ -146,7 +146,10 @@ class Method:
 
 @dataclass(frozen=True)
 class Guided(Preset):
-    """A preset whose first levels, `gradients` of them, take a gradient through the network."""
+    """A preset whose first levels, `gradients` of them, take a gradient through the network.
+
+    The other fields are those of `Preset`.
+    """
 
     gradients: int = 0
 

@@ -64,7 +64,10 @@ class Auto(Task):
     """Find out what is wrong with a picture and restore all of it.
 
     scale: a factor above 1 to enlarge by; None does not. mask: of a hole to fill, as for `Inpaint`,
-    "auto" to find scratches and dust; None looks for none. The rest is as for `Inpaint`.
+    "auto" to find scratches and dust; None looks for none. invert_mask: fill what is black.
+    dilate: grow the hole by so many pixels to each side, 0 or more. fill: the first guess of it,
+    "smooth", "patch" or "auto". find: what "auto" looks for, of "scratches", "dust", "stamps".
+    sensitivity: of that, from 0 (what is certain) to 1 (all that may be).
 
     The number of evaluations is that of each step; the record has their sum.
     """

@@ -24,10 +24,17 @@ def compare(
 ) -> Metrics:
     """PSNR, SSIM and largest error of output to reference, two pictures of one size.
 
-    With `degraded`, what the output was restored from: `psnr_input_db`, the PSNR between them (it
-    is enlarged where it is smaller), and the consistency: of a JPEG file the coefficients kept, of
-    a smaller picture the PSNR of the output shrunk again. Raises ImageError for sizes that do not
-    fit.
+    Args:
+        output: a path, the bytes of a file, a PIL image, an array, a Picture or a Result.
+        reference: the clean picture, given likewise.
+        degraded: what the output was restored from, given likewise; None is unknown. Adds
+            `psnr_input_db`, the PSNR between the two (it is enlarged where it is smaller), and the
+            consistency: of a JPEG file the coefficients kept, of a smaller picture the PSNR of the
+            output shrunk again.
+        max_pixels: refuse files of more pixels.
+
+    Raises:
+        ImageError: a picture that cannot be read, or sizes that do not fit.
     """
     picture = as_picture(output, max_pixels=max_pixels)
     clean = as_picture(reference, max_pixels=max_pixels)

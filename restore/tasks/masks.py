@@ -151,10 +151,11 @@ def thickness(hole: np.ndarray) -> float:
 
 
 def draw_mask(size: tuple[int, int], kind: str, seed: int = 0) -> Picture:
-    """A mask (width, height) of a kind: "half" (of the pixels), "scratches", or "block".
+    """A mask of a kind: "half" (of the pixels), "scratches", or "block".
 
-    Scratches are twelve random lines, 3 pixels wide at 256 pixels and in proportion above; the
-    block is the central quarter of each side.
+    size: (width, height) in pixels. seed: of what is random, 0 or more. Scratches are twelve random
+    lines, 3 pixels wide at 256 pixels and in proportion above; the block is the central quarter
+    of each side.
     """
     width, height = size
     if min(size) < 1:
