@@ -39,8 +39,8 @@ MARKS = (
 class Input:
     """A path, or - for standard input.
 
-    `folder` is what was named where that was a folder, and `base` the folder below which a path
-    keeps its place, where it does.
+    folder: the folder that was named, where the path was found in one. base: the folder below
+    which the output keeps the path's place; "" where it keeps none.
     """
 
     path: str
@@ -233,7 +233,7 @@ def check_inputs(names: Sequence[str]) -> None:
 
 
 def check_named(*names: str) -> None:
-    """RequestError, with a name that is near, where nothing is at a path that was typed."""
+    """RequestError for a path at which there is nothing; it tells a name that is near."""
     for name in filter(_is_missing, names):
         if glob.has_magic(name):
             raise RequestError(f"no file is named {name!r}, and none matches it as a pattern")
@@ -252,7 +252,7 @@ def _is_missing(name: str) -> bool:
 
 
 def _match(name: str) -> list[str]:
-    """The name itself where that exists or is no pattern, else the files that match it."""
+    """The files that match a pattern; a name that exists or is no pattern matches itself."""
     if name == STDIN or "\0" in name or not glob.has_magic(name) or os.path.lexists(name):
         return [name]
     check_named(name)

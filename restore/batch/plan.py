@@ -194,9 +194,9 @@ def read_job(
 ) -> Job:
     """The job with its data, where those come through standard input, and its header.
 
-    Where the format cannot hold what the job makes, or that cannot be made, the job is refused: by
-    RequestError where it is `alone`, for then the command names this very file and what becomes of
-    it. A folder of outputs is for any number of files, and each fails for itself.
+    A job is refused whose result cannot be made, or does not fit into the format. Where it is
+    `alone`, the command names this very file, and RequestError is raised; of several, each fails
+    for itself.
     """
     from restore.images import read_header, read_image
 
@@ -287,7 +287,10 @@ def _advise_apart(one: str, other: str) -> str:
 
 
 def mark_existing(jobs: Sequence[Job], policy: Policy) -> list[Job]:
-    """The jobs, those whose output is there marked as done where that is the policy."""
+    """The jobs; those whose output exists are marked as done, unless the policy is to overwrite.
+
+    RequestError where the policy is "error" and an output exists.
+    """
     if policy == "overwrite":
         return list(jobs)
     jobs = [replace(job, done=os.path.exists(job.output)) for job in jobs]

@@ -157,8 +157,7 @@ def run_stepwise(
 
     Closed before its end, it begins nothing new and lets what is made be written.
 
-
-    manifest: where what was made of what is kept, open; None for nowhere.
+    manifest: keeps what each output was made of, and is open; None keeps nothing.
     threads: so many read and as many write beside the network; 0 is one job after the other.
     fail_fast: begin nothing after the first failure.
     Raises ResourceError where the run cannot go on.

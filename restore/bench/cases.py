@@ -1,8 +1,8 @@
 """Cases: what a bench measures. A case is a task at a severity, a cell one method on a case.
 
 Of each task, `SETUPS` holds what can be known without a network: how a clean picture is degraded,
-how it is restored, what classical methods there are. Methods are compared at equal NFE; one that
-takes a gradient through the network is counted by what that costs, as its `Method` says, so that it
+how it is restored, what classical methods there are. Methods are compared at equal NFE. A gradient
+through the network costs several evaluations, as the `Method` says, and a method that takes them
 visits fewer levels.
 """
 

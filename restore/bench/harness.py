@@ -223,8 +223,9 @@ def list_versions(perception: bool) -> dict[str, str]:
 
 @cache
 def hash_code() -> str:
-    """A hash of the code that figures depend on, so that what was measured before a change of it is
-    measured anew; comments, docstrings and line breaks are no part of it.
+    """A hash of the code that figures depend on; once it changes, all is measured anew.
+
+    Comments, docstrings and line breaks are no part of it.
     """
     digest = hashlib.sha256()
     top = Path(__file__).parents[1]

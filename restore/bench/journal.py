@@ -1,8 +1,8 @@
 """Journal: what was measured, a line of JSON for each picture, so that nothing is measured twice.
 
 A line is written as soon as it is known. It tells all that its figures depend on: the picture, the
-cell, the model, the machine, the versions of the libraries and the code of the methods. A line of
-which any of that is another now is passed over, and what it told is measured anew.
+cell, the model, the machine, the versions of the libraries and the code of the methods. Where any
+of these has changed, the line is passed over, and its figures are measured anew.
 """
 
 from __future__ import annotations

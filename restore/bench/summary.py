@@ -170,6 +170,6 @@ def _average(case: Case, method: str, mode: str | None, nfe: int, rows: Sequence
 
 
 def _list_values(name: str, rows: Iterable[Row]) -> list[float]:
-    """A measure of those rows that have it, that of equal pictures being EQUAL_DB."""
+    """A measure of the rows that have it; equal pictures count as EQUAL_DB."""
     values = [getattr(row.metrics, name) for row in rows]
     return [min(v, EQUAL_DB) if name.endswith("_db") else v for v in values if v is not None]

@@ -185,7 +185,7 @@ def _title(option: Any) -> str:
 
 
 def _describe(option: Any) -> str:
-    """What an option says before its first break, and its default where that is short."""
+    """The first clause of an option's help, and its default if that is short."""
     text = re.split(r"[;:] | \(", option.help or "")[0].replace("\\[", "[")
     default = option.show_default
     if default is True or default is None:

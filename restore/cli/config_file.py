@@ -6,8 +6,9 @@
     [with.print]              # a bundle: --with print
     mode = "perceptual"
 
-`bcm-restore.toml` is read here, and in the user's folder where the one here says nothing. A flag
-comes before a bundle, that before the environment, that before a file, that before the default.
+`bcm-restore.toml` is read in the current folder and in the user's; where both say something, the
+former counts. A flag outdoes a bundle, a bundle the environment, that a file, and a file the
+default.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def check_stdout(json: bool, what: str) -> None:
 def read_list(files: Inputs, names: Sequence[str]) -> list[str]:
     """The names in the list that --from-file names.
 
-    RequestError where that cannot be read, and where neither it nor `names` has any.
+    RequestError for a list that cannot be read, and where there is no name at all.
     """
     path = files.from_file
     if not names and path is None:

@@ -133,13 +133,16 @@ def beside(path: str, task: str, ending: str) -> str:
 class JourneyRun:
     """A task, its job and what is done with it.
 
-    `make` gets what `read` gave, the model and the settings, and may call `show` with the pictures
-    to look at: what came out, what went in, the reference. `admit` is called with the model
-    before anything runs, and raises where the two do not go together; `labelled` tells whether the
-    model's class is that of the settings. `aside` are inputs beside the
-    first, and `existing` is what to do where a page or a sheet exists. `size` is that of the
-    pictures, where known, and `evaluations` what all of them take together; `files` are the names
-    in a folder of outputs.
+    read: gives what `make` needs of the job's files.
+    make: gets that, the model and the settings, and may call `show` with the pictures to look at:
+        what came out, what went in, the reference.
+    size: of the pictures, by the model; None where nobody knows it.
+    evaluations: of the network, of all pictures together.
+    files: the names in a folder of outputs.
+    admit: called with the model before anything runs; raises where the two do not go together.
+    existing: what to do where a page or a sheet exists.
+    aside: inputs beside the first.
+    labelled: the model's class is that of the settings.
     """
 
     task: str

@@ -344,7 +344,7 @@ def describe_run(
     how: str,
     seconds: float | None = None,
 ) -> str:
-    """One line on what will run, on what, and for how many seconds where that is known."""
+    """One line on a run: what, on what, and about how long, if `seconds` says so."""
     import torch
 
     from restore.devices import dtype_name

@@ -154,8 +154,8 @@ def _amplified(sigma: float, h: Tensor) -> Tensor:
 def pad_periodic(y: Tensor, kernel: tuple[int, int]) -> Tensor:
     """The picture y (B, C, h, w) in the top left corner of a torus, with room for the kernel.
 
-    Around it is its own reflection, going over from that at one edge to that at the opposite one,
-    so that nothing jumps.
+    The room holds its reflection at one edge, which goes over into that at the opposite edge, so
+    that nothing jumps.
     """
     for axis, side in ((2, kernel[0]), (3, kernel[1])):
         length = y.shape[axis]

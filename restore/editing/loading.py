@@ -1,7 +1,7 @@
 """Loading: an editing model's files, verified, as its networks on a device.
 
-Nothing is downloaded before it is known that the extra is installed, that there is an adapter for
-what was asked, and that memory and disk hold it all.
+Before any download it is checked that the extra is installed, that there is an adapter for so many
+evaluations, and that memory and disk suffice.
 """
 
 from __future__ import annotations

@@ -97,9 +97,9 @@ def _is_needed(segment: Segment) -> bool:
 def check_scans(data: bytes, parts: JpegParts) -> tuple[str, ...]:
     """Warnings on what decoders make up or pass over in silence.
 
-    libjpeg tells of it on standard error alone; only where it does, or where the end is missing, is
-    the file read to its end here, as that takes far longer. Raises ImageError for scans that are
-    cut short or damaged. Kinds of files that are not read here have libjpeg's word alone.
+    libjpeg tells of it on standard error alone. Reading a file to its end takes far longer, so that
+    is done only where libjpeg complains or the end is missing. Raises ImageError for scans that are
+    cut short or damaged. Of kinds of files that are not read here, libjpeg's word is all there is.
     """
     with take_in() as lines, suppress(cv2.error):  # Pillow has decoded it by now
         cv2.imdecode(np.frombuffer(parts.data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)

@@ -32,8 +32,8 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 def take_in() -> Iterator[list[str]]:
     """Within, what is written to descriptor 2 goes nowhere; then its lines are in the list.
 
-    What is no library's is passed on where Python's own standard error is that descriptor, as other
-    threads may write to it.
+    Where Python's own standard error is that descriptor, other threads may write to it: their lines
+    are passed on.
     """
     lines: list[str] = []
     with LOCK:

@@ -1,9 +1,9 @@
 """Gradient: J(x)ᵀ v, the derivative of the denoiser at x against a direction v of clean images.
 
-What direction that is, a method learns from the clean image of the whole picture, so that x goes
-through the network twice: once for the estimate, and window by window once more, remembered, for
-the way back. That takes as much as the way there, since the weights need no gradient. So a gradient
-is counted as three network evaluations, and memory is that of one window, at any size.
+A method finds v by the clean image of the whole picture. So x goes through the network twice: once
+for that estimate, and once more, window by window, with all that the way back needs kept. The way
+back takes as much again, since the weights need no gradient. So a gradient is counted as three
+network evaluations, and memory is that of one window, at any size.
 """
 
 from __future__ import annotations

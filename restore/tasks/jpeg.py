@@ -248,7 +248,7 @@ def read_compressed(
 
 
 def find_first(file: JpegFile) -> tuple[JpegFile | None, tuple[str, ...]]:
-    """The stronger JPEG on the same grid that a file's picture was before, and what to say of it.
+    """A stronger JPEG, on the same grid, that the file's picture was before; and what to say of it.
 
     None where none shows, or where no encoder here could compress a result as both were.
     """

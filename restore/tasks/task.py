@@ -171,7 +171,7 @@ class Task(ABC):
     def start(self, problem: Problem, y: object, *, published: bool, seed: int) -> Tensor | Picture:
         """A first guess from the observation y: (1, 3, H, W) or a picture.
 
-        `seed` is of what is random in it, for a problem whose kind says that something is.
+        `seed` matters only to a problem whose kind draws something at random.
         """
         assert isinstance(y, Tensor)
         return y.clone()

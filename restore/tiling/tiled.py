@@ -25,10 +25,9 @@ class TiledBCM:
     out as they went in. What comes out is written to `out` when given, which may be x itself: then
     memory stays near that of x.
 
-    Where a region is given, each method is told by `ahead` how many evaluations more its result
-    goes through before all pixels outside the region are set to what is known of them, since those
-    see as much more of it as the receptive field. spreads: nothing is known outside the region, so
-    that all evaluations that follow count.
+    Where a region is given, `ahead` says how many more evaluations a result goes through before the
+    pixels outside the region are set to what is known of them: each sees a receptive field more of
+    it. spreads: nothing is known outside the region, so that all evaluations that follow count.
     """
 
     model: BCM

@@ -151,7 +151,7 @@ def pixels_of_window(model: BCM) -> int:
 def pixels_at_once(model: BCM) -> int:
     """Of all the images and windows that go through the network together, by memory.
 
-    On a GPU by how much it has, not by what is free of it, so that equal runs are cut alike.
+    On a GPU by all of its memory, not by what is free, so that equal runs are cut alike.
     """
     if model.device.type != "cuda":
         return pixels_of_window(model)
