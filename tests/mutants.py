@@ -89,9 +89,9 @@ MUTANTS = tuple(
         ("solvers/method.py", "t**2 - degradation.sigma**2", "t**2",
          "solvers/test_peers.py"
          "::test_the_noise_that_an_observation_has_is_not_added_to_it"),
-        ("tiling/noise.py", "self.origin = origin", "self.origin = (0, 0)",
+        ("tiling/noise_field.py", "self.origin = origin", "self.origin = (0, 0)",
          "tiling/test_crops.py"),
-        ("tiling/noise.py", "mul_(self.chroma)", "mul_(1.0)",
+        ("tiling/noise_field.py", "mul_(self.chroma)", "mul_(1.0)",
          "tiling/test_tiled.py::test_noise_without_chroma_is_grey_and_as_bright"),
         ("tiling/evaluation.py", "waiting[0][2] <= first", "waiting[0][0] is not None",
          "tiling/test_tiled.py::test_a_tiled_run_equals_an_untiled_one"),

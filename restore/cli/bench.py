@@ -14,8 +14,8 @@ import typer
 from restore.batch.inputs import identity, within
 from restore.batch.plan import STDOUT
 from restore.cli.commands import FLAG, flatten
-from restore.cli.options.files import Existing, WhereExists, Yes, choose_policy
-from restore.cli.options.restoration import Machine, ModelOptions
+from restore.cli.options.file_options import Existing, WhereExists, Yes, choose_policy
+from restore.cli.options.restoration_options import Machine, ModelOptions
 from restore.cli.options.run_options import Quiet, Verbose
 from restore.cli.run import estimate_seconds
 from restore.cli.terminal import Terminal, complain, emit, format_seconds

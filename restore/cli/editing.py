@@ -13,8 +13,8 @@ from restore.batch.plan import Job, Plan
 from restore.batch.run import Progress, Work, prepare_folders, resume
 from restore.cli.commands import flatten
 from restore.cli.jobs import plan_run
-from restore.cli.options.files import EncodingOptions, Files, Images
-from restore.cli.options.restoration import AllowUnverified, Catalog, DeviceOptions, Offline
+from restore.cli.options.file_options import EncodingOptions, Files, Images
+from restore.cli.options.restoration_options import AllowUnverified, Catalog, DeviceOptions, Offline
 from restore.cli.options.run_options import RunOptions
 from restore.cli.run import choose_manifest, describe_run, run_here, say_again
 from restore.cli.views import Views, make_views

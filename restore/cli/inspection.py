@@ -15,7 +15,7 @@ from restore.batch.inputs import STDIN, Choice, Input, Sidecar, find
 from restore.cli.commands import FLAG, flatten
 from restore.cli.exits import code_of, describe_error
 from restore.cli.jobs import begin_command, read_list
-from restore.cli.options.files import (
+from restore.cli.options.file_options import (
     Existing,
     Images,
     Inputs,
@@ -24,7 +24,7 @@ from restore.cli.options.files import (
     Yes,
     choose_policy,
 )
-from restore.cli.options.restoration import split_kinds
+from restore.cli.options.restoration_options import split_kinds
 from restore.cli.options.run_options import Json, Quiet, Verbose
 from restore.cli.terminal import Terminal, emit, read_stdin
 from restore.cli.views import open_in_browser

@@ -12,7 +12,7 @@ from restore.batch.plan import STDOUT, Names, OutputKind, Plan, Size, Where
 from restore.batch.plan import plan as planned
 from restore.cli.config_file import find_files
 from restore.cli.exits import NothingNamed
-from restore.cli.options.files import Files, Inputs
+from restore.cli.options.file_options import Files, Inputs
 from restore.cli.options.run_options import RunOptions
 from restore.cli.terminal import Terminal, open_stdin, read_stdin
 from restore.errors import ImageError, RequestError

@@ -24,8 +24,8 @@ from restore.batch.plan import (
 )
 from restore.batch.run import Output, Progress, Work, prepare_folders
 from restore.cli.jobs import check_stdout
-from restore.cli.options.files import EncodingOptions, WhereExists, Yes, choose_policy
-from restore.cli.options.restoration import Machine, ModelOptions
+from restore.cli.options.file_options import EncodingOptions, WhereExists, Yes, choose_policy
+from restore.cli.options.restoration_options import Machine, ModelOptions
 from restore.cli.options.run_options import OutputOptions, RunOptions
 from restore.cli.run import describe_run, estimate_seconds, run_here
 from restore.cli.terminal import read_stdin

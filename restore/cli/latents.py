@@ -26,8 +26,8 @@ from restore.cli.journey_run import (
     read_picture,
     run_journey,
 )
-from restore.cli.options.files import EncodingOptions, MaxPixels
-from restore.cli.options.restoration import Machine, ModelOptions
+from restore.cli.options.file_options import EncodingOptions, MaxPixels
+from restore.cli.options.restoration_options import Machine, ModelOptions
 from restore.cli.options.run_options import OutputOptions
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError

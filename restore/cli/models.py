@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from restore.cli.commands import make_app, show_examples
-from restore.cli.options.files import Yes
-from restore.cli.options.restoration import AllowUnverified, Catalog, Offline
+from restore.cli.options.file_options import Yes
+from restore.cli.options.restoration_options import AllowUnverified, Catalog, Offline
 from restore.cli.options.run_options import Json, Quiet, Verbose
 from restore.cli.terminal import Terminal, emit
 from restore.errors import CheckpointError, RequestError

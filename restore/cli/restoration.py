@@ -20,8 +20,8 @@ from restore.batch.plan import Policy, Size, Where
 from restore.batch.ray import Cluster
 from restore.cli.commands import FLAG, flatten
 from restore.cli.jobs import begin_command, choose_output, list_names
-from restore.cli.options.files import EncodingOptions, Files, Images
-from restore.cli.options.restoration import HoleOptions, ModelOptions, Restoration
+from restore.cli.options.file_options import EncodingOptions, Files, Images
+from restore.cli.options.restoration_options import HoleOptions, ModelOptions, Restoration
 from restore.cli.options.run_options import Engine, RunOptions
 from restore.cli.run import describe_run, estimate_seconds, run_steps, say_again, say_rehearsal
 from restore.cli.terminal import complain, emit

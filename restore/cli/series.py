@@ -29,8 +29,8 @@ from restore.cli.journey_run import (
     read_picture,
     run_journey,
 )
-from restore.cli.options.files import EncodingOptions, MaxPixels
-from restore.cli.options.restoration import ModelOptions
+from restore.cli.options.file_options import EncodingOptions, MaxPixels
+from restore.cli.options.restoration_options import ModelOptions
 from restore.cli.options.run_options import OutputOptions, RunOptions
 from restore.cli.restoration import parse_size
 from restore.cli.run import run_here

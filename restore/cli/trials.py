@@ -16,7 +16,7 @@ from restore.batch.plan import Job, Plan, Size
 from restore.batch.run import Work, prepare_folders, resume
 from restore.cli.commands import flatten
 from restore.cli.jobs import plan_run
-from restore.cli.options.files import Files, Images, MaxPixels
+from restore.cli.options.file_options import Files, Images, MaxPixels
 from restore.cli.options.run_options import Json, RunOptions, Verbose
 from restore.cli.run import choose_manifest, run_here, say_again
 from restore.cli.terminal import emit, read_stdin

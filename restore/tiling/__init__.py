@@ -5,7 +5,7 @@ the same noise exactly, whatever the network.
 """
 
 from restore.tiling.crops import RegionCrop, find_crops
-from restore.tiling.noise import NOISE_CELL, NoiseField
+from restore.tiling.noise_field import NOISE_CELL, NoiseField
 from restore.tiling.spans import Place, Range, Span, spans, up_to
 from restore.tiling.tiled import TiledBCM
 from restore.tiling.windows import (

@@ -1,4 +1,4 @@
-"""Files: the options on what is read, where the results go, and how they are encoded."""
+"""FileOptions: the options on what is read, where the results go, and how they are encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restoration: the options on the model, what it runs on, and how an image is restored."""
+"""RestorationOptions: the options on the model, what it runs on, and how an image is restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise field: standard normal noise that belongs to the absolute pixel.
+"""NoiseField: standard normal noise that belongs to the absolute pixel.
 
 No window, batch or device changes what noise a pixel gets: it follows from the seed, the step and
 the pixel's place alone.
