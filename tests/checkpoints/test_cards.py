@@ -59,10 +59,15 @@ def test_a_card_shows_a_command_that_the_checkpoint_is_for() -> None:
     assert "bcm-restore generate --size 512x512 --model" in checkpoints.make_card(generator, ())
 
 
-def test_the_embedded_checkpoint_ships_its_story_and_its_figures() -> None:
-    text = checkpoints.make_card(checkpoints.resolve("default"))
-    for part in ("model-index", "## Trained on", "## Results", "## Tuned levels"):
-        assert part in text
+def test_the_embedded_checkpoints_ship_their_story_and_their_figures() -> None:
+    rows = checkpoints.read_catalogue().values()
+    embedded = [row for row in rows if row.source == "embedded"]
+    assert len(embedded) > 1
+    for row in embedded:
+        text = checkpoints.make_card(row)
+        for part in ("model-index", "## Trained on", "## Good at, and not", "## Results"):
+            assert part in text, row.name
+        assert ("## Tuned levels" in text) == bool(row.presets)
 
 
 def test_every_name_of_the_room_can_be_had() -> None:

@@ -29,12 +29,13 @@ def test_the_builtin_rows_are_there_and_the_unverified_ones_say_so() -> None:
     assert len(files.list_shapes(published.architecture, published.config)) == 504
 
 
-def test_the_default_fits_its_network_and_its_hash() -> None:
-    default = checkpoints.resolve("default")
-    assert files.list_shapes(default.architecture, default.config)
-    if sources.locate(default) is None:
+@pytest.mark.parametrize("name", ["default", "function-fashion"])
+def test_an_embedded_checkpoint_fits_its_network_and_its_hash(name: str) -> None:
+    row = checkpoints.resolve(name)
+    assert files.list_shapes(row.architecture, row.config)
+    if sources.locate(row) is None:
         pytest.skip("the embedded weights are not in this checkout")
-    assert checkpoints.verify("default") == default.sha256
+    assert checkpoints.verify(name) == row.sha256
 
 
 def test_reading_the_catalogue_imports_neither_torch_nor_the_hub() -> None:

@@ -272,8 +272,8 @@ def test_a_users_own_file_and_the_packages_are_never_removed(model: Path) -> Non
 def test_caches_are_those_of_the_hub_s_library(own: dict[str, str]) -> None:
     """They are found without that library too, by its own rule."""
     code = (
-        "from restore.checkpoints.sources import caches; first = caches()\n"
-        "import huggingface_hub.constants; assert first == caches(), (first, caches())"
+        "from restore.checkpoints.sources import find_caches; first = find_caches()\n"
+        "import huggingface_hub.constants; assert first == find_caches(), (first, caches())"
     )
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "XDG_"))}
     done = subprocess.run([sys.executable, "-c", code], env={**kept, **own}, capture_output=True)
