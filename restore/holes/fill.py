@@ -152,13 +152,10 @@ def _bend(x: Tensor, known: Tensor, top: int, left: int) -> None:
         hole[:, :REACH] = False
     if x1 < width:
         hole[:, -REACH:] = False
-    (up, down), (before, after) = _extent(hole.any(dim=1)), _extent(hole.any(dim=0))
-    y0, y1, x0, x1 = y0 + up, y0 + down, x0 + before, x0 + after
-    if y0 == y1:  # it lies in the margin's own margin
-        return
-    at = y0, x0
-    free = hole[up:down, before:after, None].float().expand(-1, -1, 3).contiguous()
-    guess = torch.empty(y1 - y0, x1 - x0, 3).copy_(x[0, :, y0:y1, x0:x1].permute(1, 2, 0))
+    rows, columns = (_near(hole.any(dim=axis)) for axis in (1, 0))
+    window = x[0, :, y0:y1, x0:x1]
+    free = hole[_index(rows)][:, _index(columns), None].float().expand(-1, -1, 3).contiguous()
+    guess = window[:, _index(rows)][:, :, _index(columns)].permute(1, 2, 0).contiguous()
     image, once = torch.empty_like(guess), np.empty(guess.shape, np.float32)
     residual = _bilaplacian(guess, once, image).mul_(free).neg()
     direction = residual.clone()
@@ -173,18 +170,31 @@ def _bend(x: Tensor, known: Tensor, top: int, left: int) -> None:
         residual.sub_(image, alpha=step)
         last, energy = energy, _dot(residual, residual)
         torch.add(residual, direction, alpha=energy / last, out=direction)
-    y0, y1, x0, x1 = max(y0, top), min(y1, top + WINDOW), max(x0, left), min(x1, left + WINDOW)
-    rows, columns = slice(y0, y1), slice(x0, x1)
-    kept = guess[y0 - at[0] : y1 - at[0], x0 - at[1] : x1 - at[1]]
-    x[0, :, rows, columns] = kept.permute(2, 0, 1).clamp(-1, 1)
+    down, right = _inside(rows, top - y0), _inside(columns, left - x0)
+    lines = window[:, _index(rows[down])]
+    lines[:, :, _index(columns[right])] = guess[down, right].permute(2, 0, 1).clamp(-1, 1)
+    window[:, _index(rows[down])] = lines
 
 
-def _extent(marked: Tensor) -> tuple[int, int]:
-    """Between which places of (n,) bool all marks lie, with all that two Laplacians see of them."""
-    places = marked.nonzero()
-    if not len(places):
-        return 0, 0
-    return max(int(places[0]) - REACH, 0), min(int(places[-1]) + REACH + 1, len(marked))
+def _near(marked: Tensor) -> Tensor:
+    """The places in (n,) bool of all marks, and of all that two Laplacians see of them.
+
+    What lies between may be left out: no Laplacian at a mark reaches over the gap.
+    """
+    reach = F.max_pool1d(marked[None].float(), 2 * REACH + 1, 1, REACH)
+    return reach[0].nonzero()[:, 0]
+
+
+def _inside(places: Tensor, first: int) -> slice:
+    """Which of these places lie in the WINDOW pixels from `first` on."""
+    start, stop = torch.searchsorted(places, torch.tensor([first, first + WINDOW])).tolist()
+    return slice(start, stop)
+
+
+def _index(places: Tensor) -> slice | Tensor:
+    """Places as a slice where they follow each other, so that nothing is copied."""
+    first, stop = int(places[0]), int(places[-1]) + 1
+    return slice(first, stop) if stop - first == len(places) else places
 
 
 def _bilaplacian(x: Tensor, once: np.ndarray, out: Tensor) -> Tensor:
