@@ -11,6 +11,7 @@ edges, and `extrapolate` makes what lies around fit to what lies inside.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import final
@@ -23,8 +24,8 @@ from restore.errors import RequestError
 
 FLOOR = 0.01
 ITERATIONS, TOLERANCE = 40, 0.01  # of what is not explained inside
-ROOM = 32  # pixels around a picture at least
-FAST = 32  # sides are multiples of it, which transforms like
+ROOM = 48  # pixels around a picture at least
+FAST = (2, 3, 5, 7, 11, 13)  # factors that transforms like
 
 
 @final
@@ -88,34 +89,37 @@ class Blur(Degradation[Tensor]):
         assert self.sigma > 0, "an exact blur cannot be undone beside what is not known"
         h = self._h.to(y.device)
         power = t**2 * h.abs().square() + self.sigma**2
-
-        def through(v: Tensor, gain: Tensor) -> Tensor:
-            filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(v) * gain, s=self.size)
-            return filtered
+        inverse = 1 / power
 
         def within(v: Tensor) -> Tensor:
             v[:, inside[0] :] = 0
             v[..., inside[1] :] = 0
             return v
 
+        def filtered(v: Tensor, gain: Tensor) -> Tensor:
+            spectrum = torch.fft.rfft2(v)
+            torch.view_as_real(spectrum).mul_(gain[..., None])
+            return within(torch.fft.irfft2(spectrum, s=self.size))
+
         out = y.clone()
         for plane in out.unbind(1):
-            r = within(plane - through(plane, h))
-            solution, scale = torch.zeros_like(r), float(r.square().sum())
-            z = within(through(r, 1 / power))
-            direction, energy = z.clone(), (r * z).sum()
+            spectrum = torch.fft.rfft2(plane)
+            r = within(plane - torch.fft.irfft2(spectrum * h, s=self.size))
+            solution, scale = torch.zeros_like(r), _dot(r, r)
+            z = filtered(r, inverse)
+            direction, energy = z, _dot(r, z)
             for _ in range(ITERATIONS if scale else 0):
-                image = within(through(direction, power))
-                step = energy / (direction * image).sum()
-                solution += step * direction
-                r -= step * image
-                if float(r.square().sum()) < TOLERANCE**2 * scale:
+                image = filtered(direction, power)
+                step = energy / _dot(direction, image)
+                solution.add_(direction, alpha=step)
+                r.sub_(image, alpha=step)
+                if _dot(r, r) < TOLERANCE**2 * scale:
                     break
-                z = within(through(r, 1 / power))
-                before, energy = energy, (r * z).sum()
-                direction = z + energy / before * direction
-            likeliest = plane + through(solution, t**2 * h.conj())
-            around = through(likeliest, h)
+                z = filtered(r, inverse)
+                before, energy = energy, _dot(r, z)
+                direction = z.add_(direction, alpha=energy / before)
+            likeliest = spectrum + t**2 * h.conj() * torch.fft.rfft2(solution)
+            around = torch.fft.irfft2(likeliest * h, s=self.size)
             around[:, : inside[0], : inside[1]] = plane[:, : inside[0], : inside[1]]
             plane.copy_(around)
         return out
@@ -159,7 +163,7 @@ def pad_periodic(y: Tensor, kernel: tuple[int, int]) -> Tensor:
     """
     for axis, side in ((2, kernel[0]), (3, kernel[1])):
         length = y.shape[axis]
-        whole = -(-(length + max(2 * side, ROOM)) // FAST) * FAST
+        whole = _fast_length(length + max(3 * side, ROOM))
         beyond = torch.arange(whole - length, device=y.device)
         after = (length - 1 - beyond).clamp(min=0)
         before = beyond.flip(0).clamp(max=length - 1)
@@ -168,3 +172,19 @@ def pad_periodic(y: Tensor, kernel: tuple[int, int]) -> Tensor:
         room = w * y.index_select(axis, after) + (1 - w) * y.index_select(axis, before)
         y = torch.cat([y, room], dim=axis)
     return y
+
+
+def _fast_length(least: int) -> int:
+    """The first even number from `least` on that is a product of factors in FAST."""
+    for length in itertools.count(least + least % 2, 2):
+        rest = length
+        for factor in FAST:
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+    raise AssertionError("powers of 2 never end")
+
+
+def _dot(a: Tensor, b: Tensor) -> float:
+    return float(torch.dot(a.flatten(), b.flatten()))

@@ -33,7 +33,7 @@ def test_a_picture_is_surrounded_without_a_jump(size):
     assert torch.equal(torus[:, :, : size[0], : size[1]], x)
     assert torus.shape[2] >= size[0] + 18
     assert torus.shape[3] >= size[1] + 10
-    assert all(side % 32 == 0 for side in torus.shape[2:])
+    assert all((2 * 3 * 5 * 7 * 11 * 13) ** 9 % side == 0 for side in torus.shape[2:])  # quick
     assert torus.abs().max() <= 1
     inside = [(x.diff(dim=axis).abs().max().item() if size[axis - 2] > 1 else 0) for axis in (2, 3)]
     for axis, most in zip((2, 3), inside, strict=True):
