@@ -69,7 +69,7 @@ def choose_dtype(name: str, device: torch.device, *, exact: bool = False) -> tor
     return torch.bfloat16 if _computes_in_bf16(device) and not exact else torch.float32
 
 
-def dtype_name(dtype: torch.dtype) -> str:
+def name_dtype(dtype: torch.dtype) -> str:
     """The short name of a precision: fp32, bf16 or fp16."""
     return next(name for name, own in DTYPES.items() if str(dtype) == f"torch.{own}")
 

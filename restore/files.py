@@ -217,7 +217,7 @@ def open_atomically(
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise unwritable(name, error) from error
+        raise explain_unwritable(name, error) from error
 
 
 def check_target(path: Path, *, below: Path | None = None) -> None:
@@ -252,7 +252,7 @@ def make_folder(path: Path, *, below: Path | None = None) -> None:
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:
-        raise unwritable(repr(os.fspath(path)), error) from error
+        raise explain_unwritable(repr(os.fspath(path)), error) from error
 
 
 def probe_folder(folder: Path) -> bool:
@@ -362,7 +362,7 @@ def _lock(file: IO[bytes]) -> bool:
     return True
 
 
-def unwritable(name: str, error: OSError) -> ResourceError:
+def explain_unwritable(name: str, error: OSError) -> ResourceError:
     """The error to raise for a file, `name` in messages, that could not be written."""
     code = errno.errorcode.get(error.errno or 0, "")
     reason = REMEDIES.get(code) or error.strerror or str(error)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from restore.errors import ResourceError
-from restore.files import Path, is_open_pipe, sync, unwritable
+from restore.files import Path, explain_unwritable, is_open_pipe, sync
 
 LONGEST_LINE = 1 << 20  # bytes; a record has some hundreds
 LARGEST_NUMBER = 1 << 64  # seeds and times in nanoseconds are below
@@ -77,7 +77,7 @@ class JsonLines:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _unwritable(self, error: OSError) -> ResourceError:
-        return unwritable(f"{self.name} {self.path!r}", error)
+        return explain_unwritable(f"{self.name} {self.path!r}", error)
 
 
 def read_json_lines(path: Path, name: str = "the journal") -> Iterator[dict[str, object]]:

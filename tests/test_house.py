@@ -56,7 +56,7 @@ HOMES = {
 
 ONE_EACH = {  # functions that several modules have, one for each of its kind
     "levels",  # of a published method
-    "take_apart", "metadata_of", "with_metadata",  # of a format
+    "take_apart", "read_metadata", "with_metadata",  # of a format
 }  # fmt: skip
 COMMANDS = {*COMMAND_ROWS, "convert", "verify"}  # the last two are below `models`
 

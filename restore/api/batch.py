@@ -194,7 +194,7 @@ def _find_model(model: Model, device: str, dtype: str) -> tuple[ModelSource, BCM
     """Where the model comes from, and the model itself where it is loaded."""
     from restore.batch.restorer import ModelSource
     from restore.checkpoints import resolve
-    from restore.devices import dtype_name
+    from restore.devices import name_dtype
 
     if model is None or isinstance(model, str | os.PathLike):
         spec = "default" if model is None else os.fspath(model)
@@ -204,6 +204,6 @@ def _find_model(model: Model, device: str, dtype: str) -> tuple[ModelSource, BCM
     if model.checkpoint is None:
         raise RequestError("a batch needs a model of a file, by whose hash it goes on")
     source = ModelSource(
-        model.checkpoint, str(model.device), dtype_name(model.dtype), sha256=model.sha256
+        model.checkpoint, str(model.device), name_dtype(model.dtype), sha256=model.sha256
     )  # fmt: skip
     return source, model

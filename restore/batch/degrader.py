@@ -22,7 +22,7 @@ from restore.images import (
     format_of,
     read_header,
 )
-from restore.images.metadata import lost_in
+from restore.images.metadata import list_lost
 from restore.record import JSON, Record
 from restore.tasks import TASKS, Inpaint, draw_mask
 
@@ -81,7 +81,7 @@ class Degrader:
         warnings = picture.warnings
         if isinstance(made, bytes):  # of a JPEG file
             size = read_header(made).size
-            warnings += tuple(lost_in(picture.metadata, "JPEG", picture.icc is not None))
+            warnings += tuple(list_lost(picture.metadata, "JPEG", picture.icc is not None))
             if picture.alpha is not None:
                 warnings += ("JPEG has no place for transparency, which was dropped",)
         else:

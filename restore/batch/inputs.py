@@ -164,7 +164,7 @@ def find(
             paths = list(_walk(name, recursive, choice))
             left = Counter(_ending(path) for path in paths if not _is_readable(path))
             unread += left
-            kept = [path for path in paths if _is_readable(path) and not within(path, aside)]
+            kept = [path for path in paths if _is_readable(path) and not is_within(path, aside)]
             here = [Input(path, name, base or name) for path in kept]
             if not here:
                 hint = "" if recursive else "; -r looks into the folders below it"
@@ -208,18 +208,18 @@ def split_names(data: bytes, null: bool) -> list[str]:
     return [os.fsdecode(part) for part in parts if part]
 
 
-def identity(path: str) -> str:
+def normalise_path(path: str) -> str:
     """What two paths of one file have in common, whether it exists or not."""
     return os.path.normcase(os.path.realpath(path))
 
 
-def within(path: str, folders: Sequence[str]) -> bool:
+def is_within(path: str, folders: Sequence[str]) -> bool:
     """Whether a path is one of `folders` (or files) or lies somewhere below one."""
     if not folders:
         return False
-    own = identity(path)
+    own = normalise_path(path)
     return any(
-        own == top or own.startswith(os.path.join(top, "")) for top in map(identity, folders)
+        own == top or own.startswith(os.path.join(top, "")) for top in map(normalise_path, folders)
     )
 
 

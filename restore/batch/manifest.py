@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.batch.shards import Shard
 from restore.errors import RequestError
-from restore.files import unwritable, write_atomically
+from restore.files import explain_unwritable, write_atomically
 from restore.jsonlines import JsonLines, read_json_lines, to_json
 from restore.record import JSON, Cause, Record
 
@@ -177,7 +177,7 @@ class Manifest(Lines):
                 self.sync()
                 os.unlink(path)
             except OSError as error:
-                raise unwritable(f"{self.name} {self.path!r}", error) from error
+                raise explain_unwritable(f"{self.name} {self.path!r}", error) from error
 
 
 def name_part(path: str, writer: str, run: str) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from restore.batch.inputs import identity
+from restore.batch.inputs import normalise_path
 from restore.batch.plan import STDOUT, Job, Plan, check_outputs, read_job
 from restore.errors import RequestError
 from restore.formats import ENDINGS, WRITTEN, format_of
@@ -73,8 +73,8 @@ def _check(
             raise RequestError(f"--uncertainty {error}; a folder ends in /") from error
         if not known:
             raise RequestError(f"--uncertainty {where!r}: give a .png")
-    outputs = {identity(job.output) for job in plan.jobs if job.output != STDOUT}
-    if taken := [path for path in paths if identity(path) in outputs]:
+    outputs = {normalise_path(job.output) for job in plan.jobs if job.output != STDOUT}
+    if taken := [path for path in paths if normalise_path(path) in outputs]:
         raise RequestError(f"--uncertainty: {taken[0]!r} is where the result goes")
     top = where if folder else None
     made = [replace(job, output=path, top=top) for job, path in zip(plan.jobs, paths, strict=True)]

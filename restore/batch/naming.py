@@ -18,7 +18,7 @@ def format_for(format: str, output: str) -> str:
     return format_of(output) if format == SAME else format
 
 
-def own_ending(path: str) -> str:
+def find_ending(path: str) -> str:
     """The ending of an output that keeps its input's format, where we write that."""
     ending = os.path.splitext(path)[1]
     return ending if ENDINGS.get(ending.lower()) in WRITTEN.values() else ".png"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from restore.batch.inputs import EVERYTHING, STDIN, Choice, Input, find, identity, within
-from restore.batch.naming import ENDING, SAME, fill_name, format_for, own_ending
+from restore.batch.inputs import EVERYTHING, STDIN, Choice, Input, find, is_within, normalise_path
+from restore.batch.naming import ENDING, SAME, fill_name, find_ending, format_for
 from restore.batch.shards import Shard
 from restore.defaults import MAX_PIXELS
 from restore.errors import ImageError, RequestError, RestoreError
@@ -250,11 +250,11 @@ def _is_opaque(job: Job, kind: OutputKind) -> bool:
 def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> None:
     """RequestError unless each output is a file of its own, away from all that is read."""
     paths = [job.input.path for job in jobs if job.input.path != STDIN]
-    sources = {*map(identity, paths), *map(_inode, paths)} - {None}
+    sources = {*map(normalise_path, paths), *map(_inode, paths)} - {None}
     taken: dict[str, str] = {}
     for job in jobs:
         output, source, folder = job.output, job.input.path, job.input.folder
-        own = identity(output)
+        own = normalise_path(output)
         if own in taken:
             raise RequestError(
                 f"{taken[own]!r} and {source!r} have one output, {output!r}: "
@@ -263,9 +263,9 @@ def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> 
         taken[own] = source
         if own in sources or _inode(output) in sources:
             raise RequestError(f"the output {output!r} is an input, and inputs are never changed")
-        if within(output, aside):
+        if is_within(output, aside):
             raise RequestError(f"the output {output!r} is, or lies among, the masks or references")
-        if folder and target == "folder" and within(output, [folder]):
+        if folder and target == "folder" and is_within(output, [folder]):
             raise RequestError(
                 f"the output {output!r} lies inside the input folder {folder!r}, whose next run "
                 "would take it for an input: choose another folder"
@@ -280,7 +280,7 @@ def check_outputs(jobs: Sequence[Job], target: Target, aside: Sequence[str]) -> 
 def _advise_apart(one: str, other: str) -> str:
     """What to do about two inputs with one output."""
     if os.path.basename(one) != os.path.basename(other):
-        known = {own_ending(path) for path in (one, other)}
+        known = {find_ending(path) for path in (one, other)}
         template = "{stem}_{task}{ext}" if len(known) > 1 else "{name}"
         return f"--name '{template}' keeps them apart"
     return "name a folder that holds both, with -r and -o DIR, or run them apart"
@@ -303,11 +303,11 @@ def mark_existing(jobs: Sequence[Job], policy: Policy) -> list[Job]:
 
 def find_earlier_outputs(jobs: Sequence[Job]) -> set[Job]:
     """Jobs whose input, found in a folder, is the output of another: an earlier run made it."""
-    makers = {identity(job.output): job for job in jobs}
+    makers = {normalise_path(job.output): job for job in jobs}
     return {
         job
         for job in jobs
-        if job.input.folder and makers.get(identity(job.input.path), job) is not job
+        if job.input.folder and makers.get(normalise_path(job.input.path), job) is not job
     }
 
 
@@ -392,7 +392,7 @@ def _name_output(job: Job, where: Where, target: Target, task: str, ending: str)
     else:
         default = f"_{task}" if target == "beside" else ""
         name = input.stem + (default if where.suffix is None else where.suffix)
-    name += job.tail + (own_ending(input.path) if ending == f".{SAME}" else ending)
+    name += job.tail + (find_ending(input.path) if ending == f".{SAME}" else ending)
     if target == "beside":
         return replace(job, output=os.path.join(os.path.dirname(input.path), name))
     assert where.output is not None

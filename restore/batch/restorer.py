@@ -18,7 +18,7 @@ from restore.batch.plan import Job
 from restore.batch.run import Progress, Work, choose_seed
 from restore.bcm import BCM
 from restore.checkpoints import Checkpoint
-from restore.devices import choose_device, choose_dtype, dtype_name
+from restore.devices import choose_device, choose_dtype, name_dtype
 from restore.errors import CheckpointError, ImageError, RequestError
 from restore.formats import LOSSY
 from restore.images import (
@@ -151,7 +151,7 @@ def choose_machine(device: str, dtype: str, *, exact: bool = False) -> tuple[str
     exact: as of `choose_dtype`.
     """
     place = choose_device(device)
-    return str(place), dtype_name(choose_dtype(dtype, place, exact=exact))
+    return str(place), name_dtype(choose_dtype(dtype, place, exact=exact))
 
 
 @dataclass(frozen=True)

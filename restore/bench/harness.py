@@ -26,7 +26,7 @@ from restore.bcm import BCM
 from restore.bench.cases import SETUPS, Cell
 from restore.bench.journal import Journal, Measures, Row
 from restore.bench.pictures import Clean, Degraded, Pictures
-from restore.devices import dtype_name
+from restore.devices import name_dtype
 from restore.errors import ImageError, RequestError, RestoreError
 from restore.images import Picture
 from restore.record import Metrics, round_share
@@ -80,7 +80,7 @@ class Bench:
             device += f", {threads} thread{'s' if threads > 1 else ''}"
         elif self.model.device.type == "cuda":
             device += f", {torch.cuda.get_device_name(self.model.device)}"
-        return f"{device}, {dtype_name(self.model.dtype)}"
+        return f"{device}, {name_dtype(self.model.dtype)}"
 
     def rows(self) -> Iterator[tuple[Cell, Clean, Row]]:
         """All of them, not measured yet, case by case and method by method."""

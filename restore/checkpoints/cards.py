@@ -37,7 +37,7 @@ class EvalResult:
     baseline: float | None = None
 
 
-def shipped(checkpoint: Checkpoint) -> tuple[str, tuple[EvalResult, ...]]:
+def find_shipped(checkpoint: Checkpoint) -> tuple[str, tuple[EvalResult, ...]]:
     """What lies beside an embedded checkpoint: its story in Markdown, and its measured figures."""
     if checkpoint.source != "embedded":
         return "", ()
@@ -53,7 +53,7 @@ def make_card(checkpoint: Checkpoint, figures: Sequence[EvalResult] | None = Non
 
     `figures` None stands for those that ship with the checkpoint.
     """
-    story, own = shipped(checkpoint)
+    story, own = find_shipped(checkpoint)
     figures = own if figures is None else figures
     lines = [
         "---",

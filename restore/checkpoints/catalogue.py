@@ -142,7 +142,7 @@ class Checkpoint:
         return choose(rows, nfe, severity, task)
 
 
-def builtin() -> Path:
+def find_builtin() -> Path:
     """Where the package's own catalogue lies: inside a wheel, or at the top of a checkout."""
     inside = Path(__file__).resolve().parents[1] / "weights.toml"
     return inside if inside.is_file() else inside.parents[1] / "weights.toml"
@@ -154,7 +154,7 @@ def read_catalogue(path: str | Path | None = None) -> dict[str, Checkpoint]:
     That is `path`, else what BCM_RESTORE_CATALOG names, else none. RequestError for a file that
     cannot be read, an unknown key, a value that cannot be, or a name that is taken.
     """
-    rows = _read(builtin())
+    rows = _read(find_builtin())
     path = path or os.environ.get("BCM_RESTORE_CATALOG")
     if path:
         own = _read(Path(path))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from restore.checkpoints import files, headers
 from restore.checkpoints.catalogue import SUFFIX
-from restore.checkpoints.pickles import PICKLE_LIMIT, check_pickle, plain
+from restore.checkpoints.pickles import PICKLE_LIMIT, check_pickle, clean_name
 from restore.errors import CheckpointError, RequestError
 from restore.record import JSON
 
@@ -117,7 +117,7 @@ def read_published(path: str | Path, part: str | None = None) -> tuple[dict[str,
                 kind = (cause and cause[1]) or type(error).__name__
                 raise CheckpointError(f"{path} is no readable PyTorch file: {kind}") from error
     except (OSError, MemoryError) as error:
-        raise files.unreadable(path, error) from error
+        raise files.explain_unreadable(path, error) from error
     tensors = _state_dict(loaded, part, path)
     for name, value in tensors.items():
         _check_tensor(name, value, path)
@@ -155,17 +155,17 @@ def _checked_member(path: Path, archive: zipfile.ZipFile, size: int) -> bytes:
         end = after.header_offset if after else size
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
             raise CheckpointError(
-                f"{path}: its member {plain(member.filename)} is compressed or encrypted, and "
+                f"{path}: its member {clean_name(member.filename)} is compressed or encrypted, and "
                 "PyTorch stores its own: an archive bomb, or another kind of zip"
             )
         if member.file_size > end - member.header_offset:
             raise CheckpointError(
-                f"{path}: its member {plain(member.filename)} overlaps the next one"
+                f"{path}: its member {clean_name(member.filename)} overlaps the next one"
             )
     if "constants.pkl" in records or any(record.startswith("code/") for record in records):
         raise CheckpointError(f"{path} is a TorchScript program; those run code and are not taken")
     if "data.pkl" not in records:
-        inside = ", ".join(map(plain, names[:3])) or "nothing"
+        inside = ", ".join(map(clean_name, names[:3])) or "nothing"
         raise CheckpointError(
             f"{path} is a zip archive, not one that torch.save wrote; it holds {inside}. Unpack it "
             "first"
@@ -191,10 +191,10 @@ def _state_dict(loaded: object, part: str | None, path: Path) -> dict[str, "Tens
         parts = {str(key): value for key, value in loaded.items() if filled(value)}
     if part is not None and part not in parts:
         raise RequestError(
-            f"{path} has no part {part!r}; it has {', '.join(map(plain, parts)) or 'none'}"
+            f"{path} has no part {part!r}; it has {', '.join(map(clean_name, parts)) or 'none'}"
         )
     if part is None and len(parts) != 1:
-        several = f"several state dicts ({', '.join(map(plain, parts))}): choose one"
+        several = f"several state dicts ({', '.join(map(clean_name, parts))}): choose one"
         found = several if parts else "no tensors"
         raise CheckpointError(f"{path} holds {found}")
     state = parts[part] if part is not None else next(iter(parts.values()))
@@ -217,4 +217,4 @@ def _check_tensor(name: str, value: "Tensor", path: Path) -> None:
         problem = f"expanded: {list(value.shape)} from {value.untyped_storage().nbytes():,} bytes"
     else:
         return
-    raise CheckpointError(f"{path}: tensor {plain(name)} is {problem}, which is not taken")
+    raise CheckpointError(f"{path}: tensor {clean_name(name)} is {problem}, which is not taken")

@@ -70,7 +70,7 @@ def read_tensors(
             admit(header)
             buffer = _grown(stream, buffer, found)
     except (OSError, MemoryError) as error:
-        raise unreadable(path, error) from error
+        raise explain_unreadable(path, error) from error
     if len(buffer) != found:
         raise CheckpointError(f"{path} changed while it was read")
     seen = sha256 or hashlib.sha256(buffer).hexdigest()
@@ -103,7 +103,7 @@ class TensorFile:
             self._stream.seek(0)
             head = self._stream.read(min(found, 8 + HEADER_LIMIT))
         except (OSError, MemoryError) as error:
-            raise unreadable(self.path, error) from error
+            raise explain_unreadable(self.path, error) from error
         self._dtypes = {**DTYPES, **COUNTS}
         self.header = parse_header(head, found, str(path), self._dtypes)
         self._hashed = self._stamp()
@@ -123,7 +123,7 @@ class TensorFile:
             filled = self._stream.readinto(buffer)
             changed = filled != len(buffer) or self._stamp() != self._hashed
         except (OSError, MemoryError) as error:
-            raise unreadable(self.path, error) from error
+            raise explain_unreadable(self.path, error) from error
         if changed:
             raise CheckpointError(f"{self.path} changed while it was in use")
         dtype = getattr(torch, self._dtypes[entry.dtype][0])
@@ -199,7 +199,7 @@ def digest(path: str | Path) -> str:
         with Path(path).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise unreadable(Path(path), error) from error
+        raise explain_unreadable(Path(path), error) from error
 
 
 def list_shapes(architecture: str, config: Mapping[str, object]) -> dict[str, tuple[int, ...]]:
@@ -257,7 +257,7 @@ def check_finite(tensors: Mapping[str, "Tensor"], where: str) -> None:
         )
 
 
-def unreadable(path: Path, error: OSError | MemoryError) -> CheckpointError | ResourceError:
+def explain_unreadable(path: Path, error: OSError | MemoryError) -> CheckpointError | ResourceError:
     """The error to raise for a file that cannot be opened or read."""
     if isinstance(error, MemoryError):
         return ResourceError(f"{path} does not fit into memory")

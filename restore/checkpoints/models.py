@@ -148,7 +148,7 @@ def read_checkpoint(
     path = sources.fetch(checkpoint, offline=offline)
     pinned = checkpoint.sha256
     if checkpoint.source == "hub" and not pinned:
-        pinned = sources.promised_sha256(path)
+        pinned = sources.read_promised_sha256(path)
         if not pinned and not allow_unverified:
             raise CheckpointError(
                 f"{checkpoint.name}: the Hub gave no SHA-256 for this file, so nothing can be "

@@ -49,7 +49,7 @@ def check_pickle(path: Path, data: bytes) -> None:
         return
     kinds = [what for part, what in KINDS.items() if any(part in name for name in strange)]
     code = not kinds or not all(name.startswith("torch") for name in strange)
-    names = ", ".join(plain(name.replace(" ", ".")) for name in strange[:5])
+    names = ", ".join(clean_name(name.replace(" ", ".")) for name in strange[:5])
     raise CheckpointError(
         f"{path} asks for {names}: it holds "
         f"{'code, which is never run' if code else kinds[0]}; taken are plain tensors in float16, "
@@ -57,7 +57,7 @@ def check_pickle(path: Path, data: bytes) -> None:
     )
 
 
-def plain(name: str) -> str:
+def clean_name(name: str) -> str:
     """A name out of a file as ASCII that moves no cursor, cut where it is long."""
     return ascii(name)[1:-1][:100]
 

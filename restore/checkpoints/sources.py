@@ -134,7 +134,7 @@ def find_caches() -> dict[str, Path]:
     return {"hub": hub_folder, "url": assets_folder / "bcm-restore" / "checkpoints"}
 
 
-def promised_sha256(path: Path) -> str:
+def read_promised_sha256(path: Path) -> str:
     """The SHA-256 that the Hub gave for a file in its cache, "" where it gave none.
 
     The Hub's client names what it downloads by the server's ETag, which for large files is it.
@@ -157,7 +157,7 @@ def _from_hub(checkpoint: Checkpoint) -> Path:
     _check_space(Path(constants.HF_HUB_CACHE), size)
     path = Path(hf_hub_download(repo, file, revision=revision))
     try:
-        _check_download(path, checkpoint, checkpoint.sha256 or promised_sha256(path))
+        _check_download(path, checkpoint, checkpoint.sha256 or read_promised_sha256(path))
     except CheckpointError:
         remove(checkpoint)
         raise

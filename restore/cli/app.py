@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from restore.cli.commands import FLAG, Command, make_app, show_examples
 from restore.cli.config_file import read_config_files
-from restore.cli.exits import Commands, interruptible
+from restore.cli.exits import Commands, catch_interrupts
 from restore.cli.terminal import emit, prepare_streams
 
 SHOWN = 3  # examples in a command's help
@@ -316,5 +316,5 @@ def about(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     prepare_streams()
-    with interruptible():
+    with catch_interrupts():
         app(prog_name="bcm-restore")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch.inputs import identity, within
+from restore.batch.inputs import is_within, normalise_path
 from restore.batch.plan import STDOUT
 from restore.cli.commands import FLAG, flatten
 from restore.cli.options.file_options import Existing, WhereExists, Yes, choose_policy
@@ -127,7 +127,7 @@ class BenchOutputs:
         if STDOUT in (self.plot, self.html):
             raise RequestError("--plot and --html write files: name one")
         named = [*paths, *([] if self.rows == "none" else [self.rows])]
-        places = [path if path == STDOUT else identity(path) for path in named]
+        places = [path if path == STDOUT else normalise_path(path) for path in named]
         twice = [path for path, at in zip(named, places, strict=True) if places.count(at) > 1]
         if twice:
             what = "standard output" if twice[0] == STDOUT else repr(twice[0])
@@ -247,7 +247,7 @@ def _check_files(files: Sequence[str], existing: Existing) -> None:
 
 def _check_places(options: BenchOptions, paths: Sequence[str]) -> None:
     """RequestError where a file would be written among the pictures."""
-    if options.images and (inside := [path for path in paths if within(path, [options.images])]):
+    if options.images and (inside := [path for path in paths if is_within(path, [options.images])]):
         raise RequestError(f"{inside[0]!r} lies among the pictures: name another place")
 
 

@@ -93,7 +93,7 @@ class Commands(TyperGroup):
         cause: Exception
         try:
             check_folder()
-            with muffled():
+            with mute_warnings():
                 return super().invoke(ctx)
         except RestoreError as error:
             message, code, cause = str(error), error.exit_code, error
@@ -140,7 +140,7 @@ def name_report(arguments: Sequence[str]) -> list[str]:
     return found
 
 
-def code_of(error: Exception) -> int:
+def choose_exit_code(error: Exception) -> int:
     """The exit code that an error means when it ends one input after the run has begun.
 
     Asked wrongly is said of whole runs, so there it is a failed input.
@@ -156,7 +156,7 @@ def describe_error(error: Exception) -> str:
 
 
 @contextmanager
-def muffled() -> Iterator[None]:
+def mute_warnings() -> Iterator[None]:
     """Within, warnings of Python are dropped, unless asked for by `python -W`.
 
     What matters in them is in the record, in words of ours.
@@ -168,7 +168,7 @@ def muffled() -> Iterator[None]:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def catch_interrupts() -> Iterator[None]:
     """Within, INT, TERM and HUP raise `Interrupted`; one that the caller ignores stays ignored.
 
     After one the process leaves at once, without waiting for any thread.

@@ -13,7 +13,7 @@ import typer
 
 from restore.batch.inputs import STDIN, Choice, Input, Sidecar, find
 from restore.cli.commands import FLAG, flatten
-from restore.cli.exits import code_of, describe_error
+from restore.cli.exits import choose_exit_code, describe_error
 from restore.cli.jobs import begin_command, read_list
 from restore.cli.options.file_options import (
     Existing,
@@ -74,7 +74,7 @@ def diagnose(
             path = path if aside is None else aside.find(input)
             one = _examine(input, path, inputs.max_pixels)
         except Exception as error:
-            codes.add(code_of(error))
+            codes.add(choose_exit_code(error))
             said = str(error) if isinstance(error, RestoreError) else describe_error(error)
             cause = {"type": type(error).__name__, "message": said, "stage": "reading"}
             terminal.fail(f"{input.path}: {said}", error)
@@ -193,13 +193,13 @@ def mask(
 
     from restore.files import write_atomically
     from restore.images import as_picture
-    from restore.reports import editor_page
+    from restore.reports import render_editor
     from restore.tasks.masks import hole_of
 
     if policy != "skip" or not os.path.exists(path):
         picture = as_picture(image, max_pixels=max_pixels).upright()
         hole = None if start is None else hole_of(start, picture)[0]
-        write_atomically(path, editor_page(picture, hole, name=image).encode())
+        write_atomically(path, render_editor(picture, hole, name=image).encode())
     emit(path)
     if not (open_it and open_in_browser(path)):
         Terminal(quiet, verbose).say(f"open {path} in a browser to paint the mask")

@@ -122,7 +122,7 @@ class JourneyOutput:
         return replace(job, done=all(one.done for one in there))
 
 
-def beside(path: str, task: str, ending: str) -> str:
+def name_beside(path: str, task: str, ending: str) -> str:
     """The output of a task beside its input. RequestError where that is standard input."""
     if path == STDIN:
         raise RequestError("-o FILE is needed: there is no place beside standard input")

@@ -18,11 +18,11 @@ from restore.cli.journey_run import (
     JourneyOutput,
     JourneyRun,
     ShowResult,
-    beside,
     destination,
     find_header,
     journey,
     make_journey_settings,
+    name_beside,
     read_picture,
     run_journey,
 )
@@ -73,7 +73,7 @@ def invert(
     from restore.journeys import invert as inverted
     from restore.journeys.invert import choose_levels
 
-    output = beside(image, "invert", ".safetensors") if output is None else output
+    output = name_beside(image, "invert", ".safetensors") if output is None else output
     if output != STDOUT and not output.lower().endswith(".safetensors"):
         raise RequestError(f"-o {output!r}: a latent is a .safetensors file")
     settings = make_journey_settings(way)
@@ -148,7 +148,7 @@ def reconstruct(
 
     if latent == STDIN:
         raise RequestError("a latent is read from a file, not from standard input")
-    output = beside(latent, "reconstruct", ".png") if output is None else output
+    output = name_beside(latent, "reconstruct", ".png") if output is None else output
     format = "PNG" if output == STDOUT else format_of(output)
     encoding.choose(format)
     job = target.job([latent, *([reference] if reference else [])], output, [], run.json)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore.batch.inputs import identity, within
+from restore.batch.inputs import is_within, normalise_path
 from restore.batch.plan import Policy, Size, Where
 from restore.batch.ray import Cluster
 from restore.cli.commands import FLAG, flatten
@@ -332,8 +332,8 @@ def _write_sheet(batch: Batch, path: str, existing: Policy, run: RunOptions) -> 
     if not batch.restorer.asks_network:
         raise RequestError("--sheet shows choices of what a network makes: leave --nfe 0 out")
     job = batch.plan.jobs[0]
-    taken = {identity(one) for one in (job.input.path, job.output)}
-    if identity(path) in taken or within(path, batch.aside):
+    taken = {normalise_path(one) for one in (job.input.path, job.output)}
+    if normalise_path(path) in taken or is_within(path, batch.aside):
         raise RequestError(f"--sheet {path!r} is an input, an output, a mask or a reference")
     if os.path.lexists(path) and existing != "overwrite":
         raise RequestError(f"{path!r} exists: -y replaces it")

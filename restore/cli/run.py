@@ -26,7 +26,7 @@ from restore.batch.run import (
     run_stepwise,
 )
 from restore.batch.shards import find_assigned
-from restore.cli.exits import HINT, code_of, describe_error, is_out_of_memory
+from restore.cli.exits import HINT, choose_exit_code, describe_error, is_out_of_memory
 from restore.cli.options.run_options import RunOptions
 from restore.cli.terminal import Terminal, complain, emit, format_seconds, say_now_and_then
 from restore.cli.views import Views
@@ -53,7 +53,7 @@ def say_again(plan: Plan, work: Work, run: RunOptions) -> None:
     """Say what is done again although its output is there, and why."""
     for job in plan.jobs:
         if job.again:
-            run.terminal.say(f"again: {work_title(work, job)}: {job.again}")
+            run.terminal.say(f"again: {name_work(work, job)}: {job.again}")
 
 
 def choose_manifest(plan: Plan, run: RunOptions) -> Manifest | None:
@@ -110,7 +110,7 @@ def run_steps(
     if codes:
         raise typer.Exit(codes.pop() if len(codes) == 1 and not log.tally.count["ok"] else 3)
     if log.unshown:
-        raise typer.Exit(code_of(log.unshown))
+        raise typer.Exit(choose_exit_code(log.unshown))
 
 
 def run_here(
@@ -162,13 +162,13 @@ class RunLog:
         emit(data)
 
     def end(self, number: int, job: Job, outcome: Outcome) -> None:
-        record, label, title = outcome.record, self._label(number, job), work_title(self._work, job)
+        record, label, title = outcome.record, self._label(number, job), name_work(self._work, job)
         self.tally.add(record)
         if outcome.failure:
             self._terminal.fail(
                 f"{title}: {_describe_failure(outcome.failure)}", outcome.failure.error
             )
-            self.codes.add(code_of(outcome.failure.error))
+            self.codes.add(choose_exit_code(outcome.failure.error))
         elif record.status == "skipped":
             say = self._terminal.detail if len(self._plan.jobs) > 1 else self._terminal.say
             say(f"{label}: skipped, {job.output} exists")
@@ -225,7 +225,7 @@ class RunLog:
 
     def _label(self, number: int, job: Job) -> str:
         place = f"{number}/{len(self._plan.jobs)} " if len(self._plan.jobs) > 1 else ""
-        return f"{place}{work_title(self._work, job)}"
+        return f"{place}{name_work(self._work, job)}"
 
 
 def _describe(record: Record) -> str:
@@ -243,7 +243,7 @@ def _concerns(finding: Mapping[str, JSON], record: Record) -> bool:
     return finding["name"] != "verdict" or bool(finding["figures"]["sound"])
 
 
-def work_title(work: Work, job: Job) -> str:
+def name_work(work: Work, job: Job) -> str:
     """What a job is called: by its input, or by the task where that needs none."""
     return job.input.path or work.known.task or ""
 
@@ -347,7 +347,7 @@ def describe_run(
     """One line on a run: what, on what, and about how long, if `seconds` says so."""
     import torch
 
-    from restore.devices import dtype_name
+    from restore.devices import name_dtype
 
     assert checkpoint is not None
     threads = torch.get_num_threads()
@@ -355,7 +355,7 @@ def describe_run(
         what,
         str(model.device),
         f"{threads} thread{'s' if threads > 1 else ''}",
-        dtype_name(model.dtype),
+        name_dtype(model.dtype),
         f"{checkpoint.name} ({checkpoint.architecture})",
         f"NFE {nfe}",
         how,

@@ -21,11 +21,11 @@ from restore.cli.journey_run import (
     JourneyOutput,
     JourneyRun,
     ShowResult,
-    beside,
     destination,
     find_header,
     journey,
     make_journey_settings,
+    name_beside,
     read_picture,
     run_journey,
 )
@@ -99,7 +99,7 @@ def generate(
     from restore.journeys import RECIPES, count_jumps
     from restore.journeys import generate as generated
     from restore.journeys.generate import check_count, choose_columns, choose_sample_size
-    from restore.journeys.series import check_series, name_files, overview, write_folder
+    from restore.journeys.series import check_series, make_overview, name_files, write_folder
     from restore.tasks import Settings
 
     legs = RECIPES[recipe]
@@ -126,7 +126,7 @@ def generate(
         series = generated(
             count, model, settings, recipe=recipe, size=asked, max_pixels=max_pixels
         )  # fmt: skip
-        show(overview(series))
+        show(make_overview(series))
         if function is not None:
             encoded = [made.encode() for made in series.functions]
             write_folder(function, dict(zip(kept, encoded, strict=True)))
@@ -182,7 +182,7 @@ def interpolate(
     begin_command([a, b], run.terminal)
     from restore.journeys import interpolate as interpolated
     from restore.journeys.invert import choose_levels
-    from restore.journeys.series import check_series, overview
+    from restore.journeys.series import check_series, make_overview
 
     settings = make_journey_settings(way)
     choose_levels(settings, way.start, way.level)
@@ -208,7 +208,7 @@ def interpolate(
             *given, frames, model, settings, level=way.level, start=way.start,
             cross_fade=cross_fade, max_pixels=max_pixels,
         )  # fmt: skip
-        show(overview(series))
+        show(make_overview(series))
         return series.encode(_name(output)), series.record.updated(input_b=b)
 
     journey = JourneyRun(
@@ -312,7 +312,7 @@ def render(
     from restore.journeys import render as rendered
     from restore.journeys.render import check_drawing
 
-    output = beside(function, "render", ".png") if output is None else output
+    output = name_beside(function, "render", ".png") if output is None else output
     format = "PNG" if output == STDOUT else format_of(output)
     encode = encoding.choose(format).encode
     if asked:

@@ -115,9 +115,9 @@ def _caches() -> dict[str, str]:
 
 def _catalogue() -> dict[str, str]:
     from restore.checkpoints import locate, read_catalogue
-    from restore.checkpoints.catalogue import builtin
+    from restore.checkpoints.catalogue import find_builtin
 
-    found = {"built-in": str(builtin())}
+    found = {"built-in": str(find_builtin())}
     own = os.environ.get("BCM_RESTORE_CATALOG")
     if own:
         found["own"] = f"{own}, {'here' if Path(own).is_file() else 'not there'}"

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from restore.batch.inputs import STDIN, Sidecar, check_named, identity
+from restore.batch.inputs import STDIN, Sidecar, check_named, normalise_path
 from restore.batch.plan import Job, Plan, Size
 from restore.batch.run import Work, prepare_folders, resume
 from restore.cli.commands import flatten
@@ -200,18 +200,18 @@ def _mask_outputs(mask_out: str, planned: Plan, files: Files) -> dict[Job, str]:
         folder = True
     if not folder and format_of(mask_out) not in ("PNG", "WEBP", "TIFF"):
         raise RequestError(f"--mask-out {mask_out!r}: a mask is stored without loss, as in PNG")
-    taken = {identity(path) for job in planned.jobs for path in (job.input.path, job.output)}
+    taken = {normalise_path(path) for job in planned.jobs for path in (job.input.path, job.output)}
     outputs = {}
     for job in planned.jobs:
         if job.done:
             continue
         name = os.path.join(mask_out, job.input.place, f"{job.input.stem}.png")
         path = os.path.normpath(name) if folder else mask_out
-        if identity(path) in taken:
+        if normalise_path(path) in taken:
             raise RequestError(f"--mask-out {path!r} is another output, or an input")
         if os.path.exists(path) and files.policy != "overwrite":
             raise RequestError(f"{path!r} exists: --existing overwrite (-y) replaces it")
-        taken.add(identity(path))
+        taken.add(normalise_path(path))
         outputs[job] = path
     return outputs
 

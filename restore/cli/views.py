@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from restore.batch.inputs import identity, within
+from restore.batch.inputs import is_within, normalise_path
 from restore.batch.manifest import MADE
 from restore.batch.plan import STDOUT, Job, Plan, Policy
 from restore.cli.commands import BESIDE
@@ -101,7 +101,7 @@ def make_views(
     """
     several = len(plan.jobs) > 1 or plan.others > 0
     report = _name_beside(plan) if run.page == BESIDE else run.page
-    taken = {identity(path) for job in plan.jobs for path in (job.input.path, job.output)}
+    taken = {normalise_path(path) for job in plan.jobs for path in (job.input.path, job.output)}
     for option, path, endings in (
         ("--report", report, (".html", ".htm")),
         ("--compare", run.compare, (".png",)),
@@ -110,10 +110,10 @@ def make_views(
             continue
         if "\0" in path or not path.lower().endswith(endings):
             raise RequestError(f"{option} {path!r}: expected a file that ends in {endings[0]}")
-        if identity(path) in taken or within(path, aside):
+        if normalise_path(path) in taken or is_within(path, aside):
             raise RequestError(f"{option} {path!r} is an input, an output, a mask or a reference")
         folders = [job.input.folder for job in plan.jobs if job.input.folder]
-        if option == "--compare" and within(path, list(dict.fromkeys(folders))):
+        if option == "--compare" and is_within(path, list(dict.fromkeys(folders))):
             raise RequestError(
                 f"{option} {path!r} lies inside the input folder, whose next run would take it for "
                 "an input: choose another"

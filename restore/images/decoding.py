@@ -26,8 +26,8 @@ from restore.files import read_bytes, read_stream
 from restore.formats import BY_NAME, sniff
 from restore.images import jfif, png, tiff
 from restore.images.arrays import from_array, is_tensor
-from restore.images.exif import load_exif, read_exif, resolution_in
-from restore.images.metadata import Metadata, fits, orientation_in, resolution_of
+from restore.images.exif import find_resolution, load_exif, read_exif
+from restore.images.metadata import Metadata, find_orientation, fits, make_resolution
 from restore.images.mutter import take_in
 from restore.images.picture import Picture, split
 
@@ -56,7 +56,7 @@ DEEPER = {"AVIF": (b"av1C", 2, 0x40), "HEIF": (b"hvcC", 17, 0x07)}
 ANIMATED = "the first of several pictures in the file (frames, pages, previews) is taken"
 
 
-def byte_limit(max_pixels: int) -> int:
+def limit_bytes(max_pixels: int) -> int:
     """How many bytes a file of so many pixels may have."""
     return OVERHEAD + BYTES_PER_PIXEL * max_pixels
 
@@ -67,12 +67,12 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     Its first bytes decide before the rest is read, and no more is than `max_pixels` take. Raises as
     `restore.files.read_bytes`, and ImageError for what is no image.
     """
-    return read_bytes(path, admit=sniff, limit=byte_limit(max_pixels))
+    return read_bytes(path, admit=sniff, limit=limit_bytes(max_pixels))
 
 
 def read_image_stream(stream: IO[bytes], name: str, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """As `read_image`, of a stream, of which `name` is said in messages."""
-    return read_stream(stream, name, admit=sniff, limit=byte_limit(max_pixels))
+    return read_stream(stream, name, admit=sniff, limit=limit_bytes(max_pixels))
 
 
 def decode(
@@ -182,7 +182,7 @@ def _decode_png(data: bytes, max_pixels: int) -> Picture:
     else:
         with Image.open(BytesIO(parts.pixels), formats=("PNG",)) as image:
             samples = np.asarray(_develop(image, None))
-    metadata, icc, exif = png.metadata_of(parts)
+    metadata, icc, exif = png.read_metadata(parts)
     return _assemble("PNG", samples, metadata, icc, exif, parts.warnings, parts.animated)
 
 
@@ -209,7 +209,7 @@ def _decode_jpeg(data: bytes, max_pixels: int, scans: bool) -> Picture:
 def _decode_tiff(data: bytes, max_pixels: int) -> Picture:
     parts = tiff.take_apart(data)
     _check_size("TIFF", parts.size, max_pixels)
-    metadata, icc, warnings = tiff.metadata_of(parts)
+    metadata, icc, warnings = tiff.read_metadata(parts)
     inks = False
     with take_in() as lines:
         try:
@@ -275,12 +275,12 @@ def _assemble(
     block, orientation, more = read_exif(tags, exif)
     notes += more
     if Base.Orientation not in tags:  # which XMP repeats, and may say alone
-        orientation = orientation_in(metadata.xmp)
+        orientation = find_orientation(metadata.xmp)
     if icc is not None and not (icc and fits(icc, grey=pixels.shape[2] == 1)):
         icc = None
         notes.append("the ICC profile is broken or of another colour space, and was dropped")
     if not (metadata.resolution and metadata.resolution.absolute):
-        found = resolution_in(block)
+        found = find_resolution(block)
         metadata = replace(metadata, resolution=found or metadata.resolution)
     if paged:
         notes.append(ANIMATED)
@@ -297,7 +297,7 @@ def _from_pillow(image: Image.Image, format: str) -> Picture:
     x, y = info.get("dpi", (None, None))
     comment = info.get("comment")
     metadata = Metadata(
-        resolution=resolution_of(x, y, 0.0254) if x else None,
+        resolution=make_resolution(x, y, 0.0254) if x else None,
         xmp=info.get("xmp") if isinstance(info.get("xmp"), bytes) else None,
         comment=comment if isinstance(comment, bytes) else None,
     )

@@ -71,7 +71,7 @@ class Directory:
         return found.data if found else b""
 
 
-def first_offset(data: Bytes) -> tuple[str, bool, int]:
+def read_first_offset(data: Bytes) -> tuple[str, bool, int]:
     """The order of bytes, whether the file is a BigTIFF, and where its first directory begins."""
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
@@ -113,7 +113,7 @@ def read_directory(data: Bytes, offset: int, order: str, big: bool = False) -> D
 
 def iterate_directories(data: Bytes) -> Iterator[tuple[int, Directory]]:
     """Where each directory of a chain is, and what it holds. ImageError where the first fails."""
-    order, big, offset = first_offset(data)
+    order, big, offset = read_first_offset(data)
     seen: set[int] = set()
     while offset and offset not in seen and len(seen) < MOST_DIRECTORIES:
         seen.add(offset)

@@ -18,7 +18,7 @@ from restore.errors import ImageError, RequestError, ResourceError
 from restore.formats import BY_NAME, check_encodable
 from restore.images import jfif, png, tiff
 from restore.images.exif import correct_exif
-from restore.images.metadata import Metadata, correct_xmp, lost_in
+from restore.images.metadata import Metadata, correct_xmp, list_lost
 from restore.images.picture import Picture
 
 BAND = 16  # rows that are tried at once
@@ -85,7 +85,7 @@ def encode_file(
     picture = picture.upright().at_depth(depth)
     if strip:
         picture = replace(picture, exif=None, metadata=picture.metadata.without_private())
-    lost = lost_in(picture.metadata, format, picture.icc is not None)
+    lost = list_lost(picture.metadata, format, picture.icc is not None)
     try:
         data, warnings = _encode(picture, format, quality, sampling)
     except MemoryError as error:

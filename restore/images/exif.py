@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from restore.images.metadata import GEOTIFF, Resolution, resolution_of
+from restore.images.metadata import GEOTIFF, Resolution, make_resolution
 
 Tags = dict[int, Any]  # as Pillow reads them
 IMAGE_SOURCE_DATA = 37724  # layers of Photoshop
@@ -37,7 +37,7 @@ def read_exif(exif: Image.Exif, given: bytes) -> tuple[bytes | None, int, list[s
     with a warning.
     """
     try:
-        tags = entries(exif)
+        tags = list_entries(exif)
         if not tags and not _is_empty(given):
             raise ValueError("not one tag in it")
         orientation = tags.get(Base.Orientation, 1)
@@ -65,7 +65,7 @@ def correct_exif(
 
     place: whether the block is the only place that the file has for a resolution.
     """
-    tags = tags_of(block)
+    tags = list_tags(block)
     inner = tags.get(IFD.Exif)
     if isinstance(inner, dict):
         for tag, value in zip((Base.ExifImageWidth, Base.ExifImageHeight), size, strict=True):
@@ -83,7 +83,7 @@ def correct_exif(
 
 def scale_exif(block: bytes | None, x: float, y: float) -> bytes | None:
     """An EXIF block of a picture with x and y times as many pixels, still as it was turned."""
-    tags = tags_of(block)
+    tags = list_tags(block)
     inner = tags.get(IFD.Exif)
     if not isinstance(inner, dict):
         return block
@@ -97,7 +97,7 @@ def scale_exif(block: bytes | None, x: float, y: float) -> bytes | None:
 
 def turn_exif(block: bytes | None, orientation: int) -> bytes | None:
     """An EXIF block of a picture to which its orientation was applied; without that tag."""
-    tags = tags_of(block)
+    tags = list_tags(block)
     tags.pop(Base.Orientation, None)
     inner = tags.get(IFD.Exif)
     if isinstance(inner, dict):
@@ -116,7 +116,7 @@ def shorten_exif(block: bytes | None, limit: int = LIMIT) -> tuple[bytes | None,
     """As much of an EXIF block as fits into `limit` bytes, and what was left out of it, or ""."""
     if block is None or len(block) <= limit:
         return block, ""
-    tags = tags_of(block)
+    tags = list_tags(block)
     inner = tags.get(IFD.Exif)
     if isinstance(inner, dict) and inner.pop(Base.MakerNote, None) is not None:
         shorter = _block(tags)
@@ -134,19 +134,19 @@ def shorten_exif(block: bytes | None, limit: int = LIMIT) -> tuple[bytes | None,
     return None, "its EXIF"
 
 
-def resolution_in(block: bytes | None) -> Resolution | None:
+def find_resolution(block: bytes | None) -> Resolution | None:
     """The resolution that an EXIF block gives."""
-    tags = tags_of(block)
+    tags = list_tags(block)
     unit = tags.get(Base.ResolutionUnit, 2)
-    return resolution_of(tags.get(Base.XResolution), tags.get(Base.YResolution), METRES.get(unit))
+    return make_resolution(tags.get(Base.XResolution), tags.get(Base.YResolution), METRES.get(unit))
 
 
-def tags_of(block: bytes | None) -> Tags:
-    """The tags of an EXIF block, as `entries` gives them."""
-    return entries(load_exif(block or b""))
+def list_tags(block: bytes | None) -> Tags:
+    """The tags of an EXIF block, as `list_entries` gives them."""
+    return list_entries(load_exif(block or b""))
 
 
-def entries(exif: Image.Exif) -> Tags:
+def list_entries(exif: Image.Exif) -> Tags:
     """The tags of an EXIF directory, with the directories in it in place of their offsets."""
     tags = dict(exif)
     for tag in (IFD.Exif, IFD.GPSInfo):

@@ -18,7 +18,7 @@ from restore.formats import sniff
 from restore.images import jfif, tiff
 from restore.images.directory import Bytes
 from restore.images.exif import load_exif, read_exif
-from restore.images.metadata import orientation_in
+from restore.images.metadata import find_orientation
 from restore.images.png import read_start
 from restore.jpegfile.segments import read_layout
 
@@ -77,7 +77,7 @@ def _orientation(exif: bytes, xmp: bytes) -> int:
         tags = load_exif(exif)
     except Exception:  # garbage, which reading drops
         tags = Image.Exif()
-    return read_exif(tags, exif)[1] if Base.Orientation in tags else orientation_in(xmp)
+    return read_exif(tags, exif)[1] if Base.Orientation in tags else find_orientation(xmp)
 
 
 @contextmanager

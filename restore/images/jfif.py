@@ -15,7 +15,7 @@ import numpy as np
 
 from restore.errors import ImageError
 from restore.images.exif import shorten_exif
-from restore.images.metadata import Metadata, Resolution, iptc_in, resolution_of, resources_with
+from restore.images.metadata import Metadata, Resolution, find_iptc, make_resolution, resources_with
 from restore.images.mutter import take_in
 from restore.jpegfile.reader import Reader, UnheldError
 from restore.jpegfile.segments import APP0, APP14, COM, Layout, Segment, read_layout
@@ -61,7 +61,7 @@ def take_apart(data: bytes) -> JpegParts:
             needed.append(data[segment.start : segment.end])
         if segment.marker == APP0 and body.startswith(b"JFIF\0") and len(body) >= 12:
             x, y = (int.from_bytes(body[n : n + 2], "big") for n in (8, 10))
-            found = replace(found, resolution=resolution_of(x, y, METRES.get(body[7])))
+            found = replace(found, resolution=make_resolution(x, y, METRES.get(body[7])))
         elif body.startswith(EXIF) and segment.marker == 0xE1 and not exif:
             exif = body
         elif body.startswith(XMP) and segment.marker == 0xE1:
@@ -76,7 +76,7 @@ def take_apart(data: bytes) -> JpegParts:
             resources += body[len(PHOTOSHOP) :]
         elif segment.marker == COM:
             found = replace(found, comment=found.comment or body or None)
-    found = replace(found, iptc=iptc_in(resources))
+    found = replace(found, iptc=find_iptc(resources))
     icc = b"".join(profile[number] for number in sorted(profile)) or None
     start = layout.segments[-1].end if layout.scans else len(data)
     rest = data[start:]

@@ -93,7 +93,7 @@ PLACES = {
 }
 
 
-def lost_in(metadata: Metadata, format: str, profile: bool) -> list[str]:
+def list_lost(metadata: Metadata, format: str, profile: bool) -> list[str]:
     """A sentence for each part of the metadata that no file of `format` has a place for.
 
     profile: whether a colour profile goes with the picture, which says what its colours mean.
@@ -189,7 +189,7 @@ def fits(profile: bytes, grey: bool) -> bool:
     return True
 
 
-def resolution_of(x: object, y: object, metres: float | None) -> Resolution | None:
+def make_resolution(x: object, y: object, metres: float | None) -> Resolution | None:
     """The resolution of a file that gives x and y pixels for so many metres, None for a ratio."""
     try:
         gain = 1.0 if metres is None else INCH / metres
@@ -232,7 +232,7 @@ def decode_metadata(text: str) -> Metadata:
     resolution = parts.get("resolution")
     if resolution is not None:
         x, y, absolute = resolution
-        resolution = resolution_of(x, y, INCH if absolute else None)
+        resolution = make_resolution(x, y, INCH if absolute else None)
     blocks = {name: _unpack(parts.get(name)) for name in ("xmp", "iptc", "comment")}
     colours = []
     for kind, payload in parts.get("colours", ()):
@@ -269,7 +269,7 @@ def _unpack(text: str | None) -> bytes | None:
 # XMP.
 
 
-def orientation_in(packet: bytes | None) -> int:
+def find_orientation(packet: bytes | None) -> int:
     """The orientation that an XMP packet says, as EXIF counts it; 1 where it says none."""
     found = re.search(rb"\btiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]", packet or b"")
     return int(found[1]) if found else 1
@@ -297,7 +297,7 @@ def correct_xmp(packet: bytes, size: tuple[int, int]) -> bytes:
 # IPTC, which lies in blocks of Photoshop's: "8BIM", a number, a name, a length, the data.
 
 
-def iptc_in(blocks: bytes) -> bytes | None:
+def find_iptc(blocks: bytes) -> bytes | None:
     """The IPTC records among the image resources of Photoshop."""
     return next((body or None for number, body in _resources(blocks) if number == 0x0404), None)
 

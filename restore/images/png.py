@@ -19,8 +19,8 @@ import numpy as np
 
 from restore.errors import ImageError
 from restore.images.directory import Bytes
-from restore.images.metadata import INCH, Metadata, resolution_of, resources_with
-from restore.images.metadata import iptc_in as iptc_in_resources
+from restore.images.metadata import INCH, Metadata, make_resolution, resources_with
+from restore.images.metadata import find_iptc as iptc_in_resources
 from restore.images.picture import strips
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -150,12 +150,12 @@ def _take_text(parts: PngParts, kind: bytes, payload: bytes) -> None:
     parts.texts.append((keyword.decode("latin-1"), text))
 
 
-def metadata_of(parts: PngParts) -> tuple[Metadata, bytes | None, bytes]:
+def read_metadata(parts: PngParts) -> tuple[Metadata, bytes | None, bytes]:
     """What stands beside the pixels: metadata, the colour profile, and the EXIF block or b""."""
     resolution = None
     if len(density := parts.first.get(b"pHYs", b"")) == 9:
         x, y = (int.from_bytes(density[n : n + 4], "big") for n in (0, 4))
-        resolution = resolution_of(x, y, 1.0 if density[8] == 1 else None)
+        resolution = make_resolution(x, y, 1.0 if density[8] == 1 else None)
     texts = dict(parts.texts)
     iptc = _raw_profile(texts.get(f"{PROFILE}iptc", b""))
     if iptc and iptc.startswith(b"8BIM"):

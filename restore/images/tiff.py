@@ -46,13 +46,13 @@ from restore.images.directory import (
     Directory,
     Nested,
     Tag,
-    first_offset,
     iterate_directories,
     read_directory,
+    read_first_offset,
     write_directory,
 )
-from restore.images.exif import IMAGE_SOURCE_DATA, LAYOUT, METRES, tags_of
-from restore.images.metadata import GEO_KEYS, GEOTIFF, Metadata, TagValue, resolution_of
+from restore.images.exif import IMAGE_SOURCE_DATA, LAYOUT, METRES, list_tags
+from restore.images.metadata import GEO_KEYS, GEOTIFF, Metadata, TagValue, make_resolution
 from restore.images.picture import strips
 
 Nest: TypeAlias = "dict[int, Nest]"
@@ -137,7 +137,7 @@ def take_apart(data: Bytes, *, pixels: bool = True) -> TiffParts:
 
     pixels: whether decoders are to read it; without, its header alone is wanted.
     """
-    order, big, _ = first_offset(data)
+    order, big, _ = read_first_offset(data)
     chain = [found for _, found in iterate_directories(data)]
     if not chain:
         raise ImageError("damaged TIFF: it has no directory")
@@ -232,14 +232,14 @@ def _check(found: Directory) -> None:
             raise ImageError(f"TIFF of {kind} is not read; convert it to 8 or 16-bit grey or RGB")
 
 
-def metadata_of(parts: TiffParts) -> tuple[Metadata, bytes | None, list[str]]:
+def read_metadata(parts: TiffParts) -> tuple[Metadata, bytes | None, list[str]]:
     """What stands beside the pixels: metadata, the colour profile, and warnings."""
     own = parts.directory
     x, y = (own.values(tag) or (0,) for tag in (X_RESOLUTION, Y_RESOLUTION))
     unit = own.numbers(RESOLUTION_UNIT, (2,))[0]
     geotiff = tuple((tag, _value_of(own, tag)) for tag in GEOTIFF if tag in own.tags)
     metadata = Metadata(
-        resolution=resolution_of(x[0], y[0], METRES.get(unit)),
+        resolution=make_resolution(x[0], y[0], METRES.get(unit)),
         xmp=own.bytes(XMP) or None,
         iptc=own.bytes(IPTC) or None,
         geotiff=geotiff,
@@ -305,7 +305,7 @@ def encode_tiff(
         packed.append(zlib.compress(differences.tobytes(), 4))
 
     tags = ImageFileDirectory_v2()
-    tags.update(tags_of(exif))  # an EXIF block is a directory itself
+    tags.update(list_tags(exif))  # an EXIF block is a directory itself
     _put_metadata(tags, metadata)
     if icc:
         tags[ICCPROFILE] = icc

@@ -21,7 +21,7 @@ from restore.images.transfer import fetch_pixels, send_pixels
 from restore.journeys.invert import choose_levels, compare_round_trip
 from restore.journeys.legs import climb, descend, slerp
 from restore.journeys.recording import record_journey
-from restore.journeys.series import Series, mosaic
+from restore.journeys.series import Series, make_mosaic
 from restore.record import name_of
 from restore.result import ImageLike
 from restore.settings import DEFAULTS, Settings, count_calls
@@ -79,18 +79,20 @@ def interpolate(
 
     ends = up(first), up(last)
     shares = [number / (frames - 1) for number in range(frames)]
-    pictures = [back(slerp(*ends, share), between(first, last, share)) for share in shares]
+    pictures = [back(slerp(*ends, share), mix_pictures(first, last, share)) for share in shares]
     both = compare_round_trip(pictures[0], first), compare_round_trip(pictures[-1], last)
     metrics = {"round_trip_psnr_db": min((t["round_trip_psnr_db"] for t in both), key=_decibels)}
     if frames > 2:
         middle = frames // 2
-        fade = between(first, last, shares[middle])
+        fade = mix_pictures(first, last, shares[middle])
         for name, picture in (("middle", pictures[middle]), ("cross_fade", fade)):
             again = back(up(picture), picture)
             metrics |= compare_round_trip(again, picture, f"{name}_round_trip_")
     if cross_fade:
         pairs = zip(pictures, shares, strict=True)
-        pictures = [mosaic([picture, between(first, last, share)], 1) for picture, share in pairs]
+        pictures = [
+            make_mosaic([picture, mix_pictures(first, last, share)], 1) for picture, share in pairs
+        ]
     record = record_journey(
         "interpolate",
         model,
@@ -113,7 +115,7 @@ def check_frames(frames: int) -> None:
         raise RequestError(f"frames is {frames}, expected 2 or more: the ends are two of them")
 
 
-def between(a: Picture, b: Picture, share: float) -> Picture:
+def mix_pictures(a: Picture, b: Picture, share: float) -> Picture:
     """The linear cross-fade of two pictures of one size, at `share` of the way from a to b.
 
     Of the larger depth, grey where both are; transparent where one is; of a's profile where that

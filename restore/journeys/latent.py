@@ -26,7 +26,7 @@ from restore.checkpoints.headers import Header
 from restore.defaults import MAX_PIXELS
 from restore.errors import CheckpointError, ImageError
 from restore.images import Picture
-from restore.images.exif import tags_of
+from restore.images.exif import list_tags
 from restore.images.metadata import decode_metadata, encode_metadata, fits
 from restore.images.picture import NO_METADATA
 
@@ -175,7 +175,7 @@ def _latent(x: Tensor, alpha: Tensor | None, metadata: Mapping[str, str]) -> Lat
         raise ValueError("an ICC profile that does not fit")
     if blocks["exif"]:
         try:
-            tags_of(blocks["exif"])
+            list_tags(blocks["exif"])
         except Exception as error:  # garbage fails in many ways
             raise ValueError("an EXIF block that cannot be read") from error
     more = decode_metadata(metadata["bcm.metadata"]) if "bcm.metadata" in metadata else NO_METADATA

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from restore.bcm import BCM
-from restore.devices import dtype_name
+from restore.devices import name_dtype
 from restore.journeys.legs import Leg
 from restore.record import Metrics, Record
 from restore.settings import Settings
@@ -43,7 +43,7 @@ def record_journey(
         nfe=nfe,
         seed=settings.seed,
         device=str(model.device),
-        dtype=dtype_name(model.dtype),
+        dtype=name_dtype(model.dtype),
         tile=max(window_shape(model, height, width, settings.tile)),
         size_in=size_in,
         size_out=size_out,

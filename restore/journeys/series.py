@@ -55,7 +55,7 @@ class Series:
 
     def _repr_png_(self) -> bytes:
         """All pictures as a notebook shows them, side by side."""
-        return overview(self).preview()
+        return make_overview(self).preview()
 
     def __repr__(self) -> str:
         width, height = self.pictures[0].size
@@ -70,7 +70,7 @@ class Series:
             return dict(zip(name_files(len(self)), map(encode, self.pictures), strict=True))
         if kind := ANIMATIONS.get(_ending(path)):
             return animate(self.pictures, kind, FRAME_SECONDS)
-        return encode(mosaic(self.pictures, self.columns), format_of(path))
+        return encode(make_mosaic(self.pictures, self.columns), format_of(path))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what `path` names, each file whole or not at all.
@@ -122,7 +122,7 @@ def check_series(
     check_encodable((size[0] * shape[0], size[1] * shape[1]), kind, alpha)
 
 
-def mosaic(pictures: Sequence[Picture], columns: int) -> Picture:
+def make_mosaic(pictures: Sequence[Picture], columns: int) -> Picture:
     """One picture of several, in rows of `columns`; what is left of the last row is black."""
     first = pictures[0]
     width, height = first.size
@@ -137,13 +137,13 @@ def mosaic(pictures: Sequence[Picture], columns: int) -> Picture:
     return replace(first, pixels=pixels, alpha=alpha)
 
 
-def overview(series: Series) -> Picture:
+def make_overview(series: Series) -> Picture:
     """The pictures in rows, for the eye: all, or of many the first, the last and some between."""
     count = len(series)
     shown = min(count, MOST_SEEN)
     chosen = [series.pictures[round(k * (count - 1) / max(1, shown - 1))] for k in range(shown)]
     columns = min(series.columns, math.ceil(math.sqrt(shown)))
-    return mosaic(chosen, columns)
+    return make_mosaic(chosen, columns)
 
 
 def _ending(path: str | os.PathLike[str]) -> str:

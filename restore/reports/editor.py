@@ -31,7 +31,7 @@ HELP = (
 )
 
 
-def editor_page(
+def render_editor(
     picture: Picture, mask: np.ndarray | None = None, *, name: str = "picture.png"
 ) -> str:
     """The page in which a mask for a picture is painted, as HTML.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from restore import metrics
-from restore.devices import dtype_name, is_out_of_memory
+from restore.devices import is_out_of_memory, name_dtype
 from restore.editing.attention import Control, prompt_to_prompt
 from restore.editing.composition import (
     change_within,
@@ -194,7 +194,7 @@ def edit(
         nfe=editor.nfe,
         seed=seed,
         device=str(editor.unet.device),
-        dtype=dtype_name(editor.unet.dtype),
+        dtype=name_dtype(editor.unet.dtype),
         size_in=picture.size,
         size_out=made.size,
         seconds=round(time.perf_counter() - began, 3),

@@ -18,7 +18,7 @@ from torch import Tensor
 from restore.bcm import BCM
 from restore.checkpoints import load
 from restore.degradations import Grey
-from restore.devices import dtype_name
+from restore.devices import name_dtype
 from restore.errors import ImageError
 from restore.images import Picture, as_picture
 from restore.images.comparison import compare_to_clean, compare_with_given
@@ -212,7 +212,7 @@ def _run(
         mode=choose_mode(settings),
         nfe=settings.samples * sum(preset.evaluations for _, preset in presets),
         device=str(model.device),
-        dtype=dtype_name(model.dtype),
+        dtype=name_dtype(model.dtype),
         tile=max(window_shape(model, height, width, choose_tile(settings))),
         more={**_record_more(settings, presets), **(drawing.report if drawing else {})},
     )

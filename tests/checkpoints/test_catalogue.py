@@ -10,7 +10,7 @@ import pytest
 
 from restore import checkpoints
 from restore.checkpoints import files, sources
-from restore.checkpoints.catalogue import Checkpoint, Preset, builtin
+from restore.checkpoints.catalogue import Checkpoint, Preset, find_builtin
 from restore.errors import RequestError
 from tests.support.checkpoints import CONFIG, REPO
 from tests.support.clock import PATIENCE
@@ -110,7 +110,7 @@ def test_a_preset_is_the_largest_tuned_below_interpolated_by_severity() -> None:
 
 def test_pinning_rewrites_two_lines_and_nothing_else(tmp_path: Path, model: Path) -> None:
     path = tmp_path / "weights.toml"
-    text = builtin().read_text()
+    text = find_builtin().read_text()
     path.write_text(text)
     pinned = checkpoints.pin(path, "default", model)
     assert pinned.bytes == model.stat().st_size

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from restore.cli.exits import code_of
+from restore.cli.exits import choose_exit_code
 from restore.errors import (
     CheckpointError,
     ImageError,
@@ -212,4 +212,4 @@ def test_a_folder_that_cannot_be_made_is_code_5(run: Run) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_what_ends_one_input_has_its_own_code(error: Exception, code: int) -> None:
-    assert code_of(error) == code
+    assert choose_exit_code(error) == code

@@ -17,7 +17,7 @@ from restore.images.metadata import (
     correct_xmp,
     decode_metadata,
     encode_metadata,
-    iptc_in,
+    find_iptc,
     resources_with,
 )
 from tests.support.cases import case
@@ -85,9 +85,9 @@ def test_a_turned_picture_has_its_resolution_turned():
 
 @pytest.mark.parametrize("x", [0, -1, float("nan"), 1e30, None])
 def test_a_resolution_that_cannot_be_is_none(x):
-    from restore.images.metadata import resolution_of
+    from restore.images.metadata import make_resolution
 
-    assert resolution_of(x, 300, 0.0254) is None
+    assert make_resolution(x, 300, 0.0254) is None
 
 
 # EXIF
@@ -196,9 +196,9 @@ def test_xmp_speaks_of_the_picture_that_is_written_and_holds_no_other():
 
 def test_iptc_is_found_among_photoshop_s_resources():
     other = b"8BIM\x04\x0c\x03abc\0\0\0\x03xyz\0"
-    assert iptc_in(other + resources_with(b"odd") + other) == b"odd"
+    assert find_iptc(other + resources_with(b"odd") + other) == b"odd"
     for damaged in (b"", b"8BIM", other[:9], b"8BIM\x04\x04\0\0\xff\xff\xff\xff"):
-        assert iptc_in(damaged) is None
+        assert find_iptc(damaged) is None
 
 
 @pytest.mark.parametrize("text", ["plain", "Grüße", "写真", ""])

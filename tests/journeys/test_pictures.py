@@ -12,8 +12,8 @@ from restore.bcm import BCM
 from restore.checkpoints import load
 from restore.errors import ImageError, RequestError
 from restore.images import Picture
-from restore.journeys.interpolate import between
-from restore.journeys.series import Series, mosaic
+from restore.journeys.interpolate import mix_pictures
+from restore.journeys.series import Series, make_mosaic
 from restore.networks import build
 from tests.support.networks import ADM_TINY
 
@@ -36,7 +36,7 @@ def test_a_cross_fade_lies_below_its_frames_where_it_is_asked_for(exact, photogr
     )
     for number, (frame, pair) in enumerate(zip(frames, both, strict=True)):
         assert np.array_equal(pair[:32], frame)
-        fade = between(Picture(a), Picture(b), number / 2).pixels
+        fade = mix_pictures(Picture(a), Picture(b), number / 2).pixels
         assert np.array_equal(pair[32:], fade)
 
 
@@ -74,7 +74,7 @@ def test_frames_are_of_the_larger_depth_and_grey_only_where_both_are(exact, phot
     assert mixed.images[0].dtype == np.uint16
     assert restore.interpolate(grey, grey, 2, model=exact).images[1].shape == (32, 48)
     clear = np.dstack([rgb, np.zeros((32, 48), np.uint8)])
-    halfway = between(Picture(rgb), Picture(clear[..., :3], clear[..., 3]), 0.5)
+    halfway = mix_pictures(Picture(rgb), Picture(clear[..., :3], clear[..., 3]), 0.5)
     assert (halfway.alpha == 128).all()
 
 
@@ -101,7 +101,7 @@ def test_a_series_that_its_file_cannot_hold_is_refused(photograph, tmp_path: Pat
 
 def test_a_grid_has_its_samples_in_rows():
     pictures = [Picture(np.full((2, 3, 3), n, np.uint8)) for n in range(1, 4)]
-    grid = mosaic(pictures, 2).pixels[..., 0]
+    grid = make_mosaic(pictures, 2).pixels[..., 0]
     assert grid[:, [0, 3]].tolist() == [[1, 2], [1, 2], [3, 0], [3, 0]]
 
 

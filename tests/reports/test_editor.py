@@ -7,7 +7,7 @@ import pytest
 
 from restore.errors import ImageError
 from restore.images import Picture
-from restore.reports import editor_page
+from restore.reports import render_editor
 from restore.reports.editor import encode_runs
 from tests.support.pages import HOSTILE, Parsed, noise
 
@@ -29,7 +29,7 @@ def test_runs_hold_a_mask_to_the_last_pixel(size, share):
 
 
 def test_the_page_loads_nothing_and_closes_all_that_it_opens():
-    text = editor_page(noise(61, 43))
+    text = render_editor(noise(61, 43))
     read = Parsed(text)
     assert not read.open
     for tag, attributes in read.elements:
@@ -41,7 +41,7 @@ def test_the_page_loads_nothing_and_closes_all_that_it_opens():
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_file_s_name_is_text_and_never_markup(name):
-    read = Parsed(editor_page(noise(9, 9), name=f"folder/{name}"))
+    read = Parsed(render_editor(noise(9, 9), name=f"folder/{name}"))
     assert sum(tag == "script" for tag, _ in read.elements) == 1
     (editor,) = [attributes for _, attributes in read.elements if "data-file" in attributes]
     assert (editor["data-file"] or "").endswith("_mask.png")
@@ -49,8 +49,8 @@ def test_a_file_s_name_is_text_and_never_markup(name):
 
 def test_the_picture_is_shown_upright_and_its_mask_has_that_size():
     stored = Picture(noise(30, 20).pixels, orientation=6)
-    (editor,) = [a for _, a in Parsed(editor_page(stored)).elements if "data-width" in a]
+    (editor,) = [a for _, a in Parsed(render_editor(stored)).elements if "data-width" in a]
     assert (editor["data-width"], editor["data-height"]) == ("20", "30")
-    editor_page(stored, np.zeros((30, 20), bool))
+    render_editor(stored, np.zeros((30, 20), bool))
     with pytest.raises(ImageError, match="the mask has 30×20 pixels, the picture 20×30"):
-        editor_page(stored, np.zeros((20, 30), bool))
+        render_editor(stored, np.zeros((20, 30), bool))

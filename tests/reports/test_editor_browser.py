@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restore.reports import editor_page
+from restore.reports import render_editor
 from restore.tasks.masks import hole_of
 from tests.support.browser import Browser, complaints
 from tests.support.pages import noise
@@ -26,7 +26,7 @@ def open_editor(browser: Browser, tmp_path: Path) -> Open:
         mask: np.ndarray | None = None, width: int = 1000, height: int = 800, phone: bool = False
     ) -> None:
         path = tmp_path / "editor.html"
-        path.write_text(editor_page(noise(WIDTH, HEIGHT), mask, name="photo.jpg"), "utf-8")
+        path.write_text(render_editor(noise(WIDTH, HEIGHT), mask, name="photo.jpg"), "utf-8")
         browser.value("onbeforeunload = null")
         browser.screen(width, height, phone=phone)
         browser.open(path.as_uri())

@@ -34,7 +34,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from restore.cli.exits import muffled
+from restore.cli.exits import mute_warnings
 from restore.errors import ResourceError, RestoreError
 from tests.support import specimens
 
@@ -302,7 +302,7 @@ def hunt(kind: str, cases: int, seed: int = 0, hang: float = HANG) -> Report:
 def _work(kind: str, seed: int, numbers: range, shared: mmap.mmap, folder: Path) -> None:
     """All cases of one process, each announced before it begins."""
     results = (folder / "results").open("w")
-    with open(os.devnull, "w") as nowhere, results, muffled():
+    with open(os.devnull, "w") as nowhere, results, mute_warnings():
         os.dup2(nowhere.fileno(), 2)  # what libraries in C have to say
         sys.stderr = said = io.StringIO()
         start = _pages(1)

@@ -266,7 +266,7 @@ def catalogues() -> tuple[bytes, ...]:
         "4 = { levels = [0.5, 0.1], severity = 10.0, flips = 2 }\n"
         '8 = [{ levels = [1.0], estimator = "jump" }, { levels = [2.0], severity = 3.5 }]\n'
     )
-    whole = catalogue.builtin().read_text().replace("[default", "[other")
+    whole = catalogue.find_builtin().read_text().replace("[default", "[other")
     start = whole.index("[")
     return own.encode(), whole[start : start + 3000].rpartition("\n")[0].encode()
 
