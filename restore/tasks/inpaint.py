@@ -32,6 +32,7 @@ WIDE = 12  # pixels: of wider holes nothing around tells what was there
 FEW, HALF = 16, 0.5  # colours, and the share of equal neighbours, of drawings
 MANY, MOSAIC, APART = 256, 0.45, 0.19  # of mosaics, and how far neighbours in them are apart
 FLOOR = 1.25  # levels: a change that is not to be told from rounding
+MOST, FLAT = 8.0, 1.5  # times the detail around: a change that is believed; and what is no detail
 NOTHING = "nothing found: the picture stays as it is"
 LESS_CERTAIN = "; a higher sensitivity marks what is less certain"
 NO_PATCHES = (
@@ -165,7 +166,7 @@ class Inpaint(Task):
             mosaic = equal > MOSAIC and step > APART and count_colours(pixels, MANY, known) > MANY
             drawn = mosaic or count_colours(pixels, 2, known) <= 2
         share = 0.0 if drawn else 1.0
-        return Trust(FLOOR, detail=True, luma=share, colour=share)
+        return Trust(FLOOR, MOST, FLAT, luma=share, colour=share)
 
     def finish(self, problem: Problem, restored: Picture) -> Picture:
         """The known pixels are the source's own; what is restored comes out opaque."""

@@ -44,6 +44,7 @@ SHRINK = 0.25  # of a JPEG's boxes
 ALIKE = 0.3  # the correlation of neighbours, of noise that was reduced
 TEXT, FLAT = 0.5, 0.1  # and of text, in which that share of the neighbours is equal
 FLOOR = 0.85  # levels: a change that is not to be told from rounding
+MOST = 1.5  # times the detail around: a change that is believed
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +165,7 @@ class Superres(Task):
         pixels = problem.source.pixels
         equal, _ = compare_neighbours(pixels, np.ones(pixels.shape[:2], bool))
         share = 0.0 if is_noise(pixels, TEXT if equal > FLAT else ALIKE) else 1.0
-        return Trust(FLOOR, detail=True, luma=share, colour=share)
+        return Trust(FLOOR, MOST, luma=share, colour=share)
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         problem = cast(ReducedProblem, problem)

@@ -1,16 +1,18 @@
 """Trust: how much of what a solver changed is taken, so that a good start is not made worse.
 
-    x = start + w (x - start),    w = (1 - τ²/d²)₊ · clip(2 - d²/(m h²), 0, 1)
+    x = start + w (x - start),    w = (1 - τ²/d²)₊ · clip(2 - d²/(k m h²), 0, 1)
 
 d² is the mean square of the change about a pixel, h² that of the detail there which is known: of
 what a Gaussian blur takes from the picture. A network that has learned photographs brings texture
 to gradients and flat colours, where the smooth guess is right: a change that is larger than all
 detail around is such texture, and one below τ, about the rounding to 8 bits, tells nothing. A
-photograph's changes are smaller than its detail, so that w is 1 nearly everywhere.
+photograph's changes are smaller than its detail, so that w is 1 nearly everywhere. k is below 1
+where few pixels are known, since what is fitted to so few is less to be believed.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -19,12 +21,10 @@ import torch
 from torch import Tensor
 
 SIDE, BLUR = 15, 2.0  # pixels: of the windows that means are taken in, and of the Gaussian
-FAR = 127  # pixels: of the windows where a hole leaves nothing known in those
+FAR = 127  # pixels: of those where a hole leaves nothing known in these, and that k is taken in
 REACH = 6  # of the Gaussian, to each side
 STRIP = 256  # rows worked on at once
-MOST = 1.5  # m: the change that is believed wholly, as a share of the detail
-SPARSE = 0.3  # the share of known pixels below which m falls with it, to half
-ROUNDING = 0.35  # square levels of 8 bits: of detail that is rounding
+SPARSE, LEAST = 0.6, 0.08  # the share of known pixels below which k falls with it, and its least
 ALIKE = 0.14  # the correlation of neighbours below which a picture is noise
 OPPOSED = -0.1  # and that in one direction
 LEVELS = 127.5  # of 8 bits in a unit of [-1, 1]
@@ -37,13 +37,16 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Trust:
-    """What is taken of a change. floor: τ, in levels of 8 bits. detail: whether it is bounded by
-    the detail around it. luma, colour: the share of its luma that is taken, and that of the
-    rest, 0 to 1.
+    """What is taken of a change.
+
+    floor: τ, in levels of 8 bits. most: m, the change that is believed wholly, as a share of the
+    detail around it. flat: the detail that is none, as that of rounding, in square levels. luma,
+    colour: the share of its luma that is taken, and that of the rest, 0 to 1.
     """
 
     floor: float
-    detail: bool = False
+    most: float = math.inf
+    flat: float = 0.35
     luma: float = 1.0
     colour: float = 1.0
 
@@ -109,17 +112,17 @@ def _weights(
     """w (H, W) float32; what is known is a picture's start outside its hole."""
     square = np.nan_to_num(_mean((change**2).mean(axis=2), changed))
     w = np.clip(1 - trust.floor**2 / np.maximum(square, 1e-9), 0, 1)
-    if trust.detail:
+    if trust.most < math.inf:
         known = None if hole is None else ~hole
         sharp = (_sharpen(start) ** 2).mean(axis=2)
         detail = _mean(sharp, known)
         if hole is not None and np.isnan(detail).any():
             far = _mean(sharp, known, FAR)
             detail = np.where(np.isnan(detail), far, detail)
-        detail = np.nan_to_num(detail - ROUNDING).clip(min=1e-9)
+        detail = np.nan_to_num(detail - trust.flat).clip(min=1e-9)
         if known is not None:
-            detail *= np.clip(_mean(known.astype(np.float32), None) / SPARSE, 0.5, 1)
-        w *= np.clip(2 - square / (MOST * detail), 0, 1)
+            detail *= np.clip(_mean(known.astype(np.float32), None, FAR) / SPARSE, LEAST, 1)
+        w *= np.clip(2 - square / (trust.most * detail), 0, 1)
     return w.astype(np.float32)
 
 

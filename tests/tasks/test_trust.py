@@ -11,6 +11,7 @@ from skimage import data
 import restore
 from restore import metrics
 from restore.bcm import BCM
+from restore.bench import load_public13
 from restore.images import Picture
 from restore.settings import Settings
 from restore.tasks import Inpaint, Jpeg, Superres, solve_problem
@@ -131,6 +132,15 @@ def test_a_photograph_gains_what_it_gained(monkeypatch):
     assert np.subtract(with_trust, without) == pytest.approx(0, abs=0.1)
 
 
+def test_what_goes_on_across_squares_is_believed(monkeypatch):
+    clean = next(one.pixels for one in load_public13(96).clean if one.name == "coffee")
+    rows, columns = np.mgrid[:96, :96] % 48
+    hole = (abs(rows - 11.5) < 6) & (abs(columns - 11.5) < 6)
+    with_trust = gain(Inpaint(mask=hole), clean, clean)
+    monkeypatch.setattr(Inpaint, "trust", lambda self, problem: None)
+    assert with_trust > gain(Inpaint(mask=hole), clean, clean) - 1.5  # of 16; 8 where m is 1.5
+
+
 def test_perceptual_results_and_peers_stay_as_they_are(monkeypatch):
     model, clean = BCM(seeded_patch()), ramp()
     task = Inpaint(mask=scratch(SIDE))
@@ -148,7 +158,7 @@ def test_strips_give_the_pixels_of_the_whole(kind, monkeypatch):
     start[:, :, 60:] = start[:, :, 60:].cumsum(3) / 40
     x = start + 0.05 * torch.randn(start.shape, generator=generator)
     hole = np.random.default_rng(0).random((150, 40)) < 0.5 if kind == "hole" else None
-    trust, whole, parts = Trust(2.0, detail=True), x.clone(), x.clone()
+    trust, whole, parts = Trust(2.0, most=1.5), x.clone(), x.clone()
     share = weigh_(whole, start, trust, hole)
     monkeypatch.setattr("restore.tasks.trust.STRIP", 16)
     assert weigh_(parts, start, trust, hole) == pytest.approx(share, abs=1e-5)
