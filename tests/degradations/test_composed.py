@@ -20,7 +20,7 @@ from restore.degradations import (
 )
 from restore.errors import RequestError
 from restore.images import Picture, decode
-from restore.jpegfile import coefficients_kept, read_jpeg
+from restore.jpegfile import coefficients_kept, read_jpeg, write_jpeg
 from tests.support.degradations import HOLED, S420, S444, box, encode, image, tables
 
 
@@ -87,7 +87,7 @@ def test_a_result_of_twice_the_size_makes_the_small_file_again(photograph):
         """As anyone would find it: the picture of 8 bits, shrunk by Pillow, compressed again."""
         pixels = ((x[0].clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
         small = Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
-        return coefficients_kept(np.asarray(small), file)
+        return coefficients_kept(write_jpeg(np.asarray(small), file), file)
 
     assert kept(large) < 0.99
     assert kept(degradation.project_into_range(large, JpegBox.observe(file))) > 0.995
