@@ -27,12 +27,12 @@ from torch import Tensor
 from restore.degradations.degradation import Degradation, destination
 from restore.errors import RequestError
 
-ROWS = 64  # of a block
+ROWS = 32  # of a block
 STRIP = 1 << 21  # numbers worked on at once
-NEGLIGIBLE = 1e-9  # entries of A⁺ that may be left out; its largest are near 1
+NEGLIGIBLE = 1e-7  # entries of A⁺ that may be left out; its largest are near 1
 SECTION = 256  # samples of a side whose eigenvalues stand for those of a longer one
 NODES = 512  # of a series at most
-PRECISION = 1e-8  # of its coefficients; smaller ones are left out
+PRECISION = 1e-6  # of its coefficients: less is nothing to pixels of 8 bits, nor of 16
 
 
 @dataclass(frozen=True)
