@@ -122,21 +122,6 @@ class Restored(NamedTuple):
     fingerprints: tuple[Fingerprint, ...]
 
 
-def run_plan(
-    plan: Plan,
-    work: Work,
-    observer: Observer,
-    *,
-    manifest: Manifest | None = None,
-    threads: int = 0,
-    fail_fast: bool = False,
-) -> None:
-    """Do every job that is not done; arguments and errors as of `run_stepwise`."""
-    exhaust(
-        run_stepwise(plan, work, observer, manifest=manifest, threads=threads, fail_fast=fail_fast)
-    )
-
-
 def exhaust(steps: Steps) -> None:
     """Take all steps; the run is closed at once where the caller is interrupted."""
     with closing(steps):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from restore.checkpoints.cards import EvalResult, make_card, publish
-    from restore.checkpoints.catalogue import Checkpoint, Preset, pin, read_catalogue, resolve
+    from restore.checkpoints.catalogue import Checkpoint, Preset, read_catalogue, resolve
     from restore.checkpoints.conversion import convert
     from restore.checkpoints.files import make_metadata, write
     from restore.checkpoints.models import admit_label, load, verify
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROOMS = {
     "cards": ("EvalResult", "make_card", "publish"),
-    "catalogue": ("Checkpoint", "Preset", "pin", "read_catalogue", "resolve"),
+    "catalogue": ("Checkpoint", "Preset", "read_catalogue", "resolve"),
     "conversion": ("convert",),
     "files": ("make_metadata", "write"),
     "models": ("admit_label", "load", "verify"),

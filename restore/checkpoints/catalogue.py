@@ -7,7 +7,6 @@ that listing models is quick.
 """
 
 import difflib
-import hashlib
 import os
 import re
 import tomllib
@@ -19,7 +18,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit, urlunsplit
 
 from restore.errors import ImageError, RequestError
-from restore.files import read_bytes, write_atomically
+from restore.files import read_bytes
 from restore.presets import Preset, Presets, choose
 from restore.record import JSON
 
@@ -186,28 +185,6 @@ def resolve(spec: str, catalogue: str | Path | None = None) -> Checkpoint:
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(rows)}."
         raise RequestError(f"no model is named {spec!r}; {hint} Or give {SYNTAX}")
     return replace(row, presets=rows["default"].presets, tasks=rows["default"].tasks)
-
-
-def pin(path: str | Path, name: str, file: str | Path) -> Checkpoint:
-    """Write the size and SHA-256 of `file` into the table [name] of a catalogue, in place.
-
-    Comments and order stay; the table must have a `sha256` and a `bytes` line. Returns the new row.
-    """
-    data = Path(file).read_bytes()
-    values = {"sha256": f'"{hashlib.sha256(data).hexdigest()}"', "bytes": str(len(data))}
-    lines, table = Path(path).read_text(encoding="utf-8").splitlines(keepends=True), ""
-    for i, line in enumerate(lines):
-        if match := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
-            table = match[1].strip("\"'")
-        key = line.split("=")[0].strip()
-        if table == name and key in values:
-            lines[i] = f"{key} = {values.pop(key)}\n"
-    if values:
-        raise RequestError(f"{path}: the table [{name}] has no line {' and no line '.join(values)}")
-    text = "".join(lines)
-    row = _parse(text, Path(path))[name]
-    write_atomically(path, text.encode())
-    return row
 
 
 def _hub_row(spec: str) -> Checkpoint:

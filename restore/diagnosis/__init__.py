@@ -2,7 +2,7 @@
 
 from restore.diagnosis.compression import Compression, find_earlier_compression, find_lost
 from restore.diagnosis.detail import Detail, find_detail
-from restore.diagnosis.diagnosis import Diagnosis, diagnose, measure_tolerance
+from restore.diagnosis.diagnosis import Diagnosis, diagnose
 from restore.diagnosis.findings import Finding
 from restore.diagnosis.holes import Hole, measure_hole
 from restore.diagnosis.kind import PictureKind, find_kind

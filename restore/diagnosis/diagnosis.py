@@ -130,15 +130,6 @@ def diagnose(
     return found if mask is None else replace(found, hole=measure_hole(mask))
 
 
-def measure_tolerance(picture: Picture, file: JpegFile | None = None) -> float:
-    """How far a picture is from an exact reduction of a larger one, as noise in levels of 8 bits.
-
-    picture: as stored. file: its JPEG file, where it has one. 0 where no noise, no compression and
-    no sharpening is seen, or where it is no photograph.
-    """
-    return examine(picture, file, history=file is None).tolerance
-
-
 def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) -> Diagnosis:
     """All that is found out about a picture, as stored; errors as of `diagnose`.
 

@@ -1,6 +1,5 @@
 """The catalogue, and how a model is asked for."""
 
-import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +9,7 @@ import pytest
 
 from restore import checkpoints
 from restore.checkpoints import files, sources
-from restore.checkpoints.catalogue import Checkpoint, Preset, find_builtin
+from restore.checkpoints.catalogue import Checkpoint, Preset
 from restore.errors import RequestError
 from tests.support.checkpoints import CONFIG, REPO
 from tests.support.clock import PATIENCE
@@ -106,20 +105,6 @@ def test_a_preset_is_the_largest_tuned_below_interpolated_by_severity() -> None:
     assert 0.2 < model.preset("jpeg", "fidelity", 9, severity=5).levels[0] < 0.3
     with pytest.raises(RequestError, match="no tuned levels for superres"):
         model.preset("superres", "fidelity", 4)
-
-
-def test_pinning_rewrites_two_lines_and_nothing_else(tmp_path: Path, model: Path) -> None:
-    path = tmp_path / "weights.toml"
-    text = find_builtin().read_text()
-    path.write_text(text)
-    pinned = checkpoints.pin(path, "default", model)
-    assert pinned.bytes == model.stat().st_size
-    assert pinned.sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
-    before, after = text.splitlines(), path.read_text().splitlines()
-    changed = [new for old, new in zip(before, after, strict=True) if old != new]
-    assert changed == [f'sha256 = "{pinned.sha256}"', f"bytes = {pinned.bytes}"]
-    with pytest.raises(RequestError, match="no line sha256"):
-        checkpoints.pin(path, "imagenet64", model)
 
 
 # How a model is asked for
