@@ -4,8 +4,11 @@
     python examples/gpu.py --megapixels 48 --dtype fp32
     python examples/gpu.py --tables network           # seconds
 
-Four tables, in less than five minutes. The network alone, its pixels on the card already, by how
-many windows go through it together; whole tasks, from a picture in memory to a picture in memory,
+A table for which memory does not suffice says so, and the others go on.
+
+Five tables, in less than five minutes: none is begun after four. The network alone, its pixels on
+the card already, by how many windows go through it together; one evaluation as it is, as a CUDA
+graph, and compiled; whole tasks, from a picture in memory to a picture in memory,
 so that the way to the card and back, the projections and the proof count too; files to files, as
 `restore.batch` does it, decoding and encoding in threads beside the card; and how near the card
 comes to the CPU in float32, in dB below the square of the range.
@@ -32,13 +35,16 @@ from machine import make_photograph, measure_ceiling
 from PIL import Image
 
 import restore
+from restore.devices import is_out_of_memory
+from restore.errors import ResourceError
 from restore.images import Picture
 from restore.tasks import Jpeg, Settings
 from restore.tiling import TiledBCM, window_count, window_shape
 
 LEVELS = (0.4, 0.2, 0.1, 0.05)
 WARM, REPEATS = 2, 5
-TABLES = ("network", "tasks", "files", "agreement")
+TABLES = ("network", "steps", "tasks", "files", "agreement")
+ENOUGH = 240  # seconds, after which no table is begun
 
 
 def seconds(call: Callable[[], object], device: torch.device) -> float:
@@ -69,8 +75,8 @@ def network(model: restore.BCM, pixels: np.ndarray, top: float, batches: Sequenc
     windows = window_count(model, height, width, "auto")
     side = "×".join(map(str, window_shape(model, height, width, "auto")[::-1]))
     print(f"\n{windows} windows of {side} an evaluation\n")
-    print("| evaluations | windows together | megapixels a second | of the ceiling |")
-    print("| ---: | ---: | ---: | ---: |")
+    print("| evaluations | windows together | megapixels a second | TFLOP/s | of the ceiling |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
     for nfe in (1, 4):
         for batch in [*[b for b in batches if b <= windows], "auto"]:
             windowed = TiledBCM(model, batch=batch)
@@ -81,8 +87,56 @@ def network(model: restore.BCM, pixels: np.ndarray, top: float, batches: Sequenc
 
             taken = seconds(run, model.device)
             rate = height * width / taken
-            share = nfe * rate * model.network.flops_per_pixel / top
-            print(f"| {nfe} | {batch} | {rate / 1e6:.3g} | {share:.1%} |", flush=True)
+            flops = nfe * rate * model.network.flops_per_pixel
+            shown = f"{rate / 1e6:.3g} | {flops / 1e12:.3g} | {flops / top:.1%}"
+            print(f"| {nfe} | {batch} | {shown} |", flush=True)
+
+
+@torch.inference_mode()
+def steps(model: restore.BCM, sides: Sequence[int]) -> None:
+    """One evaluation of square images: as it is, as a CUDA graph, compiled; on a card alone."""
+    device, levels = model.device, torch.full((1,), 0.1, device=model.device)
+    compiled = torch.compile(model.network, dynamic=False)
+    print("\n| pixels a side | as it is, ms | as a graph, ms | compiled, ms | compiling, s |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    for side in sides:
+        x = torch.rand(1, 3, side, side, device=device) - 0.5
+
+        def plain(x: torch.Tensor = x) -> torch.Tensor:
+            return model.network(x, levels, levels)
+
+        def quick(x: torch.Tensor = x) -> torch.Tensor:
+            return compiled(x, levels, levels)
+
+        found = [f"{1e3 * seconds(plain, device):.3g}"]
+        if device.type == "cuda":
+            found.append(attempt(lambda plain=plain: 1e3 * seconds(captured(plain), device)))
+            began = time.perf_counter()
+            found.append(attempt(lambda quick=quick: 1e3 * seconds(quick, device)))
+            found.append(f"{time.perf_counter() - began:.0f}")
+        print(f"| {side} | {' | '.join([*found, *'---'][:4])} |", flush=True)
+
+
+def captured(call: Callable[[], object]) -> Callable[[], object]:
+    """The call as a CUDA graph, after a few on a stream of its own."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(WARM):
+            call()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        call()
+    return graph.replay
+
+
+def attempt(measure: Callable[[], float]) -> str:
+    """What it gives; the first words of why it cannot, as where no compiler is there."""
+    try:
+        return f"{measure():.3g}"
+    except Exception as error:  # capturing and compiling fail in many ways; the table goes on
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:60]}"
 
 
 def tasks(model: restore.BCM, pixels: np.ndarray) -> None:
@@ -185,14 +239,25 @@ def main() -> None:
         f"{pixels.shape[1]}×{pixels.shape[0]} pixels at "
         f"{model.network.flops_per_pixel / 1e6:.3g} MFLOP each"
     )
-    if "network" in options.tables:
-        network(model, pixels, top, options.batches)
-    if "tasks" in options.tables:
-        tasks(model, pixels)
-    if "files" in options.tables:
-        files(model, pixels, top, options.files if card else 2)
-    if "agreement" in options.tables:
-        agreement(device, make_photograph(min(options.megapixels or 1, 1 if card else 0.01)))
+    small = min(options.megapixels or 1, 1 if card else 0.01)
+    tables: dict[str, Callable[[], None]] = {
+        "network": lambda: network(model, pixels, top, options.batches),
+        "steps": lambda: steps(model, (128, 512, 2048) if card else (32,)),
+        "tasks": lambda: tasks(model, pixels),
+        "files": lambda: files(model, pixels, top, options.files if card else 2),
+        "agreement": lambda: agreement(device, make_photograph(small)),
+    }
+    for name in options.tables:
+        if time.perf_counter() - began > ENOUGH:
+            print(f"\n{name}: left out, since five minutes would not suffice")
+            continue
+        try:
+            tables[name]()
+        except (RuntimeError, ResourceError) as error:
+            if not (isinstance(error, ResourceError) or is_out_of_memory(error)):
+                raise
+            print(f"\n{name}: out of memory", flush=True)
+            torch.cuda.empty_cache()
     if card:
         print(f"\nmost memory of the card: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
     print(f"\nall of this took {time.perf_counter() - began:.0f} s")

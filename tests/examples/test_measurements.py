@@ -69,7 +69,7 @@ def test_real_photographs_are_measured(run, program, options, rows):
 @pytest.mark.parametrize(
     ("program", "options", "rows"),
     [
-        ("gpu", ("--files", "1"), 23),
+        ("gpu", ("--files", "1"), 25),
         ("peers_speed", ("--side", "32", "--repeats", "1"), 10),
         (
             "stages",
