@@ -21,8 +21,8 @@ from restore.images.exif import correct_exif
 from restore.images.metadata import Metadata, correct_xmp, list_lost
 from restore.images.picture import Picture
 
-BAND = 16  # rows that are tried at once
-LARGE = 1 << 18  # samples: of fewer no time is to be won; four times as many are tried at most
+BAND = 8  # rows that are tried at once
+LARGE = 1 << 18  # samples: of fewer no time is to be won; twice as many are tried at most
 TOLERATED = 1.02  # times the size of all of deflate
 SWAPS = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}  # by channels
 RUNS = (
@@ -143,7 +143,7 @@ def _encode_png(samples: np.ndarray, options: Mapping[str, object]) -> bytes:
     A sixteenth of the picture is tried, and of large ones less.
     """
     if samples.size >= LARGE:
-        step = max(16, samples.size // LARGE // 4) * BAND
+        step = max(16, samples.size // LARGE // 2) * BAND
         bands = [samples[top : top + BAND] for top in range(0, len(samples), step)]
         tried = np.concatenate(bands)
         found = _encode_runs(tried)
