@@ -84,7 +84,7 @@ def weigh_(
         if changed is not None and not changed[top:bottom].any():
             continue
         parts = [None if one is None else one[rows] for one in (hole, changed)]
-        w = _weights(_pixels(a), _pixels(d), trust, *parts)[own]
+        w = _weights(a, d, trust, *parts)[own]
         weight = torch.from_numpy(w).to(x)
         d = d[:, :, own]
         if min(trust.luma, trust.colour) < 1:
@@ -103,18 +103,19 @@ def _pixels(x: Tensor) -> np.ndarray:
 
 
 def _weights(
-    start: np.ndarray,
-    change: np.ndarray,
+    start: Tensor,
+    change: Tensor,
     trust: Trust,
     hole: np.ndarray | None,
     changed: np.ndarray | None,
 ) -> np.ndarray:
     """w (H, W) float32; what is known is a picture's start outside its hole."""
-    square = np.nan_to_num(_mean((change**2).mean(axis=2), changed))
+    squares = change[0].float().mul(LEVELS).square_().mean(dim=0).cpu().numpy()
+    square = np.nan_to_num(_mean(squares, changed))
     w = np.clip(1 - trust.floor**2 / np.maximum(square, 1e-9), 0, 1)
     if trust.most < math.inf:
         known = None if hole is None else ~hole
-        sharp = (_sharpen(start) ** 2).mean(axis=2)
+        sharp = (_sharpen(_pixels(start)) ** 2).mean(axis=2)
         detail = _mean(sharp, known)
         if hole is not None and np.isnan(detail).any():
             far = _mean(sharp, known, FAR)
