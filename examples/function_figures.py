@@ -14,7 +14,8 @@ step and one in two, then one function at one, two and four times its window, an
 `generation` compares 10 000 samples with the test pictures by the Fréchet distance of their
 features in a small classifier that is trained here first (Heusel et al. 2017, with that in place of
 Inception: distances are comparable with one another alone). `drawing` takes pictures of four times
-the model's window, or Fashion-MNIST for `--recipe fashion-16`; `superres` takes Public 13.
+the model's window, Fashion-MNIST for `--recipe fashion-16`, or Public 13 where there is no --data;
+`superres` takes Public 13.
 """
 
 import argparse
@@ -276,7 +277,9 @@ def read_truths(folder: Path, side: int, count: int) -> list[Tensor]:
 
 
 def choose_truths(options: argparse.Namespace, side: int) -> list[Tensor]:
-    """Pictures (1, 3, S, S) larger than the window: of a folder, or of Fashion-MNIST at 16."""
+    """Pictures (1, 3, S, S) larger than the window: a folder's, Fashion-MNIST's or Public 13."""
+    if options.data is None:
+        return [x[..., : 4 * side, : 4 * side] for x in clean_images().values()][: options.count]
     if options.recipe != "fashion-16":
         return read_truths(options.data, 4 * side, options.count)
     pixels = read_padded(options.data)[1][: options.count]
@@ -316,14 +319,24 @@ def measure_drawing(options: argparse.Namespace) -> str:
 
 
 @torch.no_grad()
+def cut_windows(pictures: Sequence[Tensor], side: int) -> list[Tensor]:
+    """The windows (1, 3, side, side) of pictures (1, 3, H, W); a rest at the edges is left out."""
+    parts = [x.unfold(2, side, side).unfold(3, side, side) for x in pictures]
+    return [w for x in parts for w in x.permute(0, 2, 3, 1, 4, 5).reshape(-1, 1, 3, side, side)]
+
+
 def measure_superres(options: argparse.Namespace) -> str:
     """One evaluation on Public 13, held to the small picture, beside bicubic and the default."""
     rows = []
     models = {run.name: load(run) for run in options.runs} | {"default": restore.load("default")}
     pictures = [x[..., : options.side, : options.side] for x in clean_images().values()]
+    windows = {  # what a network of the whole plane reads at once
+        name: cut_windows(pictures, side) if (side := model.network.window) else pictures
+        for name, model in models.items()
+    }
     for t in LEVELS:
         sigma = 127.5 * t
-        found = [denoising_psnr(model, pictures, sigma) for model in models.values()]
+        found = [denoising_psnr(model, windows[name], sigma) for name, model in models.items()]
         noisy = format_number(-20 * math.log10(t / 2))
         rows.append([f"noise of {t:g}", noisy, *map(format_number, found)])
     for scale in (2, 3.7, 4):
@@ -331,10 +344,11 @@ def measure_superres(options: argparse.Namespace) -> str:
         for x in pictures[: options.count]:
             large = tuple(x.shape[2:])
             reduce = Resize(large, tuple(round(side / scale) for side in large))
-            small = (reduce(x).clamp(-1, 1) * 127.5).round() / 127.5
+            levels = (reduce(x).clamp(-1, 1) * 127.5 + 127.5).round()
+            small = levels / 127.5 - 1
             bicubic = F.interpolate(small, large, mode="bicubic", align_corners=False)
             close["bicubic"].append(psnr(reduce.project(bicubic, small), x))
-            given = (small[0].permute(1, 2, 0) * 127.5 + 127.5).round().byte().numpy()
+            given = levels[0].permute(1, 2, 0).byte().numpy()
             for name, model in models.items():
                 result = restore.superres(given, size=large[::-1], nfe=1, sigma=0, model=model)
                 close[name].append(psnr(result.picture.tensor(), x))

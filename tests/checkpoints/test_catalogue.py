@@ -28,7 +28,7 @@ def test_the_builtin_rows_are_there_and_the_unverified_ones_say_so() -> None:
     assert len(files.list_shapes(published.architecture, published.config)) == 504
 
 
-@pytest.mark.parametrize("name", ["default", "function-fashion"])
+@pytest.mark.parametrize("name", ["default", "function", "function-fashion"])
 def test_an_embedded_checkpoint_fits_its_network_and_its_hash(name: str) -> None:
     row = checkpoints.resolve(name)
     assert files.list_shapes(row.architecture, row.config)
