@@ -1,17 +1,21 @@
-"""Try presets for enlarging files of cameras, which are no exact reductions.
+"""Try presets for enlarging files of cameras, which are no exact reductions, and JPEG files.
 
-    python examples/tune_camera.py --photos DIR --scale 4
+    python examples/tune_camera.py --photos DIR --scale 4 --nfe 8
+    python examples/tune_camera.py --photos DIR --scale 2 --nfe 4 --jpeg 30
 
 Crops of training photographs, none of those that figures are reported on, are softened as a lens
-does, reduced, given noise, sharpened and compressed, in nine ways. Prints a Markdown table of what
-each preset comes to: PSNR, the error of texture, the blur less the clean picture's, and the luma's
-diagonal energy as a multiple of Lanczos (median and largest), which is to stay below 1.5. Those in
-`weights.toml` have the best texture and PSNR among such.
+does, reduced, given noise, sharpened and compressed, in nine ways; with --jpeg they are reduced and
+compressed alone. Prints a Markdown table of what each preset comes to: PSNR, the error of texture,
+the blur less the clean picture's, and the luma's diagonal energy as a multiple of Lanczos (median
+and largest), which is to stay below 1.5 for a camera's files. Those in `weights.toml` have the best
+texture and PSNR among such.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -24,19 +28,19 @@ from tune import choose_crops
 import restore
 from restore import metrics
 from restore.images import Picture, decode
-from restore.presets import Preset
+from restore.presets import Preset, resample
 from restore.settings import Settings
 from restore.tasks import Problem, Superres, solve_problem
 
 LENS, NOISE, SHARPENING = (0.0, 0.6, 0.9), (1.5, 2.0, 3.0), (0.5, 0.0, 1.0)
 QUALITIES = (85, 92, 88, 80)
-MEANS = (((0.49, 0.243, 0.121, 0.06), 0.9), ((0.35, 0.23, 0.15, 0.1), 0.0),
-         ((0.25, 0.2, 0.16, 0.13), 0.3), ((0.2, 0.14, 0.1, 0.07), 0.3),
-         ((0.12, 0.1, 0.08, 0.06), 0.3), ((0.2,), 0.6), ((0.12,), 0.6))  # fmt: skip
-DRAWN = (((0.321, 0.295, 0.272, 0.25), 1.0), ((0.3, 0.2, 0.14, 0.1), 0.6),
-         ((0.3, 0.17, 0.1, 0.06), 0.3), ((0.2, 0.16, 0.12, 0.1), 0.45),
-         ((0.2, 0.14, 0.1, 0.07), 0.6), ((0.12, 0.1, 0.09, 0.08), 0.8), ((0.3,), 0.6))  # fmt: skip
-"""Levels, and the relaxation or the share of noise."""
+MEANS = ((0.49, 0.06, 0.9), (0.35, 0.1, 0.0), (0.25, 0.13, 0.3), (0.2, 0.07, 0.3),
+         (0.12, 0.06, 0.3), (0.2, 0.2, 0.6), (0.12, 0.12, 0.6))  # fmt: skip
+DRAWN = ((0.321, 0.25, 1.0), (0.3, 0.1, 0.6), (0.3, 0.06, 0.3), (0.2, 0.1, 0.45), (0.2, 0.07, 0.6),
+         (0.12, 0.08, 0.8), (0.3, 0.3, 0.6), (0.2, 0.2, 0.6))  # fmt: skip
+"""The first level and the last, and the relaxation or the share of noise."""
+FIRST, LAST, RELAXATION = (0.2, 0.3, 0.42, 0.6), (0.035, 0.06, 0.1, 0.15), (0.0, 0.4, 0.9)
+"""All of them together, for JPEG files."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,27 @@ def photograph(clean: np.ndarray, number: int, scale: int) -> bytes:
     return compress(small, QUALITIES[number % 4])
 
 
-def make_inputs(folder: str, count: int, side: int, scale: int) -> list[Input]:
+def make_inputs(folder: str, count: int, side: int, scale: int, quality: int | None) -> list[Input]:
     found = []
     for number, one in enumerate(choose_crops(folder, count, side).clean):
-        data = photograph(one.pixels, number, scale)
+        if quality is None:
+            data = photograph(one.pixels, number, scale)
+        else:
+            data = compress(Superres(scale).degrade(Picture(one.pixels)).pixels, quality)
         shown = Image.fromarray(decode(data).pixels)
         large = shown.resize((scale * shown.width, scale * shown.height), Image.Resampling.LANCZOS)
         energy = hatching(np.asarray(large), scale)
         found.append(Input(one.pixels, Superres(scale).open(data), energy))
     return found
+
+
+def make_presets(nfe: int, jpeg: bool) -> Iterator[Preset]:
+    """What is tried, each of `nfe` evaluations."""
+    means = itertools.product(FIRST, LAST, RELAXATION) if jpeg else MEANS
+    for first, last, share in means:
+        yield Preset(resample((first, last), nfe), relaxation=share)
+    for first, last, share in DRAWN:
+        yield Preset(resample((first, last), nfe), "jump", share, chroma=0.3)
 
 
 def main() -> None:
@@ -77,14 +93,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=9)
     parser.add_argument("--side", type=int, default=160)
     parser.add_argument("--scale", type=int, default=4)
+    parser.add_argument("--nfe", type=int, default=4)
+    parser.add_argument("--jpeg", type=int, metavar="Q", help="reduced and compressed alone")
     options = parser.parse_args()
     model = restore.load("default")
-    inputs = make_inputs(options.photos, options.count, options.side, options.scale)
+    inputs = make_inputs(options.photos, options.count, options.side, options.scale, options.jpeg)
     print("| levels | relaxation | noise | PSNR | texture | blur | energy | largest |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    presets = [Preset(levels, relaxation=share) for levels, share in MEANS]
-    presets += [Preset(levels, "jump", share, chroma=0.3) for levels, share in DRAWN]
-    for preset in presets:
+    for preset in make_presets(options.nfe, options.jpeg is not None):
         rows = []
         for one in inputs:
             result = solve_problem(one.problem, model, Settings(tile=0), presets=[(1.0, preset)])
@@ -96,7 +112,7 @@ def main() -> None:
         psnr, texture, blur, _ = np.mean(rows, axis=0)
         energies = [row[3] for row in rows]
         middle, largest = np.median(energies), max(energies)
-        levels = " ".join(f"{level:g}" for level in preset.levels)
+        levels = " ".join(f"{level:.3g}" for level in preset.levels)
         print(f"| {levels} | {preset.relaxation:g} | {preset.noise:g} | {psnr:.2f} | {texture:.3f} "
               f"| {blur:.3f} | {middle:.2f} | {largest:.2f} |", flush=True)  # fmt: skip
 

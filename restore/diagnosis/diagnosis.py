@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from restore.diagnosis.blocks import to_levels
-from restore.diagnosis.coded_noise import measure_coded_noise
+from restore.diagnosis.coded_noise import Steps, measure_coded_noise
 from restore.diagnosis.compression import (
     COMPRESSED,
     Compression,
@@ -24,11 +23,8 @@ from restore.diagnosis.kind import PHOTOGRAPH, PictureKind, find_kind
 from restore.diagnosis.noise import NOISY, NoiseEstimate, find_noise
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, file_bytes, sniff
 from restore.jpegfile import JpegFile, UnheldError, read_jpeg
-from restore.jpegfile.quality import luma_table
+from restore.jpegfile.quality import chroma_table, luma_table
 from restore.record import JSON
-
-if TYPE_CHECKING:
-    pass
 
 PROCESSED = 2.0  # levels: the tolerance of what lost the tables of its codec
 SHARPENED = 5.0  # levels: of what was sharpened
@@ -61,15 +57,20 @@ class Diagnosis:
         """Every finding with its figures and what to do about it."""
         return list_findings(self)
 
-    def find_steps(self, file: JpegFile | None) -> tuple[np.ndarray | None, tuple[int, int]]:
-        """The luma steps (8, 8) that the picture's coefficients were last rounded to, None where
-        they were not, and the (row, column) of its first whole block. file: its own, if any.
+    def find_steps(self, file: JpegFile | None) -> Steps | None:
+        """What the picture's coefficients were last rounded to, None where they were not.
+
+        file: its own, if any. Of a JPEG that is lost the tables are taken to be the standard ones,
+        with a sample of chroma for 2 x 2 pixels.
         """
         if file is not None:
-            return file.components[0].table, (0, 0)
+            luma, *chroma = file.components
+            halved = bool(chroma) and chroma[0].sampling == (2, 2)
+            return Steps(luma.table, chroma[0].table if halved else None)
         if self.history is not None:
-            return luma_table(self.history.quality), self.history.offset
-        return None, (0, 0)
+            quality, offset = self.history.quality, self.history.offset
+            return Steps(luma_table(quality), chroma_table(quality), offset)
+        return None
 
     @property
     def noisy(self) -> bool:
@@ -143,13 +144,13 @@ def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) ->
         found = replace(found, file=describe_file(file), history=earlier)
     elif history and kind.name not in ("flat", "pixel art"):
         found = replace(found, history=find_lost(pixels))
-    table, offset = found.find_steps(file)
-    if kind.name == "halftone" and table is not None:
-        coded = measure_coded_noise(pixels, table, offset)
+    steps = found.find_steps(file)
+    if kind.name == "halftone" and steps is not None:
+        coded = measure_coded_noise(pixels, steps.luma, steps.offset)
         # Steps that let one frequency of noise through and not the next leave a pattern.
         found = replace(found, kind=PHOTOGRAPH) if coded and coded.alike else found
     if found.kind.photographic:
-        noise = find_noise(pixels, table, offset)
+        noise = find_noise(pixels, steps)
         found = replace(found, noise=noise, detail=find_detail(pixels))
     return found
 

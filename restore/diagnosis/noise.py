@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from restore.diagnosis.blocks import FREQUENCY, cut, transform
-from restore.diagnosis.coded_noise import measure_coded_noise
+from restore.diagnosis.coded_noise import Steps, measure_coded_colour, measure_coded_noise
 
 DIRECTIONS = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32)  # grey first, two colours
 DIRECTIONS /= np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
@@ -40,6 +40,7 @@ LEAST = 0.8  # levels: below, rounding to 8 bits is as strong
 WHITE = (0.75, 1.4)  # high to middle frequencies
 CODED = 1.2  # of the level before a JPEG: the best one to denoise by, at all qualities and levels
 IN_LUMA = math.sqrt(0.299**2 + 0.587**2 + 0.114**2)  # of noise in each colour, what luma has
+HIDDEN = 0.9  # of what chroma shows, that luma has at least
 ALONE = 0.85  # of the level, where one direction alone has noise
 COLOURFUL = 0.4  # of the grey level, from which on a colour has noise
 STEEPNESS = 0.3  # of the share of high frequencies
@@ -91,21 +92,22 @@ class Spectrum:
         return math.sqrt(float(self.power[where].mean()))
 
 
-def find_noise(
-    pixels: np.ndarray, table: np.ndarray | None = None, offset: tuple[int, int] = (0, 0)
-) -> NoiseEstimate | None:
+def find_noise(pixels: np.ndarray, steps: Steps | None = None) -> NoiseEstimate | None:
     """The noise of (H, W, C) in levels of 8 bits; None where there is none, or too little to tell.
 
-    C is 1 or 3. Pixels at either end of the range count for nothing: clipping hides noise. table:
-    (8, 8) steps of luma, of pixels that are or were a JPEG, and offset the (row, column) of its
-    first whole block: the level is then that of the noise before it was compressed.
+    C is 1 or 3. Pixels at either end of the range count for nothing: clipping hides noise. steps:
+    of pixels that are or were a JPEG: the level is then that of the noise before it was compressed.
     """
     measured = measure_spectra(pixels)
     if measured is None:
         return None
-    coded = None if table is None else measure_coded_noise(pixels, table, offset)
+    coded = None if steps is None else measure_coded_noise(pixels, steps.luma, steps.offset)
     if coded is not None and coded.alike:
         return _describe_coded(coded.sigma, (pixels == pixels[..., :1]).all(), *measured[1])
+    if steps is not None and coded is not None:  # texture hides it in luma
+        sigma = measure_coded_colour(pixels, steps)
+        if sigma is not None and IN_LUMA * sigma * HIDDEN <= coded.weakest:
+            return _describe_coded(IN_LUMA * sigma, False, *measured[1])
     grey, *colours = measured[0]
     if grey.evenness <= EVEN and not grey.patterned:
         spectrum, sigma = grey, _total([grey, *colours])

@@ -34,6 +34,11 @@ def luma_table(quality: int) -> np.ndarray:
     return _scale(LUMA, quality)
 
 
+def chroma_table(quality: int) -> np.ndarray:
+    """The standard chroma steps (8, 8), as those of luma."""
+    return _scale(CHROMA, quality)
+
+
 def earlier_file(file: JpegFile, quality: int) -> JpegFile:
     """The JPEG file of a stronger quality, 1 to 100, whose picture a file was made of.
 

@@ -233,7 +233,7 @@ def _measure_around(
     """The diagnosis with the hole, and with the noise of what lies outside it."""
     pixels = to_levels(picture)
     pixels[hole] = 255  # as if clipped, which counts for nothing
-    noise = find_noise(pixels, *found.find_steps(file)) if found.kind.photographic else None
+    noise = find_noise(pixels, found.find_steps(file)) if found.kind.photographic else None
     return replace(found, noise=noise, hole=measure_hole(hole))
 
 

@@ -64,3 +64,29 @@ def test_a_grey_picture_has_all_of_it_in_luma():
     noise = diagnose(stream.getvalue()).noise
     assert noise is not None
     assert noise.sigma == pytest.approx(12, rel=0.15)
+
+
+@pytest.mark.parametrize(("sigma", "quality"), [(10, 90), (20, 90), (20, 75)])
+@pytest.mark.parametrize("cut", [(0, 0), (5, 11)])
+def test_colour_tells_where_luma_is_texture_all_over(sigma, quality, cut):
+    grass = data.grass()[:320, :320, None].repeat(3, 2)
+    z = np.random.default_rng(0).standard_normal(grass.shape)
+    given = []
+    for pixels in (grass, grass + sigma * z):
+        stream = io.BytesIO()
+        Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8)).save(
+            stream, "JPEG", quality=quality
+        )
+        given.append(shown(stream.getvalue())[cut[0] :, cut[1] :])
+    clean, noisy = (diagnose(one).noise for one in given)
+    assert clean is None
+    assert noisy is not None
+    assert noisy.sigma == pytest.approx(sigma, rel=0.3)  # chroma has few frequencies left
+
+
+def test_texture_in_colour_is_no_noise():
+    fur = data.chelsea()[20:276, 80:336]
+    for quality in (90, 95):
+        stream = io.BytesIO()
+        Image.fromarray(fur).save(stream, "JPEG", quality=quality)
+        assert diagnose(stream.getvalue()).noise is None
