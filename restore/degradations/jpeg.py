@@ -237,6 +237,16 @@ class JpegBox(Degradation[Coefficients]):
         other._planes = tuple(plane.without(touched, unit) for plane in self._planes)
         return other
 
+    def of_colour(self, table: np.ndarray, shrink: float = 0.5) -> JpegBox:
+        """The same, with all luma left free, and with boxes for chroma that are at least those of
+        the steps (8, 8) of a table: of an earlier compression, on whatever grid.
+        """
+        other, (luma, *chroma) = copy(self), self._planes
+        least = shrink * torch.from_numpy(table.astype(np.float64))[:, None]
+        wider = (replace(plane, slack=plane.slack.maximum(least)) for plane in chroma)
+        other._planes = (replace(luma, known=torch.zeros_like(luma.known)), *wider)
+        return other
+
     def beside(self, hole: Tensor) -> Tensor:
         """The pixels (H, W) bool beside a hole (H, W) bool, in the blocks that `without` frees."""
         unit, touched = self._touched(hole)

@@ -123,11 +123,12 @@ def _find_corner(plane: np.ndarray, offset: tuple[int, int]) -> tuple[int, int]:
     high frequencies of the chroma 0.
     """
     zeros = []
-    for corner in itertools.product(*((at, at + 8) for at in offset)):
-        part = plane[corner[0] : corner[0] + LOOKED_AT, corner[1] : corner[1] + LOOKED_AT]
+    for down, right in itertools.product((0, 8), (0, 8)):
+        top, left = offset[0] + down, offset[1] + right
+        part = plane[top : top + LOOKED_AT, left : left + LOOKED_AT]
         blocks = transform(cut(_halve(part)))
         share = (np.abs(blocks[:, ABOVE]) < 1).mean() if len(blocks) else 0.0
-        zeros.append((float(share), corner))
+        zeros.append((float(share), (top, left)))
     return max(zeros, key=lambda one: one[0])[1]
 
 

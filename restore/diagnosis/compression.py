@@ -114,7 +114,8 @@ def find_earlier_compression(
         near = range(max(quality - 4, QUALITIES.start), min(quality + 5, later - 4))
         refined = _best(_by_frequency(transform(cut(window, offset))), near, own.table)
         quality, comb = refined or (quality, comb)
-    said = f"It was compressed before, more strongly, at a quality of about {quality}."
+    said = f"It was compressed before, more strongly, at a quality of about {quality}"
+    said += "." if offset == (0, 0) else ", on another grid, and cut since."
     return Compression("earlier", quality, offset, round(comb, 3), said)
 
 

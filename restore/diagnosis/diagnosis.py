@@ -21,6 +21,7 @@ from restore.diagnosis.findings import Finding, list_findings
 from restore.diagnosis.holes import Hole, measure_hole
 from restore.diagnosis.kind import PHOTOGRAPH, PictureKind, find_kind
 from restore.diagnosis.noise import NOISY, NoiseEstimate, find_noise
+from restore.diagnosis.scaled import ScaledJpeg, find_scaled
 from restore.images import MAX_PIXELS, Picture, as_picture, decode, file_bytes, sniff
 from restore.jpegfile import JpegFile, UnheldError, read_jpeg
 from restore.jpegfile.quality import chroma_table, luma_table
@@ -35,8 +36,9 @@ class Diagnosis:
     """What was found out about a picture.
 
     size: (width, height), upright. kind: photograph or not. file: the compression of the file
-    itself, where it is a JPEG. history: one that it went through before. noise, detail: None where
-    there is none, or nothing to tell by. hole: where a mask was given.
+    itself, where it is a JPEG. history: one that it went through before. scaled: one before it was
+    scaled. noise, detail: None where there is none, or nothing to tell by. hole: where a mask was
+    given.
     """
 
     size: tuple[int, int]
@@ -46,6 +48,7 @@ class Diagnosis:
     noise: NoiseEstimate | None = None
     detail: Detail | None = None
     hole: Hole | None = None
+    scaled: ScaledJpeg | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -76,6 +79,12 @@ class Diagnosis:
     def noisy(self) -> bool:
         """Whether denoising would gain."""
         return self.kind.photographic and self.noise is not None and self.noise.sigma >= NOISY
+
+    @property
+    def recut(self) -> bool:
+        """Whether its file's picture was a stronger JPEG before, on another grid."""
+        found = self.history
+        return found is not None and found.kind == "earlier" and found.offset != (0, 0)
 
     @property
     def compressed(self) -> bool:
@@ -127,14 +136,17 @@ def diagnose(
     ImageError for what cannot be read.
     """
     picture, file = read_as_stored(image, max_pixels)
-    found = examine(picture, file)
+    found = examine(picture, file, scaled=True)
     return found if mask is None else replace(found, hole=measure_hole(mask))
 
 
-def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) -> Diagnosis:
+def examine(
+    picture: Picture, file: JpegFile | None, *, history: bool = True, scaled: bool = False
+) -> Diagnosis:
     """All that is found out about a picture, as stored; errors as of `diagnose`.
 
     file: its JPEG file, where it has one. history: look for an earlier compression of that too.
+    scaled: look for one before it was scaled, which changes nothing that is done.
     """
     pixels = to_levels(picture)
     kind = find_kind(pixels)
@@ -152,6 +164,8 @@ def examine(picture: Picture, file: JpegFile | None, *, history: bool = True) ->
     if found.kind.photographic:
         noise = find_noise(pixels, steps)
         found = replace(found, noise=noise, detail=find_detail(pixels))
+        if scaled and found.history is None:
+            found = replace(found, scaled=find_scaled(pixels, own_grid=file is not None))
     return found
 
 

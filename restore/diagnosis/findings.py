@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from restore.diagnosis.diagnosis import Diagnosis
 
 FAINT = f"Weaker than {NOISY} levels: to denoise takes more than it gives."
+ENLARGED = (
+    "Nothing is left of that file to hold a result to: `jpeg --assume-quality 75` takes some of "
+    "its blocks away."
+)
+REDUCED = "Too little is left of its blocks to be taken away."
 NOTHING = "Nothing to mend was found: left alone, its pixels stay as they are."
-FindingName = Literal["kind", "file", "history", "noise", "reduction", "edges", "hole", "verdict"]
+FindingName = Literal[
+    "kind", "file", "history", "scaled", "noise", "reduction", "edges", "hole", "left", "verdict"
+]
 
 
 @dataclass(frozen=True)
@@ -49,13 +56,19 @@ def _list(found: Diagnosis) -> Iterator[Finding]:
     for name, one in (("file", found.file), ("history", found.history)):
         if one is not None:
             yield _describe_compression("file" if name == "file" else "history", one)
+    if found.scaled is not None:
+        figures: dict[str, JSON] = {
+            "factor": found.scaled.factor, "strength": found.scaled.strength,
+        }  # fmt: skip
+        advice = ENLARGED if found.scaled.factor > 1 else REDUCED
+        yield Finding("scaled", found.scaled.sentence, figures, advice)
     if found.noise is not None:
         yield _describe_noise(found.noise)
     if found.kind.photographic:
         yield _describe_reduction(found)
     if found.detail is not None and found.detail.sentence:
         detail = found.detail
-        figures: dict[str, JSON] = {
+        figures = {
             "blur": detail.blur, "overshoot": detail.overshoot, "amount": detail.amount,
         }  # fmt: skip
         command = "" if detail.sharpened else f"deblur {{}} --kernel gaussian:{detail.blur:.1f}"

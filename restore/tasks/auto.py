@@ -19,7 +19,7 @@ import torch
 from restore import metrics
 from restore.defaults import DEFAULT_NFE, FOUND, SENSITIVITY, Find
 from restore.degradations import Free
-from restore.diagnosis import Diagnosis, find_noise, measure_hole
+from restore.diagnosis import Diagnosis, Finding, find_noise, measure_hole
 from restore.diagnosis.blocks import to_levels
 from restore.diagnosis.diagnosis import examine, read_as_stored
 from restore.errors import RequestError
@@ -33,7 +33,7 @@ from restore.result import ImageLike, Result
 from restore.settings import DEFAULTS, Mode, Progress, Settings
 from restore.tasks.denoise import Denoise
 from restore.tasks.inpaint import Inpaint
-from restore.tasks.jpeg import Jpeg
+from restore.tasks.jpeg import HELD_EARLIER, Jpeg
 from restore.tasks.noisy_jpeg import NoisyJpeg
 from restore.tasks.superres import Superres, enlarge_bicubic
 from restore.tasks.task import Problem, Task, read_once
@@ -42,17 +42,25 @@ if TYPE_CHECKING:
     from restore.bcm import BCM
 
 TOGETHER = 4.0  # levels of noise under a JPEG, from which on both are one solve
+AROUND = (
+    "The hole is filled after the compression is mended, which comes nearer to the truth than both "
+    "at once; `inpaint` alone keeps the file's own pixels beside it to the last bit."
+)
+UNDER = "The noise is stronger than this JPEG's steps: it is taken out as if there were no JPEG."
+BOTH = "The earlier compression is left: noise under the file's own has a solve, under both none."
 TOLERATED = 6.0  # levels of noise, up to which an enlargement takes it away by its tolerance
 
 
 @dataclass(frozen=True, eq=False)
 class Examined(Problem):
-    """found: what is wrong. steps: the tasks that mend it, in order. image: what the first opens.
+    """found: what is wrong. left: what the steps leave of it, and why. steps: the tasks that mend
+    it, in order. image: what the first opens.
 
     max_pixels: of a picture, read or made.
     """
 
     found: Diagnosis | None = None
+    left: tuple[Finding, ...] = ()
     steps: tuple[Task, ...] = ()
     image: ImageLike | None = None
     max_pixels: int = MAX_PIXELS
@@ -92,7 +100,7 @@ class Auto(Task):
     def open(self, image: ImageLike, *, max_pixels: int = MAX_PIXELS) -> Examined:
         given, data = read_once(image, max_pixels)
         source, file = read_as_stored(given, max_pixels)
-        found, seen = examine(source, file), source.upright()
+        found, seen = examine(source, file, scaled=True), source.upright()
         hole, notes = self._find_hole(seen)
         if hole is not None:
             upright = source.orientation == 1  # else the grid lies otherwise
@@ -110,6 +118,7 @@ class Auto(Task):
             sound=None if steps else found.sentences[-1],
             data=None if steps else data,
             found=found,
+            left=tuple(_list_left(found, steps)),
             steps=steps,
             image=_smooth(given, source, hole) if _begins_noisy(steps) else given,
             max_pixels=max_pixels,
@@ -205,8 +214,10 @@ class Auto(Task):
         enlarged = self.scale is not None and hole is None  # by the first solve itself
         sigma = 0.0 if noise is None else max(noise.effective, 1.0)
         if found.compressed and not found.sound:
-            if sigma >= TOGETHER:
-                yield NoisyJpeg(sigma)
+            if noise is not None and sigma >= TOGETHER:
+                yield NoisyJpeg(noise.before)
+            elif found.recut:
+                yield Jpeg(earlier=found.history)
             elif not enlarged or found.file is None:
                 yield Jpeg()
         elif sigma and not (enlarged and sigma <= TOLERATED):
@@ -215,6 +226,20 @@ class Auto(Task):
             yield replace(self._filling(), mask=hole, invert_mask=False, dilate=0)
         if self.scale is not None:
             yield Superres(self.scale)
+
+
+def _list_left(found: Diagnosis, steps: tuple[Task, ...]) -> Iterator[Finding]:
+    """What the steps leave of the damage, or no longer hold, and why."""
+    names = {step.name for step in steps}
+    file = found.file
+    if file is not None and {"jpeg", "inpaint"} <= names:
+        yield Finding("left", AROUND)
+    if file is not None and "denoise" in names:
+        yield Finding("left", UNDER)
+    if found.recut and "jpeg" in names:
+        yield Finding("left", HELD_EARLIER)
+    if found.recut and "noisy-jpeg" in names:
+        yield Finding("left", BOTH)
 
 
 def _is_grey(picture: Picture) -> bool:
@@ -288,4 +313,6 @@ def _tell(problem: Examined, records: list[tuple[Task, Record]]) -> dict[str, JS
         steps.append(
             {"task": task.name, "done": done, "nfe": record.nfe, "metrics": dict(record.metrics)}
         )
-    return {"findings": [one.as_dict() for one in problem.found.findings], "steps": steps}
+    *findings, verdict = problem.found.findings
+    said = [one.as_dict() for one in (*findings, *problem.left, verdict)]
+    return {"findings": said, "steps": steps}

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
-from restore.degradations import AnyDegradation, Composed, Crop, Free, JpegBox
+from restore.degradations import AnyDegradation, Both, Composed, Crop, Free, JpegBox
 from restore.diagnosis import Compression, find_earlier_compression, find_lost
 from restore.diagnosis.blocks import to_levels
 from restore.errors import RequestError
@@ -32,7 +32,7 @@ from restore.images import (
 from restore.images.comparison import match_kinds
 from restore.images.transfer import send_pixels
 from restore.jpegfile import JpegFile, UnheldError, coefficients_kept, read_jpeg, write_jpeg
-from restore.jpegfile.quality import earlier_file, estimate_quality, luma_table
+from restore.jpegfile.quality import chroma_table, earlier_file, estimate_quality, luma_table
 from restore.presets import Preset
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
 from restore.result import ImageLike
@@ -61,6 +61,10 @@ FINE, LARGE, SOME = 0.55, 2, 0.1  # see `coded_finely`
 WRITTEN: tuple[list[tuple[int, int]], ...]  # samplings of chroma that our encoder knows
 WRITTEN = ([], [(1, 1)] * 2, [(1, 2)] * 2, [(2, 2)] * 2)
 HELD_FIRST = "The result is held to that first JPEG: compressed as both were, it is the file."
+HELD_EARLIER = (
+    "The result's luma is held to that first JPEG, on the grid of its own, and its colour to the "
+    "file: compressed as both were, it is nearly the file."
+)
 NOT_HELD = (
     "not the path or the bytes of a JPEG file: no coefficients are known, so the result is not "
     "held to them"
@@ -86,7 +90,9 @@ class Jpeg(Task):
 
     quality: of `degrade`, 1 to 100 on the IJG's scale; None is 10. sampling: of its chroma. A file
     to restore has both in itself. assume_quality: 1 to 100, of a picture that has no tables: a PNG,
-    a WebP or a TIFF that was a JPEG; None finds it out, and leaves alone what shows none.
+    a WebP or a TIFF that was a JPEG; None finds it out, and leaves alone what shows none. earlier:
+    a stronger compression of a file's picture on another grid, as `diagnose` finds it, whose luma
+    is held in place of the file's.
     """
 
     name: ClassVar[str] = "jpeg"
@@ -96,6 +102,7 @@ class Jpeg(Task):
     quality: int | None = None
     sampling: str = "4:2:0"
     assume_quality: int | None = None
+    earlier: Compression | None = None
 
     def __post_init__(self) -> None:
         if self.assume_quality is not None:
@@ -109,7 +116,11 @@ class Jpeg(Task):
         severity, sound = UNKNOWN_QUALITY, None
         degradation: AnyDegradation = Free()
         first = None
-        if file is not None:
+        if file is not None and self.earlier is not None:
+            degradation = _hold_earlier(self.earlier, file, source, SHRINK)
+            severity = float(self.earlier.quality)
+            notes += (f"{self.earlier.sentence} {HELD_EARLIER}",)
+        elif file is not None:
             first, more = find_first(file)
             notes += more
             degradation = JpegBox.from_file(first or file, shrink=SHRINK)
@@ -144,14 +155,21 @@ class Jpeg(Task):
         problem = cast(JpegProblem, problem)
         if preset.shrink in (None, 0, SHRINK):
             return problem.degradation
+        if problem.file is not None and self.earlier is not None:
+            return _hold_earlier(self.earlier, problem.file, problem.source, preset.shrink)
         if problem.file is not None:
             return JpegBox.from_file(problem.first or problem.file, shrink=preset.shrink)
         if problem.lost is not None:
             return _hold_lost(problem.lost, problem.source, preset.shrink)
         return problem.degradation
 
-    def observe(self, problem: Problem, device: torch.device) -> tuple[Tensor, ...] | None:
+    def observe(
+        self, problem: Problem, device: torch.device
+    ) -> tuple[Tensor | tuple[Tensor, ...], ...] | None:
         problem = cast(JpegProblem, problem)
+        if problem.file is not None and isinstance(problem.degradation, Both):
+            luma = problem.degradation.second(send_pixels(problem.source, device))
+            return (*JpegBox.observe(problem.file, device), luma)
         if problem.lost is not None:
             y: tuple[Tensor, ...] = problem.degradation(send_pixels(problem.source, device))
             return y
@@ -177,6 +195,9 @@ class Jpeg(Task):
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         problem = cast(JpegProblem, problem)
         psnr = metrics.psnr(result.pixels, problem.source.pixels)
+        if problem.file is not None and self.earlier is not None:  # compressed as both were
+            x, before = result.tensor(), _hold_lost(self.earlier, problem.source, 0.0)
+            result = result.with_tensor(before.project(x, before(x)))
         held = prove_compressed(result, problem.source, problem.file, problem.first)
         found: Metrics = {"psnr_input_db": round_decibels(psnr), **held}
         guessed = problem.file is None and problem.lost is None and self.assume_quality is None
@@ -223,6 +244,12 @@ def _hold_lost(lost: Compression, source: Picture, shrink: float) -> Composed:
     inside = height - lost.offset[0], width - lost.offset[1]
     box = JpegBox(inside, [luma_table(lost.quality)], [(1, 1)], shrink=shrink)
     return Composed(box, Crop((height, width), lost.offset, inside))
+
+
+def _hold_earlier(earlier: Compression, file: JpegFile, source: Picture, shrink: float) -> Both:
+    """A file's colour, and the luma of the JPEG that its picture was before, on another grid."""
+    colour = JpegBox.from_file(file, shrink=shrink).of_colour(chroma_table(earlier.quality), shrink)
+    return Both(colour, _hold_lost(earlier, source, shrink))
 
 
 def read_compressed(

@@ -127,7 +127,7 @@ class Superres(Task):
             warnings=() if file is None else notes,
             notes=() if file is None else file.edge_notes,
             sigma=sigma,
-            kind="camera" if sigma else "",
+            kind="camera" if sigma else "jpeg" if file is not None else "",
             sharpening=sharpening,
             file=file,
             first=first,

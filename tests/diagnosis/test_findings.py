@@ -76,3 +76,20 @@ def test_a_hole_is_measured_from_any_mask():
         assert found["hole"].figures["width"] == pytest.approx(130, abs=2)
         assert found["hole"].figures["beyond"]
         assert found["verdict"].command == "auto {} --mask MASK"
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.5])
+def test_a_jpeg_that_was_scaled_since_is_told_with_its_factor(factor):
+    size = [round(256 * factor)] * 2
+    for clean in (PHOTOGRAPH, data.coffee()[60:316, 120:376]):
+        shown = Image.open(io.BytesIO(encode(clean, "JPEG", quality=30)))
+        found = find(np.asarray(shown.resize(size, Image.Resampling.BICUBIC)))
+        assert found["scaled"].figures["factor"] == pytest.approx(factor, rel=0.03)
+        plain = Image.fromarray(clean).resize(size, Image.Resampling.BICUBIC)
+        assert "scaled" not in find(np.asarray(plain))
+
+
+def test_the_blocks_of_a_file_itself_are_not_those_of_a_scaled_one():
+    for quality in (88, 95):
+        assert "scaled" not in find(encode(PHOTOGRAPH, "JPEG", quality=quality))
+    assert "scaled" not in find(PHOTOGRAPH[:100, :100])

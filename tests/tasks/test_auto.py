@@ -196,3 +196,46 @@ def test_what_it_cannot_take_is_refused(real):
     assert Superres(2).size_out((8, 9)) == Auto(2).size_out((8, 9))
     assert Auto().size_out((8, 9)) == (8, 9)
     assert Inpaint("masks").sidecars() == Auto(mask="masks").sidecars() == {"mask": "masks"}
+
+
+def test_an_earlier_jpeg_on_another_grid_is_held_in_place_of_the_file_and_nearer(real):
+    clean = np.ascontiguousarray(data.astronaut()[157:354, 157:354])
+    first = np.asarray(Image.open(io.BytesIO(encode(clean, "JPEG", quality=40))))
+    stored, truth = encode(first[5:, 3:], "JPEG", quality=90), clean[5:, 3:]
+    opened = Auto().open(stored)
+    (step,) = opened.steps
+    assert step.earlier == opened.found.history
+    assert step.earlier.offset == (3, 5)
+    found, alone = restore.auto(stored, model=real), Jpeg().restore(stored, real)
+    gain = metrics.psnr(found.image, truth) - metrics.psnr(alone.image, truth)
+    assert gain > 0.1
+    assert any("grid of its own" in one["sentence"] for one in found.report["findings"])
+    assert found.record.metrics["coefficients_kept"] > 0.9
+    assert found.record.metrics["quality"] == step.earlier.quality
+
+
+def test_what_is_left_is_said_and_why():
+    _, hole = scratch(CLEAN)
+
+    def say(image: object, **options: object) -> list[str]:
+        return [one.sentence for one in Auto(**options).open(image).left]
+
+    (said,) = say(encode(CLEAN, "JPEG", quality=40), mask=hole)
+    assert "`inpaint` alone keeps" in said
+    (said,) = say(encode(noisy(12), "JPEG", quality=95))
+    assert "as if there were no JPEG" in said
+    assert say(encode(CLEAN, "JPEG", quality=40)) == []
+
+
+def test_the_noise_under_a_jpeg_is_measured_in_the_file(real):
+    stored = encode(noisy(20), "JPEG", quality=75)
+    measured = NoisyJpeg().open(stored)
+    assert measured.task.sigma == pytest.approx(20, rel=0.25)
+    assert Auto().open(stored).steps == (NoisyJpeg(measured.task.sigma),)
+    a, b = (one.restore(stored, real) for one in (NoisyJpeg(), NoisyJpeg(measured.task.sigma)))
+    assert np.array_equal(a.image, b.image)
+    assert psnr(a) > psnr(NoisyJpeg(1.5 * measured.task.sigma).restore(stored, real)) + 0.3
+    clean = encode(CLEAN, "JPEG", quality=75)
+    left = NoisyJpeg().restore(clean, real)
+    assert np.array_equal(left.image, np.asarray(Image.open(io.BytesIO(clean))))
+    assert "No noise" in left.record.warnings[-1]
