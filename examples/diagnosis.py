@@ -107,6 +107,10 @@ COMPRESSIONS: dict[str, Callable[[Pixels], Pixels | bytes]] = {
     "none": lambda a: a,
     "none, white noise 10": lambda a: white(a, 10),
     "JPEG 30, then scaled by 0.7": lambda a: scale(lossy(a, 30), 0.7),
+    "JPEG 30, then scaled by 0.8": lambda a: scale(lossy(a, 30), 0.8),
+    "JPEG 60, then scaled by 1.5": lambda a: scale(lossy(a, 60), 1.5),
+    "scaled by 0.7": lambda a: scale(a, 0.7),
+    "scaled by 1.5": lambda a: scale(a, 1.5),
     "JPEG 20": lambda a: lossy(a, 20),
     "JPEG 50, cut at row 5, column 3": lambda a: lossy(a, 50)[5:, 3:],
     "JPEG 75": lambda a: lossy(a, 75),
@@ -119,6 +123,8 @@ COMPRESSIONS: dict[str, Callable[[Pixels], Pixels | bytes]] = {
     "file of 90 after 40, cut": lambda a: compress(lossy(a, 40)[5:, 3:], 90),
     "file of 75 after 20, cut": lambda a: compress(lossy(a, 20)[5:, 3:], 75),
 }
+FACTORS = {name: float(name.split("by ")[1]) if "JPEG" in name and "scaled by" in name else 0
+           for name in COMPRESSIONS}  # fmt: skip
 TRUE_QUALITY = {name: int(name.split("after ")[1].split(",")[0]) if "after" in name else
                 int(name.split()[1].strip(",")) if name.startswith("JPEG") and "scaled" not in name
                 else 0 for name in COMPRESSIONS}  # fmt: skip
@@ -193,6 +199,20 @@ def screenshot(seed: int) -> Pixels:
     return np.asarray(image)
 
 
+def chart() -> Pixels:
+    """Bars, a curve and a legend, drawn with soft edges."""
+    image = Image.new("RGB", (1280, 960), (255, 255, 255))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=30)
+    for n, height in enumerate((310, 520, 240, 680, 450)):
+        colour = ((68, 114, 196), (237, 125, 49), (165, 165, 165), (255, 192, 0), (91, 155, 213))[n]
+        draw.rectangle((160 + 210 * n, 860 - height, 290 + 210 * n, 860), colour)
+        draw.text((180 + 210 * n, 880), f"20{20 + n}", (60, 60, 60), font)
+    curve = [(160 + 10 * n, 500 + 200 * np.sin(n / 12)) for n in range(100)]
+    draw.line(curve, (200, 30, 60), 6)
+    draw.line((120, 860, 1240, 860), (60, 60, 60), 4)
+    return np.asarray(image.resize((640, 480), Image.Resampling.LANCZOS))
+
+
 def halftone(pixels: Pixels, soft: float) -> Pixels:
     """A printed screen of 45 degrees with six pixels a period, scanned with a blur of `soft`."""
     rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]]
@@ -240,16 +260,22 @@ def counts(found: Iterable[str], names: Iterable[str]) -> list[str]:
 
 def answer_compression(photos: list[Pixels]) -> None:
     """Of what was found: nothing, the right quality (3 off at most), or another."""
-    heading("what happened", "nothing found", "right quality and grid", "another")
+    heading("what happened", "nothing found", "right quality and grid", "another",
+            "scaled, right factor", "another")  # fmt: skip
     for name, degrade in COMPRESSIONS.items():
         true, found = TRUE_QUALITY[name], []
+        factor, scaled = FACTORS[name], []
         for pixels in photos:
-            one = diagnose(degrade(pixels)).history
+            diagnosis = diagnose(degrade(pixels))
+            one, since = diagnosis.history, diagnosis.scaled
+            if since is not None:
+                near = factor and abs(since.factor / factor - 1) < 0.03
+                scaled.append("right" if near else "other")
             cut = "cut" in name
             right = one and abs(one.quality - true) <= (5 if "after" in name else 3)
             right = right and one.offset == ((3, 5) if cut else (0, 0))
             found.append("right" if right else "other" if one else "none")
-        row(name, *counts(found, ("none", "right", "other")))
+        row(name, *counts(found, ("none", "right", "other")), *counts(scaled, ("right", "other")))
 
 
 def answer_noise(photos: list[Pixels]) -> None:

@@ -66,24 +66,27 @@ def hatching(pixels: np.ndarray, scale: int) -> float:
 
 
 def compare_jpegs(side: int, nfe: int) -> None:
-    print("| quality | way | PSNR | SSIM | steepness | coefficients kept |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    plain = Settings(nfe=nfe)
+    print("| quality | way | NFE | PSNR | SSIM | texture | steepness | coefficients kept |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    plain, twice = Settings(nfe=nfe), Settings(nfe=2 * nfe)
     model = restore.load("default")
     for quality in QUALITIES:
-        rows: dict[str, list[tuple[float, float, float, float]]] = {}
+        rows: dict[tuple[str, int], list[tuple[float, ...]]] = {}
         for clean in load_public13(side).clean:
             truth = clean.pixels
             small = Superres(scale=2).degrade(Picture(truth))
             data = compress(small.pixels, quality)
             shown = decode(data)
-            mended = Jpeg().restore(data, model, Settings(nfe=4)).picture
+            mended = Jpeg().restore(data, model, plain).picture
             exact = Superres(scale=2, sigma=0)
             ways = {
-                "bicubic": enlarge_bicubic(shown, (truth.shape[1], truth.shape[0])),
-                "superres --sigma 0": exact.restore(shown, model, plain).picture,
-                "jpeg, then superres --sigma 0": exact.restore(mended, model, plain).picture,
-                "superres": Superres(scale=2).restore(data, model, plain).picture,
+                ("bicubic", 0): enlarge_bicubic(shown, (truth.shape[1], truth.shape[0])),
+                ("superres --sigma 0", nfe): exact.restore(shown, model, plain).picture,
+                ("jpeg, then superres --sigma 0", 2 * nfe): exact.restore(
+                    mended, model, plain
+                ).picture,
+                ("superres", nfe): Superres(scale=2).restore(data, model, plain).picture,
+                ("superres", 2 * nfe): Superres(scale=2).restore(data, model, twice).picture,
             }
             problem = Superres(scale=2).open(data)
             for way, picture in ways.items():
@@ -91,11 +94,13 @@ def compare_jpegs(side: int, nfe: int) -> None:
                 b = b if b.shape == a.shape else b[..., : a.shape[2]]
                 kept = problem.task.prove(problem, picture)["coefficients_kept"]
                 ssim = structural_similarity(luma(a), luma(b), data_range=255)
-                rows.setdefault(way, []).append((metrics.psnr(a, b), ssim, sharpness(a, b), kept))
-        for way, found in rows.items():
-            psnr, ssim, steep, kept = np.mean(found, axis=0)
-            print(f"| {quality} | {way} | {psnr:.2f} | {ssim:.4f} | {steep:.2f} | {kept:.4f} |",
-                  flush=True)  # fmt: skip
+                texture = metrics.texture_error(a, np.ascontiguousarray(b))
+                figures = (metrics.psnr(a, b), ssim, texture, sharpness(a, b), kept)
+                rows.setdefault(way, []).append(figures)
+        for (way, evaluations), found in rows.items():
+            psnr, ssim, texture, steep, kept = np.mean(found, axis=0)
+            print(f"| {quality} | {way} | {evaluations} | {psnr:.2f} | {ssim:.4f} | {texture:.3f} "
+                  f"| {steep:.2f} | {kept:.4f} |", flush=True)  # fmt: skip
 
 
 def compare_cameras(folder: Path, side: int, nfe: int, sheets: Path | None) -> None:

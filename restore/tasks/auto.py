@@ -232,7 +232,7 @@ def _list_left(found: Diagnosis, steps: tuple[Task, ...]) -> Iterator[Finding]:
     """What the steps leave of the damage, or no longer hold, and why."""
     names = {step.name for step in steps}
     file = found.file
-    if file is not None and {"jpeg", "inpaint"} <= names:
+    if file is not None and "inpaint" in names and steps[0].name in ("jpeg", "noisy-jpeg"):
         yield Finding("left", AROUND)
     if file is not None and "denoise" in names:
         yield Finding("left", UNDER)

@@ -119,6 +119,10 @@ LAWFUL = {
     "mask after noise": compose(Mask(HALF), Noise(0.1)),
     "resize after blur": Composed(Resize((36, 48), (18, 24)), Blur(GENTLE, (36, 48))),
     "jpeg after blur": Composed(box((36, 48), 30, S420), Blur(GENTLE, (36, 48))),
+    "luma of an earlier jpeg beside the colour of a later": Both(
+        box((37, 53), 80, S420).of_colour(np.zeros((8, 8))),
+        Composed(box((32, 45), 20, [(1, 1)]), Crop((37, 53), (5, 2), (32, 45))),
+    ),
     "sharpen": Sharpen((37, 53), 0.7),
     "sharpen after resize 2": Composed(Sharpen((37, 53), 1.0), Resize((74, 106), (37, 53))),
     "jpeg after sharpen after resize 2": Composed(
@@ -149,5 +153,6 @@ def rounds(degradation: Degradation) -> bool:
 
 def distance(a, b):
     """The largest difference between observations, coefficients counted as integers."""
-    pairs = zip(a, b, strict=True) if isinstance(a, tuple) else [(a, b)]
-    return max((p.double() - q.double()).abs().max().item() for p, q in pairs)
+    if isinstance(a, tuple):
+        return max(distance(p, q) for p, q in zip(a, b, strict=True))
+    return (a.double() - b.double()).abs().max().item()

@@ -10,8 +10,10 @@ from skimage import data
 
 from restore import metrics
 from restore.diagnosis import diagnose
+from restore.images import Picture
 from restore.settings import Settings
 from restore.tasks import Superres
+from restore.tasks.schedule import schedule
 from restore.tasks.superres import ReducedProblem
 from tests.support.degradations import encode
 
@@ -66,3 +68,16 @@ def test_a_tolerance_takes_presets_of_its_own(mode):
         for sigma in (0, 1e-4)
     ]
     assert not np.array_equal(*found)
+
+
+def test_a_jpeg_file_has_presets_of_its_own():
+    stored = encode(SMALL, quality=30)
+    kinds = [
+        Superres(2, sigma=sigma).open(image).kind
+        for image, sigma in ((stored, None), (stored, 0), (stored, 3), (Picture(SMALL), 0))
+    ]
+    assert kinds == ["jpeg", "", "camera", ""]
+    own, exact = (
+        schedule(None, Superres, Settings(nfe=8), 2.0, kind)[0][1] for kind in ("jpeg", "")
+    )
+    assert (own.estimator, exact.estimator) == ("jump", "denoise")
