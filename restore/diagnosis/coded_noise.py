@@ -54,7 +54,7 @@ R, FOURTH = _moment(2), _moment(4)
 
 
 @dataclass(frozen=True)
-class Steps:
+class Quantisation:
     """What a picture's coefficients were last rounded to. luma, chroma: (8, 8), vertical frequency
     first; chroma None where it has none, or not a sample for 2 x 2 pixels. offset: (row, column) of
     the first whole block of luma.
@@ -95,7 +95,7 @@ def measure_coded_noise(
     return _measure(flattest, table[ABOVE].astype(float), FREQUENCIES)
 
 
-def measure_coded_colour(pixels: np.ndarray, steps: Steps) -> float | None:
+def measure_coded_colour(pixels: np.ndarray, steps: Quantisation) -> float | None:
     """The noise in each channel that differs in colour, of (H, W, 3) before they were a JPEG.
 
     None where too little shows, or where it may be texture.

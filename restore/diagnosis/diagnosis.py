@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from restore.diagnosis.blocks import to_levels
-from restore.diagnosis.coded_noise import Steps, measure_coded_noise
+from restore.diagnosis.coded_noise import Quantisation, measure_coded_noise
 from restore.diagnosis.compression import (
     COMPRESSED,
     Compression,
@@ -60,7 +60,7 @@ class Diagnosis:
         """Every finding with its figures and what to do about it."""
         return list_findings(self)
 
-    def find_steps(self, file: JpegFile | None) -> Steps | None:
+    def find_steps(self, file: JpegFile | None) -> Quantisation | None:
         """What the picture's coefficients were last rounded to, None where they were not.
 
         file: its own, if any. Of a JPEG that is lost the tables are taken to be the standard ones,
@@ -69,10 +69,10 @@ class Diagnosis:
         if file is not None:
             luma, *chroma = file.components
             halved = bool(chroma) and chroma[0].sampling == (2, 2)
-            return Steps(luma.table, chroma[0].table if halved else None)
+            return Quantisation(luma.table, chroma[0].table if halved else None)
         if self.history is not None:
             quality, offset = self.history.quality, self.history.offset
-            return Steps(luma_table(quality), chroma_table(quality), offset)
+            return Quantisation(luma_table(quality), chroma_table(quality), offset)
         return None
 
     @property
@@ -159,7 +159,7 @@ def examine(
     steps = found.find_steps(file)
     if kind.name == "halftone" and steps is not None:
         coded = measure_coded_noise(pixels, steps.luma, steps.offset)
-        # Steps that let one frequency of noise through and not the next leave a pattern.
+        # Quantisation that let one frequency of noise through and not the next leave a pattern.
         found = replace(found, kind=PHOTOGRAPH) if coded and coded.alike else found
     if found.kind.photographic:
         noise = find_noise(pixels, steps)

@@ -84,7 +84,8 @@ def _describe_compression(name: Literal["file", "history"], one: Compression) ->
     }  # fmt: skip
     if one.quality > COMPRESSED:
         return Finding(name, one.sentence, figures, "Too little is lost to be seen.")
-    return Finding(name, one.sentence, figures, command="jpeg {}")
+    recut = one.kind == "earlier" and one.offset != (0, 0)
+    return Finding(name, one.sentence, figures, command="auto {}" if recut else "jpeg {}")
 
 
 def _describe_noise(noise: NoiseEstimate) -> Finding:

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from restore.diagnosis.blocks import FREQUENCY, cut, transform
-from restore.diagnosis.coded_noise import Steps, measure_coded_colour, measure_coded_noise
+from restore.diagnosis.coded_noise import Quantisation, measure_coded_colour, measure_coded_noise
 
 DIRECTIONS = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]], np.float32)  # grey first, two colours
 DIRECTIONS /= np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
@@ -97,7 +97,7 @@ class Spectrum:
         return math.sqrt(float(self.power[where].mean()))
 
 
-def find_noise(pixels: np.ndarray, steps: Steps | None = None) -> NoiseEstimate | None:
+def find_noise(pixels: np.ndarray, steps: Quantisation | None = None) -> NoiseEstimate | None:
     """The noise of (H, W, C) in levels of 8 bits; None where there is none, or too little to tell.
 
     C is 1 or 3. Pixels at either end of the range count for nothing: clipping hides noise. steps:
