@@ -2,6 +2,7 @@
 
     python examples/defects.py                             # the three tables, 30 pictures
     python examples/defects.py --debs packages/            # on 30 others, fetched to packages/
+    python examples/defects.py --debs packages/ --others   # and on 30 more
     python examples/defects.py --nfe 0                     # masks alone, without restoring
     python examples/defects.py --baselines                 # the baselines' masks are restored too
     python examples/defects.py --sheet defects.png         # and what was found, to look at
@@ -24,7 +25,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from debian_scenes import load_scenes
+from debian_scenes import OTHERS, SCENES, load_scenes
 from drawn_defects import damage
 from PIL import Image
 
@@ -138,9 +139,11 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--count", type=int, default=len(CROPS))
     parser.add_argument("--debs", type=Path, metavar="FOLDER", help="pictures of Debian's packages")
+    parser.add_argument("--others", action="store_true", help="thirty more of those packages")
     parser.add_argument("--sensitivity", type=float, default=SENSITIVITY)
     args = parser.parse_args()
-    loaded = load_scenes(args.debs) if args.debs else load_pictures()
+    scenes = OTHERS if args.others else SCENES
+    loaded = load_scenes(args.debs, scenes) if args.debs else load_pictures()
     pictures = dict(list(loaded.items())[: args.count])
     damaged = {
         name: damage(pixels, np.random.default_rng(number))

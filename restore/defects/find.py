@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 
 from restore.defaults import FOUND, SENSITIVITY, Find
+from restore.defects.evidence import weigh_parts
 from restore.defects.network import load_finder, score_pixels
 from restore.errors import RequestError
 from restore.images import Picture
@@ -20,8 +22,9 @@ USUAL = FOUND
 # Logits of a part of the mask: of all its pixels at least, of one, and of their mean. What is sure
 # is judged by the first row; around enough of it a scan is damaged, and judged by the second.
 SURE, LIKELY = (-1.0, 2.5, 0.7), (-1.0, 0.5, -0.2)
-ENOUGH = 50.0  # evidence of parts that are sure (see `weigh_parts`), from which on it is enough
-NEAR = 769  # pixels to a side of what is around
+ENOUGH = 4.0  # log-odds of parts that are sure, together, from which on a scan is damaged
+LARGEST = 3.0  # of which one part has so many at most
+NEAR, LEARNED = 769, 384  # pixels to a side of what is around, and of what that was chosen on
 SLOPE = 4.0  # logits by which the last two fall from sensitivity 0 to 1
 SMALLEST: dict[Find, int] = {"scratches": 24, "dust": 3}  # pixels of a part
 CROWDED: dict[Find, float] = {
@@ -84,7 +87,9 @@ def find_defects(
     found: dict[Find, np.ndarray] = {}
     if set(kinds) & set(SMALLEST):
         logits = score_pixels(load_finder(), picture.tensor())
-        marks = find_marks(dict(zip(SMALLEST, logits, strict=True)), sensitivity)
+        pixels = picture.at_depth(8).pixels
+        pixels = pixels.repeat(3 // pixels.shape[2], axis=2)
+        marks = find_marks(pixels, dict(zip(SMALLEST, logits, strict=True)), sensitivity)
         found = {kind: mask for kind, mask in marks.items() if kind in kinds}
     if "stamps" in kinds:
         found["stamps"] = find_stamps(picture)
@@ -98,15 +103,16 @@ def find_defects(
 
 
 def find_marks(
-    scores: Mapping[Find, np.ndarray], sensitivity: float = SENSITIVITY
+    pixels: np.ndarray, scores: Mapping[Find, np.ndarray], sensitivity: float = SENSITIVITY
 ) -> dict[Find, np.ndarray]:
     """(H, W) bool of each kind: the likely parts where a scan is damaged.
 
-    scores: (H, W) float32, the logits of each kind. sensitivity: as of `find_defects`.
+    pixels: (H, W, 3) uint8. scores: (H, W) float32, the logits of each kind. sensitivity: as of
+    `find_defects`.
     """
     ease = SLOPE * (sensitivity - SENSITIVITY)
     sure = {kind: keep_parts(one, kind, *SURE, ease) for kind, one in scores.items()}
-    evidence = np.sum([weigh_parts(scores[kind], part) for kind, part in sure.items()], axis=0)
+    evidence = sum_evidence(pixels, scores, sure)
     damaged = evidence >= 2 * ENOUGH * (1 - sensitivity)
     found = {}
     for kind, one in scores.items():
@@ -142,21 +148,29 @@ def keep_parts(
     return kept[labels]
 
 
-def weigh_parts(scores: np.ndarray, sure: np.ndarray) -> np.ndarray:
+def sum_evidence(
+    pixels: np.ndarray, scores: Mapping[Find, np.ndarray], sure: Mapping[Find, np.ndarray]
+) -> np.ndarray:
     """(H, W) float64: how much speaks for damage around each pixel.
 
-    One part of a mask may be anything; what speaks for a damaged scan is that there are several, or
-    large ones. Each counts as the root of the sum of its logits.
+    One part may be anything; what speaks for a damaged scan is that there are several. Each counts
+    as the log-odds that it is a defect, from 0 to LARGEST, spread over its pixels.
+    Of a large picture more is asked, for it holds more that may be taken for a defect: by the root
+    of its pixels around, as chance adds up.
 
-    scores: (H, W) float32, logits of a kind. sure: (H, W) bool, the parts.
+    pixels: (H, W, 3) uint8. scores: (H, W) float32, logits of each kind. sure: (H, W) bool, parts.
     """
-    count, labels = cv2.connectedComponents(sure.astype(np.uint8), connectivity=8)
-    inside = labels[sure]
-    area = np.bincount(inside, minlength=count)
-    total = np.bincount(inside, scores[sure], count)
-    each = np.sqrt(total.clip(0)) / np.maximum(area, 1)
+    evidence = np.zeros(pixels.shape[:2])
+    for kind, parts in sure.items():
+        count, labels = cv2.connectedComponents(parts.astype(np.uint8), connectivity=8)
+        area = np.bincount(labels.ravel(), minlength=count)
+        odds = weigh_parts(pixels, scores[kind], labels, kind).clip(0, LARGEST)
+        evidence += (odds / np.maximum(area, 1))[labels]
     border = cv2.BORDER_CONSTANT
-    return cv2.boxFilter(each[labels], cv2.CV_64F, (NEAR, NEAR), normalize=False, borderType=border)
+    total = cv2.boxFilter(evidence, cv2.CV_64F, (NEAR, NEAR), normalize=False, borderType=border)
+    height, width = pixels.shape[:2]
+    around = min(height, NEAR) * min(width, NEAR) / LEARNED**2
+    return (total / max(1.0, math.sqrt(around))).clip(0)
 
 
 def keep_touched(mask: np.ndarray, where: np.ndarray) -> np.ndarray:

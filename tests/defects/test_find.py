@@ -79,10 +79,26 @@ def test_damage_in_one_corner_speaks_for_nothing_far_away():
     scores["scratches"][10:14, :300] = scores["scratches"][30:34, :300] = 4.0
     for left in (400, 1900):  # dust beside the scratches, and far away
         scores["dust"][20:26, left : left + 6] = 4.0
-    found = find_marks(scores)
+    pixels = np.full((64, 2000, 3), 128, np.uint8)
+    pixels[(scores["scratches"] > 0) | (scores["dust"] > 0)] = 250
+    found = find_marks(pixels, scores)
     assert found["scratches"][10:14, :300].all()
     assert found["dust"][20:26, 400:406].all()
     assert not found["dust"][:, 1900:].any()
+
+
+def test_what_is_coloured_and_shaded_speaks_less_for_damage():
+    scores = {kind: np.full((100, 300), -5.0, np.float32) for kind in ("scratches", "dust")}
+    for top in (10, 40, 70):
+        scores["scratches"][top : top + 3, :280] = 3.0
+    line, found = scores["scratches"] > 0, {}
+    for name, colour in {"scratches": (250, 250, 245), "wires": (170, 90, 60)}.items():
+        pixels = np.full((100, 300, 3), 90, np.uint8)
+        pixels[::9] = 240  # other things are as light
+        pixels[line] = colour
+        found[name] = find_marks(pixels, scores)["scratches"]
+    assert found["scratches"][line].all()
+    assert not found["wires"].any()
 
 
 def test_bricks_are_no_scratches():

@@ -1,0 +1,83 @@
+"""Evidence: how much speaks for a likely line or speck being a defect of the scan.
+
+What the network takes for defects in clean photographs are wires, masts, stems, frames and lights.
+They are seen as the picture is: coloured, shaded, no lighter or darker than all else. What lies on
+a photograph is grey, near white or black, and the lightest or darkest of all around it. So each
+part is measured, and the log-odds of a defect are linear in its measures (logistic regression, with
+as much weight on clean pictures as on defects; examples/weigh_defects.py fits it).
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+
+from restore.defaults import Find
+
+# Log-odds: the constant, and the weight of each measure in the order of `measure_parts`.
+WEIGHTS: dict[Find, tuple[float, ...]] = {
+    "scratches": (-4.55, 0.66, 0.92, 0.34, -2.79, -2.91, -2.48),
+    "dust": (10.14, 1.18, 0.64, -3.09, -4.12, -5.3, -6.38),
+}
+AROUND = 31  # pixels to a side
+
+
+def weigh_parts(
+    pixels: np.ndarray, scores: np.ndarray, labels: np.ndarray, kind: Find
+) -> np.ndarray:
+    """(N,) float64: the log-odds that each part is a defect; arguments as of `measure_parts`.
+
+    kind: of the parts. Those of label 0, which is no part, are 0.
+    """
+    constant, *weights = WEIGHTS[kind]
+    odds = constant + measure_parts(pixels, scores, labels) @ np.array(weights)
+    odds[0] = 0
+    return odds
+
+
+def measure_parts(pixels: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, 6) float64: the measures of each part 0 to N - 1; those of label 0 mean nothing.
+
+    They are the mean and the largest of its logits, the logarithm of its pixels, and three shares
+    of all that a pixel can be: how far its colour is from grey, its tone from white and from the
+    lightest tone around, or, where it is darker than what is around, from black and the darkest.
+    Colour and tone are medians of the pixels that are more likely a defect than not.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        scores: (H, W) float32, the logits of the parts' kind.
+        labels: (H, W) int32, 0 where there is no part.
+    """
+    count = int(labels.max()) + 1
+    rows, columns = np.nonzero(labels)
+    part, score = labels[rows, columns], scores[rows, columns]
+    number = np.bincount(part, minlength=count).clip(1)
+    most = np.full(count, -np.inf)
+    np.maximum.at(most, part, score)
+    core = score > np.minimum(0, most[part] - 1)
+    rows, columns, inner = rows[core], columns[core], part[core]
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    square = np.ones((AROUND, AROUND), np.uint8)
+    around = cv2.erode(grey, square), cv2.dilate(grey, square), cv2.blur(grey, square.shape)
+    seen = np.column_stack([pixels[rows, columns], *(one[rows, columns] for one in around)])
+    median = np.zeros((count, seen.shape[1]))
+    order = np.argsort(inner, kind="stable")
+    ends = np.searchsorted(inner[order], np.arange(1, count + 1))
+    for which, (first, end) in enumerate(itertools.pairwise(ends), 1):
+        median[which] = np.median(seen[order[first:end]], axis=0)
+    colour, (lowest, highest, mean) = median[:, :3], median[:, 3:].T
+    tone = colour.mean(axis=1)
+    light = tone > mean
+    return np.stack(
+        [
+            np.bincount(part, score, count) / number,
+            most,
+            np.log(number),
+            np.ptp(colour, axis=1) / 255,
+            np.where(light, 255 - tone, tone) / 255,
+            np.where(light, highest - tone, tone - lowest) / 255,
+        ],
+        axis=1,
+    )
