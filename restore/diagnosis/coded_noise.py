@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -42,15 +43,13 @@ SMOOTH = 0.75 + 0.25 * np.cos(math.pi * np.arange(8) / 8)
 KEPT = SMOOTH[:, None] * SMOOTH  # of a coefficient: decoders make chroma smooth between samples
 
 
+@cache  # the integrals take a while, and few pictures are asked
 def _moment(power: int) -> np.ndarray:
     """E[|round(c)|^power] of normal c with the deviations S."""
     tail = np.vectorize(math.erfc)
     edges = tail((np.append(N, N[-1] + 1) - 0.5)[:, None] / (S * math.sqrt(2)))
     found: np.ndarray = (N[:, None].astype(float) ** power * (edges[:-1] - edges[1:])).sum(axis=0)
     return found
-
-
-R, FOURTH = _moment(2), _moment(4)
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _measure(
     """
     squares = np.square(coefficients)
     order = np.argsort(squares.sum(axis=1))[: max(1, int(quiet * len(squares)))]
-    levels = steps * np.interp(squares[order].mean(axis=0) / steps**2, R, S)
+    levels = steps * np.interp(squares[order].mean(axis=0) / steps**2, _moment(2), S)
     through = levels > THROUGH * steps
     if through.sum() < fewest:
         return None
@@ -163,7 +162,7 @@ def _measure(
     if sigma < LEAST:
         return None
     ratio = sigma / steps[through]
-    mean, fourth = (np.interp(ratio, S, moment) for moment in (R, FOURTH))
+    mean, fourth = (np.interp(ratio, S, _moment(power)) for power in (2, 4))
     energy = (squares[:, through] / (mean * steps[through] ** 2)).mean(axis=1)
     expected = math.sqrt(float((fourth / mean**2 - 1).sum())) / through.sum()
     quarter, middle, rest = np.percentile(energy, [25, 50, 75])
