@@ -47,13 +47,7 @@ def split_hole(
         pixels: (H, W, C) of the picture. Where it is smooth around a thick hole, "auto" guesses
             that smoothly too.
     """
-    thick = np.zeros_like(hole)
-    if how == "patch":
-        thick = hole
-    elif how == "auto" and patches_available():
-        thick = thick_holes(hole)
-        if pixels is not None and thick.any():
-            thick &= has_texture(pixels, hole, thick)
+    thick = find_patched(hole, how, pixels)
     depth = measure_depth(hole)
     parts: list[HolePart] = []
     for patch, which in ((False, hole & ~thick), (True, thick)):
@@ -69,6 +63,18 @@ def split_hole(
             regions = _split_thin(which, up_to(field, stride), stride, deepest)
         parts.extend(HolePart(place, region, mean, patch) for place, region in regions)
     return parts
+
+
+def find_patched(hole: np.ndarray, how: How, pixels: np.ndarray | None = None) -> np.ndarray:
+    """(H, W) bool: what of a hole is guessed by patches; arguments as of `split_hole`."""
+    if how == "patch":
+        return hole
+    if how == "smooth" or not patches_available():
+        return np.zeros_like(hole)
+    thick = thick_holes(hole)
+    if pixels is not None and thick.any():
+        thick &= has_texture(pixels, hole, thick)
+    return thick
 
 
 def _split_thin(

@@ -18,7 +18,15 @@ from restore.defects import find_defects
 from restore.degradations import Mask
 from restore.diagnosis import measure_hole
 from restore.errors import RequestError
-from restore.holes import How, fill, fill_by_patches, patches_available, split_hole, thick_holes
+from restore.holes import (
+    How,
+    fill,
+    fill_by_patches,
+    find_patched,
+    patches_available,
+    split_hole,
+    thick_holes,
+)
 from restore.images import MAX_PIXELS, Picture, as_picture
 from restore.networks import Network
 from restore.record import JSON, Metrics, Record, name_of, round_decibels
@@ -152,6 +160,14 @@ class Inpaint(Task):
         if problem.kind == "patch":
             fill_by_patches(x, known, problem.region, seed, usable)
         return x
+
+    def guess(self, problem: Problem, y: object, *, seed: int) -> Tensor:
+        """As `start`, with the parts by patches that the fill has so."""
+        assert problem.hole is not None
+        thick = find_patched(problem.hole, self.fill, problem.source.pixels)
+        if thick.any():
+            problem = replace(problem, region=thick, kind="patch")
+        return self.start(problem, y, published=False, seed=seed)
 
     def trust(self, problem: Problem) -> Trust | None:
         """Nothing of the change in drawings that patches go on with, nor in two-tone patterns and

@@ -165,7 +165,11 @@ def _hold(problem: Problem, settings: Settings) -> _Made:
     y = problem.task.observe(problem, device)
     degradation = problem.degradation
     columns, rows = map(slice, problem.size)
-    start = send_pixels(make_start(problem, y, settings.seed), device)
+    if problem.start is None:
+        first = problem.task.guess(problem, y, seed=settings.seed)
+    else:
+        first = make_start(problem, y, settings.seed)
+    start = send_pixels(first, device)
     given = start[..., rows, columns].clamp(-1, 1) if settings.strength < 1 else None
     x = (Grey(degradation) if problem.grey else degradation).hold(start, y, out=start)
     x = weaken(x[..., rows, columns], given, settings)

@@ -176,6 +176,10 @@ class Task(ABC):
         assert isinstance(y, Tensor)
         return y.clone()
 
+    def guess(self, problem: Problem, y: object, *, seed: int) -> Tensor | Picture:
+        """The start where no network is asked, arguments as of `start`."""
+        return self.start(problem, y, published=False, seed=seed)
+
     def take_up(self, problem: Problem, start: Picture) -> Tensor:
         """Another's result as the first guess, (1, 3, H, W) of the working size."""
         return start.tensor()

@@ -187,3 +187,18 @@ def test_a_spread_of_nothing_drawn_is_none(clean):
     Image.fromarray(clean).save(stream, "JPEG", quality=30)
     found = restore.jpeg(stream.getvalue(), nfe=0, samples=2)
     assert found.record.metrics["uncertainty_mean"] == 0
+
+
+def test_without_a_network_a_thick_hole_is_filled_by_patches_and_a_thin_one_smoothly():
+    pytest.importorskip("patchmatch")
+    tile = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    pixels, hole = np.tile(tile, (10, 12, 1)), np.zeros((160, 192), bool)
+    hole[50:100, 60:110] = hole[20:23, 10:40] = True
+    auto, smooth = (
+        restore.inpaint(pixels, hole, nfe=0, fill=fill, device="cpu").image.astype(int)
+        for fill in ("auto", "smooth")
+    )
+    thick = np.s_[50:100, 60:110]
+    errors = [np.abs(one[thick] - pixels[thick]).mean() for one in (auto, smooth)]
+    assert errors[0] < errors[1] / 4
+    assert np.array_equal(auto[20:23, 10:40], smooth[20:23, 10:40])
