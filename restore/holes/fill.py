@@ -155,7 +155,8 @@ def _bend(x: Tensor, known: Tensor, top: int, left: int) -> None:
     rows, columns = (_near(hole.any(dim=axis)) for axis in (1, 0))
     window = x[0, :, y0:y1, x0:x1]
     free = hole[_index(rows)][:, _index(columns), None].float().expand(-1, -1, 3).contiguous()
-    guess = window[:, _index(rows)][:, :, _index(columns)].permute(1, 2, 0).contiguous()
+    guess = window[:, _index(rows)][:, :, _index(columns)].permute(1, 2, 0)
+    guess = guess.clone(memory_format=torch.contiguous_format)
     image, once = torch.empty_like(guess), np.empty(guess.shape, np.float32)
     residual = _bilaplacian(guess, once, image).mul_(free).neg()
     direction = residual.clone()
