@@ -3,7 +3,8 @@
 Falling levels, evenly spaced in their logarithm, down to about twice the noise. Before each
 estimate the picture is brought to the observation, weighed by both, the noise being taken for √λ of
 what it is (plug-and-play, as in DPIR: Zhang et al. 2021, arXiv 2008.13751, section 4.2, where λ is
-0.23): the estimate takes away what is too much of it, and comes last.
+0.23): the estimate takes away what is too much of it, and comes last. It is a jump in both modes:
+what a blur took has to come back, and of that a mean brings less.
 
 What lies around the picture is not known: it is taken to be what fits best, and the proof is
 measured where the kernel stays inside.
@@ -38,10 +39,10 @@ from restore.presets import Preset
 from restore.record import Metrics, Record, name_of, round_decibels
 from restore.result import ImageLike
 from restore.settings import Mode
-from restore.tasks.task import LEVELS, Problem, Task, choose_estimator
+from restore.tasks.task import LEVELS, Problem, Task
 
 HIGHEST, LOWEST = 0.5, 2.0  # a level, and times the noise
-LAMBDA = 0.2
+LAMBDA = 0.3
 DOUBTFUL = 3.0  # times the noise: a residual that the kernel does not explain
 UNEXPLAINED = 1.5  # times the noise: more noise than was found, or another kernel
 RAISED = 2.0  # times the residual, a level that is best or nearly so
@@ -184,7 +185,7 @@ class Deblur(Task):
         last = min(max(LOWEST * severity / LEVELS, SIGMA_MIN), min(HIGHEST, SIGMA_MAX))
         levels = np.geomspace(HIGHEST, last, 2 * nfe + 1)[1::2]  # in the middle of as many parts
         noise = SHARE if draws or mode == "perceptual" else 0.0
-        return Preset(tuple(map(float, levels)), choose_estimator(mode), noise)
+        return Preset(tuple(map(float, levels)), "jump", noise)
 
     def degrade(self, clean: Picture, seed: int = 0) -> Picture:
         """The picture convolved with the kernel, its edges mirrored, and noisy if sigma says so."""
