@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from restore.defects import find_defects
+from restore.defects.evidence import find_even
 from restore.defects.find import find_marks
 from restore.errors import RequestError
 from restore.images import Picture
@@ -49,6 +50,21 @@ def test_a_scratch_and_dust_are_found():
     assert found.counts["scratches"] >= 1
     assert found.counts["dust"] >= 1
     assert found.share == pytest.approx(found.mask.mean())
+
+
+def test_even_lines_of_any_tone_are_no_part_of_a_photograph():
+    pixels, lines = scene(), np.zeros(SIZE, np.uint8)
+    for x in (40, 110, 180):
+        cv2.line(lines, (x, 5), (x + 30, 190), 1, 3)
+    pixels[lines > 0] = 128  # neither light nor dark
+    found = find_defects(Picture(pixels)).mask
+    assert (grow(found) & (lines > 0)).sum() > 0.5 * lines.sum()
+    chart = np.where(lines[..., None] > 0, pixels, 200).astype(np.uint8)
+    labels = cv2.connectedComponents(lines)[1]
+    scores = np.where(lines > 0, 3, -3).astype(np.float32)
+    assert find_even(pixels, scores, labels).tolist() == [False, True, True, True]
+    assert not find_even(chart, scores, labels).any()
+    assert not find_even(scene(), scores, labels).any()
 
 
 def test_sixteen_bits_and_grey_give_the_same_mask():
