@@ -3,9 +3,10 @@
 What the network takes for defects in clean photographs are wires, masts, stems, frames and lights.
 They are seen as the picture is: coloured, shaded, no lighter or darker than all else. What lies on
 a photograph is grey, near white or black, and the lightest or darkest of all around it. So each
-part is measured, and the log-odds of a defect are linear in its measures (logistic regression on
-parts of 562 clean pictures and 192 damaged ones, both with as much weight). A line of one colour
-across a photograph is no part of it, whatever its tone: nothing that a camera took is so even.
+part is measured, and the log-odds of a defect are linear in its measures: logistic regression, as
+`examples/weigh_defects.py` has it, on parts of 562 clean pictures and 192 damaged ones. A line of
+one colour across a photograph is no part of it, whatever its tone: nothing that a camera took is so
+even.
 """
 
 from __future__ import annotations
