@@ -1,11 +1,14 @@
 """What image functions cost beside networks of pixels: FLOPs, and CPU time in one interleaved run.
 
     python examples/function_cost.py            prints a table in Markdown
+    python examples/function_cost.py --threads 2
 
-Times are the least of several turns, of one thread's own CPU time, so that they can be compared
-with one another on a machine that does other things too. Weights do not matter and are random.
+Times are the least of several turns: of one thread its own CPU time, so that they can be compared
+with one another on a machine that does other things too, of several the clock's. Weights do not
+matter and are random.
 """
 
+import argparse
 import platform
 import time
 from collections.abc import Callable
@@ -23,8 +26,10 @@ def lines(side: int, cells: int) -> torch.Tensor:
     return (torch.arange(side, dtype=torch.float64) + 0.5) * (cells / side)
 
 
-def measure(parts: dict[str, Callable[[], object]]) -> dict[str, tuple[float, float]]:
-    """GFLOPs and the least CPU seconds of each part, one after the other in turns."""
+def measure(
+    parts: dict[str, Callable[[], object]], clock: Callable[[], float]
+) -> dict[str, tuple[float, float]]:
+    """GFLOPs and the least seconds of each part, one after the other in turns."""
     found = {}
     for name, part in parts.items():
         with FlopCounterMode(display=False) as counter, torch.enable_grad():  # by counted operators
@@ -32,16 +37,19 @@ def measure(parts: dict[str, Callable[[], object]]) -> dict[str, tuple[float, fl
         found[name] = counter.get_total_flops() / 1e9, float("inf")
     for _ in range(TURNS):
         for name, part in parts.items():
-            began = time.process_time()
+            began = clock()
             part()
             flops, least = found[name]
-            found[name] = flops, min(least, time.process_time() - began)
+            found[name] = flops, min(least, clock() - began)
     return found
 
 
 @torch.no_grad()
 def main() -> None:
-    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    threads = parser.parse_args().threads
+    torch.set_num_threads(threads)
     one = torch.ones(1)
     function, trunk, unet = (build(name, {}).eval() for name in ("function", "dit", "patch"))
     assert isinstance(function, FunctionNetwork)
@@ -61,10 +69,10 @@ def main() -> None:
     parts |= {f"draw {side}²": draw(side) for side in SIZES}
     parts |= {f"trunk, pixels, {side}²": evaluate(trunk, side) for side in SIZES[:3]}
     parts |= {f"compact U-Net {side}²": evaluate(unet, side) for side in SIZES[:3]}
-    found = measure(parts)
+    found = measure(parts, time.process_time if threads == 1 else time.perf_counter)
     base = found["predict a window"][1]
-    print(f"{platform.processor() or platform.machine()}, one thread, float32\n")
-    print("| part | GFLOP | CPU time, of predicting a window |\n| --- | --- | --- |")
+    print(f"{platform.processor() or platform.machine()}, {threads} threads, float32\n")
+    print("| part | GFLOP | time, of predicting a window |\n| --- | --- | --- |")
     for name, (flops, seconds) in found.items():
         print(f"| {name} | {flops:.3f} | {seconds / base:.2f} |")
     drawn = base + sum(found[f"draw {side}²"][1] for side in SIZES[:3])
