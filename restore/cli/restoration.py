@@ -358,7 +358,7 @@ def _describe_batch(batch: Batch, cluster: Cluster | None) -> str:
     from restore.tasks.schedule import choose_mode, count_evaluations
 
     task, settings, known = batch.restorer.task, batch.restorer.settings, batch.restorer.known
-    todo, sizes, checkpoint = batch.todo, batch.sizes, batch.restorer.source.checkpoint
+    todo, sizes = batch.todo, batch.sizes
     what = f"{task.name}: {len(todo)} image{'s' if len(todo) > 1 else ''}"
     if batch.model is None:
         held = "the start" if settings.start is not None else "the first guess"
@@ -372,8 +372,8 @@ def _describe_batch(batch: Batch, cluster: Cluster | None) -> str:
         who = f"{workers} worker{'s' if workers > 1 else ''} of Ray with {each}"
         return f"{what}, {who}, {known.dtype}, {known.model}, NFE {nfe}, {how}"
     if task.planned:
-        return describe_run(batch.model, checkpoint, what, "by what is found", how)
+        return describe_run(batch.model, batch.model.checkpoint, what, "by what is found", how)
     seconds = estimate_seconds(batch.model, sizes, nfe, settings.tile)
     if seconds:
         seconds *= len(todo) / len(sizes)
-    return describe_run(batch.model, checkpoint, what, nfe, how, seconds)
+    return describe_run(batch.model, batch.model.checkpoint, what, nfe, how, seconds)

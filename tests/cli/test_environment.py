@@ -31,8 +31,8 @@ def test_a_current_folder_that_was_deleted_is_one_sentence(tmp_path, photo):
 
 DESCRIPTORS = """
 import os, sys
-from restore.cli.terminal import prepare
-prepare()
+from restore.cli.terminal import prepare_streams
+prepare_streams()
 file = os.open("new", os.O_CREAT | os.O_WRONLY)
 print("told", file=sys.stderr)
 os.write(2, b"said by a library")

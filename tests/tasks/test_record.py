@@ -146,9 +146,12 @@ def test_a_preset_without_chroma_draws_grey_noise(task, run, clean, own_presets,
 
 def test_samples_of_the_embedded_network_are_drawn_in_nearly_grey_noise():
     for modes in read_catalogue()["default"].presets.values():
-        for mode, nearly_grey in (("fidelity", False), ("perceptual", True)):
-            for preset in sum(modes[mode].values(), ()):
-                assert (preset.chroma < 0.5) == nearly_grey
+        for preset in (
+            *sum(modes["fidelity"].values(), ()),
+            *sum(modes["perceptual"].values(), ()),
+        ):
+            assert (preset.chroma < 0.5) == (preset.estimator == "jump")
+        assert all(p.estimator == "jump" for p in sum(modes["perceptual"].values(), ()))
 
 
 def test_a_generator_draws_the_seed(model, clean):
