@@ -44,14 +44,13 @@ def weigh_parts(
 
 def find_even(pixels: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(N,) bool: the parts of one colour, in a photograph; arguments as of `measure_parts`."""
-    count = int(labels.max()) + 1
-    even = np.zeros(count, bool)
-    equal = (np.diff(pixels.astype(np.int16), axis=1) == 0).all(axis=2)
-    if equal[labels[:, 1:] == 0].mean() > DRAWN:
+    most, rows, columns, inner = _find_cores(scores, labels)
+    even = np.zeros(len(most), bool)
+    equal = (np.diff(pixels.astype(np.int16), axis=1) == 0).all(axis=2)[labels[:, 1:] == 0]
+    if equal.sum() > DRAWN * equal.size:
         return even
-    rows, columns, inner = _find_cores(scores, labels)
     seen = pixels[rows, columns].astype(np.int16)
-    for which in np.flatnonzero(np.bincount(inner, minlength=count) >= LONG):
+    for which in np.flatnonzero(np.bincount(inner, minlength=len(most)) >= LONG):
         colours = seen[inner == which]
         off = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
         even[which] = (off <= EVEN).mean() >= MOST_OF
@@ -59,13 +58,15 @@ def find_even(pixels: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.
 
 
 def _find_cores(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Rows, columns and parts of the pixels of parts that are more likely a defect than not."""
+    """The largest logit of each part (N,), and the pixels that are more likely a defect than not:
+    their rows, columns and parts.
+    """
     rows, columns = np.nonzero(labels)
     part, score = labels[rows, columns], scores[rows, columns]
     most = np.full(int(labels.max()) + 1, -np.inf)
     np.maximum.at(most, part, score)
     core = score > np.minimum(0, most[part] - 1)
-    return rows[core], columns[core], part[core]
+    return most, rows[core], columns[core], part[core]
 
 
 def measure_parts(pixels: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -81,13 +82,11 @@ def measure_parts(pixels: np.ndarray, scores: np.ndarray, labels: np.ndarray) ->
         scores: (H, W) float32, the logits of the parts' kind.
         labels: (H, W) int32, 0 where there is no part.
     """
-    count = int(labels.max()) + 1
-    rows, columns = np.nonzero(labels)
-    part, score = labels[rows, columns], scores[rows, columns]
-    number = np.bincount(part, minlength=count).clip(1)
-    most = np.full(count, -np.inf)
-    np.maximum.at(most, part, score)
-    rows, columns, inner = _find_cores(scores, labels)
+    most, rows, columns, inner = _find_cores(scores, labels)
+    count = len(most)
+    within = labels > 0
+    number = np.bincount(labels[within], minlength=count).clip(1)
+    total = np.bincount(labels[within], scores[within], count)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     square = np.ones((AROUND, AROUND), np.uint8)
     around = cv2.erode(grey, square), cv2.dilate(grey, square), cv2.blur(grey, square.shape)
@@ -102,7 +101,7 @@ def measure_parts(pixels: np.ndarray, scores: np.ndarray, labels: np.ndarray) ->
     light = tone > mean
     return np.stack(
         [
-            np.bincount(part, score, count) / number,
+            total / number,
             most,
             np.log(number),
             np.ptp(colour, axis=1) / 255,
