@@ -244,26 +244,26 @@ def _do_round(
     # be no machine left to start it on, or it may be what killed it.
     mortal: dict[str, Any] = {"max_restarts": -1, "max_task_retries": 0}
     common: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow", "zero_copy_batch": True}
-    with _tolerate_deaths():
-        done: Any = ray.data.from_arrow(pieces)
-        pool: Any = TaskPoolStrategy(size=readers)
-        options = {"compute": pool, **cluster.codec_needs, **common}
-        done = done.map_batches(read_step, fn_args=(shared,), **options)
-        for size, needs, steps in actors:
-            pool = ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=ahead)
-            options = {"compute": pool, **needs, **mortal, **common}
-            done = done.map_batches(Actor, fn_constructor_args=(shared, *steps), **options)
-        try:
+    try:
+        with _tolerate_deaths():
+            done: Any = ray.data.from_arrow(pieces)
+            pool: Any = TaskPoolStrategy(size=readers)
+            options = {"compute": pool, **cluster.codec_needs, **common}
+            done = done.map_batches(read_step, fn_args=(shared,), **options)
+            for size, needs, steps in actors:
+                pool = ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=ahead)
+                options = {"compute": pool, **needs, **mortal, **common}
+                done = done.map_batches(Actor, fn_constructor_args=(shared, *steps), **options)
             plain = {"batch_size": None, "batch_format": "pyarrow", "prefetch_batches": 0}
             for table in done.iter_batches(**plain):
                 for number, _, outcome in _unpack(table):
                     if isinstance(outcome, RestoreError):
                         raise outcome
                     yield number, outcome
-        except RestoreError:
-            raise
-        except Exception as error:  # of many kinds
-            raise ResourceError(f"the Ray cluster cannot go on: {_describe(error)}") from error
+    except RestoreError:
+        raise
+    except Exception as error:  # of many kinds
+        raise ResourceError(f"the Ray cluster cannot go on: {_describe(error)}") from error
 
 
 # In the cluster's processes. What goes from one to the next is a table of Arrow: the job's number,

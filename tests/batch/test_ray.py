@@ -269,6 +269,7 @@ def driver(machines: Any, **options: Any) -> subprocess.Popen[bytes]:
     while len(outputs()) < 2 and child.poll() is None:
         assert time.monotonic() < ending
         time.sleep(0.02)
+    assert child.poll() is None, child.communicate()
     return child
 
 
@@ -298,7 +299,7 @@ def test_an_interrupt_of_the_driver_leaves_soon_and_nothing_half_done(
     child = driver(machines, stderr=subprocess.PIPE)
     child.send_signal(signal.SIGTERM)
     _, said = child.communicate(timeout=PATIENCE)
-    assert child.returncode == 143
+    assert child.returncode == 143, said.decode()
     assert b"interrupted" in said
     assert b"Traceback" not in said
     time.sleep(1)  # its workers end with it
