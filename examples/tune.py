@@ -11,8 +11,8 @@ are more crops for them; their noise is nearly grey, a choice of the eye. The se
 descent from the preset of half the NFE, or with --present from the one there is: the highest level,
 the lowest (levels are spaced evenly in their logarithm), the share of noise, the level that the
 network is told over that of the noise (1 + delta), the share of noise that the network amplifies
-instead, relaxation, flips and, for JPEG, the cap on the box. It ends after TRIALS presets of a row.
-A gain of less than 0.01 dB is none.
+instead, relaxation, flips, turns and, for JPEG, the width of the prior, the closing and the cap on
+the box. It ends after TRIALS presets of a row. A gain of less than 0.01 dB is none.
 """
 
 from __future__ import annotations
@@ -155,7 +155,10 @@ class Point:
     noise: float = 0.0
     delta: float = 0.0
     relaxation: float = 0.0
+    turns: bool = False
     shrink: float = 0.5
+    width: float = 0.0
+    closing: float = 0.0
     estimator: str = "denoise"
     start: float = 0.0
     chroma: float = 1.0
@@ -165,11 +168,16 @@ class Point:
         levels = spaced(self.high, self.low, nfe // (self.flips + (start > 0)))
         shrink = None if self.shrink == 0.5 else self.shrink
         return Preset(levels, self.estimator, self.noise, self.relaxation, self.flips, self.delta,
-                      shrink, float(f"{severity:.3g}"), start, chroma=self.chroma)  # fmt: skip
+                      shrink, float(f"{severity:.3g}"), start, 0.0, self.chroma,
+                      self.turns, self.width, self.closing)  # fmt: skip
 
 
 def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Iterator[list[Point]]:
     """Along one coordinate at a time."""
+    if task == "jpeg":
+        yield [replace(p, width=w) for w in (0.0, 1.4, 2.0, 2.8) if w != p.width]
+        yield [replace(p, closing=c) for c in (0.0, 0.3, 0.6, 1.0) if p.width and c != p.closing]
+        yield [replace(p, shrink=s) for s in (0.5, 0.35, 0.25) if s != p.shrink]
     yield [replace(p, high=p.high * f, low=min(p.low, p.high * f)) for f in factors]
     if nfe > p.flips:
         yield [replace(p, low=p.low * f) for f in factors if p.low * f <= p.high]
@@ -182,15 +190,15 @@ def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Ite
         yield [replace(p, flips=k) for k in (1, 2, 4) if nfe % k == 0 and k != p.flips]
     if p.estimator == "denoise":
         yield [replace(p, relaxation=r) for r in (0.0, 0.3, 0.6, 0.9, 1.3) if r != p.relaxation]
-    if task == "jpeg":
-        yield [replace(p, shrink=s) for s in (0.5, 0.35, 0.25) if s != p.shrink]
+    if nfe > p.flips:
+        yield [replace(p, turns=not p.turns)]
 
 
 def present(model: restore.BCM, task: str, mode: str, nfe: int, severity: float) -> Point:
     """The preset that the catalogue has, as a point."""
     p = spread(model.checkpoint.preset(task, mode, nfe, severity), nfe)
-    return Point(p.levels[0], p.levels[-1], p.flips, p.noise, p.delta, p.relaxation,
-                 p.shrink or 0.5, p.estimator, p.start,
+    return Point(p.levels[0], p.levels[-1], p.flips, p.noise, p.delta, p.relaxation, p.turns,
+                 p.shrink or 0.5, p.width, p.closing, p.estimator, p.start,
                  CHROMA if p.estimator == "jump" else 1.0)  # fmt: skip
 
 
@@ -216,12 +224,14 @@ def search(
     tried = 1
     for _ in range(rounds):
         before = best
-        for points in neighbours(best, inputs.case.task, nfe, factors):
-            for point in points[: max(TRIALS - tried, 0)]:
+        axis = 0
+        while axis < len(axes := list(neighbours(best, inputs.case.task, nfe, factors))):
+            for point in axes[axis][: max(TRIALS - tried, 0)]:
                 s = measure(point)
                 tried += 1
                 if worth(s) > worth(found) + GOOD_ENOUGH:
                     best, found = point, s
+            axis += 1
         if best == before:
             break
     return best, found
@@ -240,13 +250,15 @@ def row(p: Preset) -> str:
     parts = [f"levels = [{', '.join(f'{v:g}' for v in p.levels)}]"]
     if p.estimator != "denoise":
         parts.append(f'estimator = "{p.estimator}"')
-    for name in ("noise", "relaxation", "delta", "start"):
+    for name in ("noise", "relaxation", "delta", "start", "width", "closing"):
         if getattr(p, name):
             parts.append(f"{name} = {float(getattr(p, name)):g}")
     if p.chroma != 1:
         parts.append(f"chroma = {float(p.chroma):g}")
     if p.flips != 1:
         parts.append(f"flips = {p.flips}")
+    if p.turns:
+        parts.append("turns = true")
     if p.shrink is not None:
         parts.append(f"shrink = {p.shrink:g}")
     parts.append(f"severity = {p.severity:g}")
