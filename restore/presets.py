@@ -24,8 +24,13 @@ class Preset:
     noise: the share of fresh noise in each lift, 0 to 1.
     relaxation: the share by which each step is lengthened.
     flips: over how many orientations the mean is taken, 1 to 8.
+    turns: whether each level sees the picture in other orientations than the one before.
     delta: by how much the network is told a higher level.
-    shrink: by how much a JPEG file's boxes are shrunk, 0 to 1; None where the task has none.
+    shrink: half of the share of a JPEG file's boxes that a result may lie in, 0 to 0.5; None where
+        the task has none.
+    width: by how many times its level an estimate's JPEG coefficients are taken to be off, 0 or
+        more: each is then the mean of what its step leaves, and at 0 the nearest in its box.
+    closing: by how many times the last level the last estimate's are, 0 or more; 0 is not at all.
     severity: what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance
         of a hole's pixels to the known ones), where a task has several rows for one NFE.
     start: a share of each level. Where it is above 0, only noise of that share is added, and the
@@ -45,6 +50,9 @@ class Preset:
     start: float = 0.0
     fresh: float = 0.0
     chroma: float = 1.0
+    turns: bool = False
+    width: float = 0.0
+    closing: float = 0.0
 
     @property
     def evaluations(self) -> int:
@@ -93,8 +101,8 @@ def strength(task: str, severity: float) -> float:
 def mix(a: Preset, b: Preset, share: float) -> Preset:
     """The preset at `share` of the way from a (0) to b (1); beyond them only levels go on.
 
-    What has no middle (estimator, flips, how many levels, whether there is a start) is that of the
-    nearer one. Levels are interpolated in their logarithm, the rest linearly.
+    What has no middle (estimator, flips, turns, how many levels, whether there is a start) is that
+    of the nearer one. Levels are interpolated in their logarithm, the rest linearly.
     """
     if a == b or share in (0, 1):
         return b if share == 1 else a
@@ -118,6 +126,8 @@ def mix(a: Preset, b: Preset, share: float) -> Preset:
             if near.shrink is None or far.shrink is None
             else _lerp(near.shrink, far.shrink, inside)
         ),
+        width=_lerp(near.width, far.width, inside),
+        closing=_lerp(near.closing, far.closing, inside),
         severity=None,
         start=_lerp(near.start, far.start, inside) if near.start and far.start else near.start,
         fresh=_lerp(near.fresh, far.fresh, inside),

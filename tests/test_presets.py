@@ -42,8 +42,8 @@ def test_presets_need_the_standard_library_alone():
 
 # Between severities
 
-LOW = Preset((0.4, 0.1), relaxation=0.2, shrink=0.5, severity=2)
-HIGH = Preset((1.6, 0.4), relaxation=0.6, shrink=0.3, severity=8)
+LOW = Preset((0.4, 0.1), relaxation=0.2, shrink=0.5, width=1.0, severity=2)
+HIGH = Preset((1.6, 0.4), relaxation=0.6, shrink=0.3, width=2.0, closing=0.4, severity=8)
 ROWS = {2: (LOW, HIGH)}
 
 
@@ -59,6 +59,7 @@ def test_between_two_severities_a_preset_is_interpolated():
     assert found.levels == pytest.approx((0.8, 0.2))
     assert found.relaxation == pytest.approx(0.4)
     assert found.shrink == pytest.approx(0.4)
+    assert (found.width, found.closing) == pytest.approx((1.5, 0.2))
 
 
 def test_of_two_severities_of_one_strength_the_first_is_taken():

@@ -28,6 +28,7 @@ class Both(Degradation[Parts]):
 
     def __init__(self, first: AnyDegradation, second: AnyDegradation) -> None:
         self.first, self.second = first, second
+        self.closing = max(first.closing, second.closing)
 
     def __call__(self, x: Tensor) -> Parts:
         return (*self.first(x), self.second(x))

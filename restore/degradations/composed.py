@@ -37,7 +37,7 @@ class Composed(Degradation[Y]):
             raise RequestError(_formless(outer, inner))
         self.outer, self.inner = outer, inner
         self.sigma = math.hypot(outer.sigma, inner.sigma)
-        self.linear = outer.linear and inner.linear
+        self.linear, self.closing = outer.linear and inner.linear, outer.closing
         self.onto = outer.onto
 
     def __call__(self, x: Tensor) -> Y:
@@ -50,6 +50,8 @@ class Composed(Degradation[Y]):
         return self.inner.project(x, self.outer.project(self.inner(x), y), out)
 
     def posterior_mean(self, x: Tensor, y: Y, t: float, out: Tensor | None = None) -> Tensor:
+        if self.sigma == 0:
+            return self.inner.project(x, self.outer.posterior_mean(self.inner(x), y, t), out)
         observed = self.outer.project(self.inner(x), y)
         return self.inner.with_noise(self.sigma).posterior_mean(x, observed, t, out)
 

@@ -31,8 +31,8 @@ class Degradation(ABC, Generic[Y]):
 
     sigma: σ, the level of the observation's own noise on [-1, 1], 0 for most. linear: whether A is.
     onto: whether A A⁺ y = y for every y, so that A may be what another degradation begins with.
-    closing: the level by which the last estimate is taken to be off, where y has noise; at 0 it is
-    left as it is.
+    closing: the level by which the last estimate is taken to be off, where y leaves a range of
+    images or has noise; at 0 it is left as it is.
     """
 
     sigma: float = 0.0
@@ -99,6 +99,8 @@ class Degradation(ABC, Generic[Y]):
         with noise is not to be met: x is brought nearer to it, for a level of `closing`, and
         clipped. `out` as for `project`.
         """
+        if self.closing:
+            x = out = self.posterior_mean(x, y, self.closing, out)
         for _ in range(rounds) if self.sigma == 0 else ():
             x = out = self.project(x, y, out)
             within = True
@@ -108,8 +110,6 @@ class Degradation(ABC, Generic[Y]):
                 strip.sub_(beyond, alpha=RELAXATION)
             if within:  # a projection of it again is itself
                 break
-        if self.sigma and self.closing:
-            x = out = self.posterior_mean(x, y, self.closing, out)
         return torch.clamp(x, -1, 1, out=out)
 
     def hold(self, x: Tensor, y: Y, out: Tensor | None = None) -> Tensor:

@@ -32,6 +32,8 @@ Coefficients = tuple[Tensor, ...]
 STRIP = 1 << 19  # pixels worked on at once
 FEW = 0.5  # of a strip's units: so many are projected again by themselves
 R_MIN = 0.02
+WIDEST = 500.0  # deviation in levels, of which a step holds next to nothing
+FAR = 12.0  # deviations outside a step: from further away its mean is no nearer to the wall
 KR, KG, KB = 0.299, 0.587, 0.114
 YCC = torch.tensor([[KR, KG, KB], [-KR, -KG, 1 - KB], [1 - KR, -KG, -KB]], dtype=torch.float64)
 YCC /= torch.tensor([[1], [2 - 2 * KB], [2 - 2 * KR]])
@@ -57,6 +59,11 @@ class JpegBox(Degradation[Coefficients]):
     only the whole box, margin 0, leaves every x that degrades to y alone. With luma alone, the
     differences between an image's channels stay.
 
+    width is by how many times t the coefficients of an estimate are off whose level is t. Then
+    `posterior_mean` takes each to the mean, within all of its step, of a normal number about it,
+    of that deviation: to the middle of the step from afar, nowhere from a small t. At 0 it
+    projects. Before it meets the range, the last estimate is taken so too, for a t of `closing`.
+
     sigma is the noise that the image had when it was compressed, on [-1, 1], as an earlier
     compression leaves it. Then `posterior_mean` takes a coefficient outside its box t² / (t² + σ²)
     of the way to it: the likeliest by a normal prior about x and by its distance from the box.
@@ -73,14 +80,17 @@ class JpegBox(Degradation[Coefficients]):
         margin: float = 1.5,
         shrink: float = 0.5,
         sigma: float = 0.0,
+        width: float = 0.0,
+        closing: float = 0.0,
     ) -> None:
-        if margin < 0 or not 0 <= shrink <= 0.5:
+        if min(margin, width, closing) < 0 or not 0 <= shrink <= 0.5:
             raise RequestError(
-                f"margin {margin:g} and shrink {shrink:g}: expected 0 or more, and 0 to 0.5"
+                f"margin {margin:g}, width {width:g}, closing {closing:g} and shrink {shrink:g}: "
+                "expected 0 or more, and a shrink of 0 to 0.5"
             )
         if known is None:
             known = [_inside(size, sampling) for sampling in samplings]
-        self.size, self.sigma = size, sigma
+        self.size, self.sigma, self.width, self.closing = size, sigma, width, closing
         self._planes = tuple(
             _plane(size, np.asarray(q), sampling, given, margin, shrink)
             for q, sampling, given in zip(tables, samplings, known, strict=True)
@@ -88,16 +98,15 @@ class JpegBox(Degradation[Coefficients]):
         self._unit = 8 * math.lcm(*(side for sampling in samplings for side in sampling))
 
     @classmethod
-    def from_file(cls, file: JpegFile, margin: float = 1.5, shrink: float = 0.5) -> JpegBox:
-        """The degradation that made a JPEG file."""
+    def from_file(cls, file: JpegFile, **options: float) -> JpegBox:
+        """The degradation that made a JPEG file; options are margin, shrink, width and closing."""
         w, h = file.size
         return cls(
             (h, w),
             [part.table for part in file.components],
             [part.sampling for part in file.components],
             [part.known for part in file.components],
-            margin,
-            shrink,
+            **options,
         )
 
     @staticmethod
@@ -154,6 +163,8 @@ class JpegBox(Degradation[Coefficients]):
         if self.sigma:
             return super().project_into_range(x, y, rounds, out)
         out = destination(x, out)
+        if self.closing:
+            out = self.posterior_mean(out, y, self.closing, out)
         for rows in self._strips(len(x)) if rounds else ():
             strip = out[:, :, rows]
             beyond = self._project_and_clip_(strip, y, rows).any(0).any(0)
@@ -175,16 +186,21 @@ class JpegBox(Degradation[Coefficients]):
                 blocks[:, :, place[0], :, place[1]] = done
         return out.clamp_(-1, 1)
 
-    def _project_(self, x: Tensor, y: Coefficients, rows: slice) -> None:
-        """A strip x of an image, projected in place."""
+    def _project_(self, x: Tensor, y: Coefficients, rows: slice, t: float = 0.0) -> None:
+        """A strip x of an image, projected in place, or, for a t above 0, taken to the means."""
         samples = _to_ycc(x)
         changes = torch.zeros_like(samples)
         for i, plane in enumerate(self._planes):
             if blocks := plane.inside(rows):
                 e = plane.transform(samples[:, i], blocks)
                 e -= plane.dequantised(y[i], blocks, like=e)
-                slack = plane.slack.to(e)
-                change = plane.of_known(e.clamp(-slack, slack).sub_(e), blocks)
+                if t:
+                    deviation = min(127.5 * self.width * t, WIDEST)
+                    held = mean_within(e, plane.q.to(e) / 2, deviation)
+                else:
+                    slack = plane.slack.to(e)
+                    held = e.clamp(-slack, slack)
+                change = plane.of_known(held.sub_(e), blocks)
                 plane.spread(change, changes[:, i], blocks)
         x += _to_rgb(changes)
 
@@ -221,11 +237,21 @@ class JpegBox(Degradation[Coefficients]):
     def posterior_mean(
         self, x: Tensor, y: Coefficients, t: float, out: Tensor | None = None
     ) -> Tensor:
-        if self.sigma == 0:
+        if self.sigma == 0 and not self.width * t:
             return self.project(x, y, out)
         out = destination(x, out)
+        if self.sigma == 0:
+            for rows in self._strips(len(x)):
+                self._project_(out[:, :, rows], y, rows, t)
+            return out
         nearest = self.project(out, y)
         return out.lerp_(nearest, t**2 / (t**2 + self.sigma**2))
+
+    def widened(self, width: float, closing: float) -> JpegBox:
+        """The same, with another width and closing, 0 or more each."""
+        other = copy(self)
+        other.width, other.closing = width, closing
+        return other
 
     def without(self, hole: Tensor) -> JpegBox:
         """The same, with every block that a hole (H, W) bool touches left free.
@@ -354,6 +380,23 @@ def _inside(size: tuple[int, int], sampling: tuple[int, int]) -> np.ndarray:
         for side, step in zip(size, sampling, strict=True)
     ]
     return fits[0][:, None] & fits[1]
+
+
+def mean_within(c: Tensor, half: Tensor, deviation: float) -> Tensor:
+    """The mean of a normal number about c, of that deviation above 0, that lies within ± half.
+
+        |c| - s sqrt(2/π) (exp(-a²/2) - exp(-b²/2)) / (erfc(a/√2) - erfc(b/√2)),
+        a = (|c| - half) / s,  b = (|c| + half) / s
+
+    towards c's own side: complementary, so that nothing cancels where c lies far outside.
+    """
+    half = half.expand_as(c).contiguous()  # eight steps in turn are slow at every operation
+    size = torch.minimum(c.abs(), half + FAR * deviation)
+    near, far = (size - half).div_(deviation), (size + half).div_(deviation)
+    mass = torch.erfc(near * math.sqrt(0.5)).sub_(torch.erfc(far * math.sqrt(0.5)))
+    pull = near.square_().div_(-2).exp_().sub_(far.square_().div_(-2).exp_()).div_(mass)
+    mean = size.sub_(pull, alpha=deviation * math.sqrt(2 / math.pi))
+    return torch.minimum(mean.clamp_(min=0), half).copysign_(c)
 
 
 def _in_a_row(units: Tensor) -> Tensor:

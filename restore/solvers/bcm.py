@@ -54,7 +54,7 @@ def bcm(
             x_t = x
             if preset.noise:
                 x_t = torch.add(x, noise.at(step, places, x.device), alpha=preset.noise * t)
-            x0 = estimate(denoiser, x_t, (1 + preset.delta) * t, preset)
+            x0 = estimate(denoiser, x_t, (1 + preset.delta) * t, preset, step)
             return torch.lerp(x, x0, 1 + preset.relaxation)
 
         x = degradation.posterior_mean(x, y, t, out=x)

@@ -13,13 +13,16 @@ AXES: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # mirrored
 ORIENTATIONS = tuple((turned, axes) for turned in (False, True) for axes in AXES)
 
 
-def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset) -> Tensor:
+def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset, step: int = 0) -> Tensor:
     """Of windows x, the clean ones by the preset's estimator, their mean over `preset.flips` runs.
 
-    Each sees them in another orientation: mirrored, and from the fifth on transposed too.
+    Each sees them in another orientation: mirrored, and from the fifth on transposed too. Where
+    the preset turns, those of a `step`, counted from 0, follow on those of the step before.
     """
     total = torch.zeros_like(x)
-    for turned, axes in ORIENTATIONS[: preset.flips]:
+    first = step * preset.flips if preset.turns else 0
+    for run in range(first, first + preset.flips):
+        turned, axes = ORIENTATIONS[run % len(ORIENTATIONS)]
         mirrored = x.flip(axes) if axes else x
         mirrored = mirrored.mT if turned else mirrored
         if preset.estimator == "denoise":

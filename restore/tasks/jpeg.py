@@ -117,7 +117,7 @@ class Jpeg(Task):
         degradation: AnyDegradation = Free()
         first = None
         if file is not None and self.earlier is not None:
-            degradation = _hold_earlier(self.earlier, file, source, SHRINK)
+            degradation = _hold_earlier(self.earlier, file, source, shrink=SHRINK)
             severity = float(self.earlier.quality)
             notes += (f"{self.earlier.sentence} {HELD_EARLIER}",)
         elif file is not None:
@@ -128,7 +128,7 @@ class Jpeg(Task):
         elif lost is not None:
             if assumed is not None:
                 lost = replace(lost, quality=assumed, sentence=ASSUMED.format(assumed))
-            severity, degradation = float(lost.quality), _hold_lost(lost, source, SHRINK)
+            severity, degradation = float(lost.quality), _hold_lost(lost, source)
             notes = (f"{lost.sentence} Its luma is held to that file's coefficients.",)
         elif assumed is not None:
             severity = float(assumed)
@@ -153,14 +153,14 @@ class Jpeg(Task):
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> AnyDegradation:
         problem = cast(JpegProblem, problem)
-        if preset.shrink in (None, 0, SHRINK):
-            return problem.degradation
+        shrink, closing = preset.shrink or SHRINK, preset.closing * preset.levels[-1]
+        box = {"shrink": shrink, "width": preset.width, "closing": closing}
         if problem.file is not None and self.earlier is not None:
-            return _hold_earlier(self.earlier, problem.file, problem.source, preset.shrink)
+            return _hold_earlier(self.earlier, problem.file, problem.source, **box)
         if problem.file is not None:
-            return JpegBox.from_file(problem.first or problem.file, shrink=preset.shrink)
+            return JpegBox.from_file(problem.first or problem.file, **box)
         if problem.lost is not None:
-            return _hold_lost(problem.lost, problem.source, preset.shrink)
+            return _hold_lost(problem.lost, problem.source, **box)
         return problem.degradation
 
     def observe(
@@ -196,7 +196,7 @@ class Jpeg(Task):
         problem = cast(JpegProblem, problem)
         psnr = metrics.psnr(result.pixels, problem.source.pixels)
         if problem.file is not None and self.earlier is not None:  # compressed as both were
-            x, before = result.tensor(), _hold_lost(self.earlier, problem.source, 0.0)
+            x, before = result.tensor(), _hold_lost(self.earlier, problem.source, shrink=0.0)
             result = result.with_tensor(before.project(x, before(x)))
         held = prove_compressed(result, problem.source, problem.file, problem.first)
         found: Metrics = {"psnr_input_db": round_decibels(psnr), **held}
@@ -238,18 +238,20 @@ def coded_finely(file: JpegFile) -> bool:
     return bool(np.quantile(share, SOME) >= FINE)
 
 
-def _hold_lost(lost: Compression, source: Picture, shrink: float) -> Composed:
+def _hold_lost(lost: Compression, source: Picture, **box: float) -> Composed:
     """The luma of the JPEG that a picture was, on the grid where its blocks begin."""
     height, width = source.pixels.shape[:2]
     inside = height - lost.offset[0], width - lost.offset[1]
-    box = JpegBox(inside, [luma_table(lost.quality)], [(1, 1)], shrink=shrink)
-    return Composed(box, Crop((height, width), lost.offset, inside))
+    held = JpegBox(inside, [luma_table(lost.quality)], [(1, 1)], None, **box)
+    return Composed(held, Crop((height, width), lost.offset, inside))
 
 
-def _hold_earlier(earlier: Compression, file: JpegFile, source: Picture, shrink: float) -> Both:
+def _hold_earlier(
+    earlier: Compression, file: JpegFile, source: Picture, shrink: float, **box: float
+) -> Both:
     """A file's colour, and the luma of the JPEG that its picture was before, on another grid."""
     colour = JpegBox.from_file(file, shrink=shrink).of_colour(chroma_table(earlier.quality), shrink)
-    return Both(colour, _hold_lost(earlier, source, shrink))
+    return Both(colour, _hold_lost(earlier, source, shrink=shrink, **box))
 
 
 def read_compressed(

@@ -24,6 +24,7 @@ from torch import Tensor
 from restore import metrics
 from restore.defaults import DEFAULT_NFE
 from restore.degradations import AnyDegradation, Composed, Degradation, JpegBox, Resize, Sharpen
+from restore.degradations.jpeg import Coefficients
 from restore.degradations.noise import check_sigma
 from restore.diagnosis.diagnosis import examine
 from restore.errors import RequestError
@@ -135,7 +136,14 @@ class Superres(Task):
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> AnyDegradation:
         degradation = problem.degradation
-        if published or degradation.sigma == 0:
+        if published:
+            return degradation
+        if problem.kind == "jpeg":
+            held = cast("Composed[Coefficients]", degradation)
+            closing = preset.closing * preset.levels[-1]
+            box = cast(JpegBox, held.outer).widened(preset.width, closing)
+            return Composed(box, held.inner)
+        if degradation.sigma == 0:
             return degradation
         closing = max(preset.levels[-1], CLOSING)
         return degradation.with_noise(TRUST * degradation.sigma, closing)

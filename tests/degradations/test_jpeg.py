@@ -10,7 +10,8 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_sample_image
 
-from restore.degradations import Degradation, JpegBox
+from restore.degradations import Composed, Crop, Degradation, JpegBox
+from restore.degradations.jpeg import mean_within
 from restore.errors import RequestError
 from restore.jpegfile import coefficients_kept, read_jpeg, write_jpeg
 from tests.support.degradations import S420, box, distance, encode, image, tables
@@ -82,8 +83,72 @@ def test_margin_and_shrink_keep_coefficients_off_the_walls(margin, shrink):
     assert distance(narrower.project(x, y), x) > 1e-3
 
 
+@pytest.mark.parametrize("deviation", [0.3, 3, 30, 300])
+def test_the_mean_within_a_step_is_that_of_a_normal_number_cut_off(deviation):
+    generator = torch.Generator().manual_seed(4)
+    half = 0.5 + 20 * torch.rand(500, generator=generator)
+    c = half * 3 * torch.randn(500, generator=generator)
+    c = torch.minimum(torch.maximum(c, -half - 10 * deviation), half + 10 * deviation)
+    at = half[:, None].double() * torch.linspace(-1, 1, 40001, dtype=torch.float64)
+    weight = -(((at - c[:, None].double()) / deviation) ** 2) / 2
+    weight = (weight - weight.amax(1, keepdim=True)).exp()
+    weight[:, [0, -1]] /= 2  # the trapezoidal rule
+    wanted = (weight * at).sum(1) / weight.sum(1)
+    found = mean_within(c, half, deviation)
+    # A thousandth of a level, and single precision where a difference is small beside its parts.
+    limit = 1e-3 + 3e-7 * deviation**2 / half
+    assert ((found - wanted).abs() < limit).all()
+    assert (found.abs() <= half).all()
+
+
+def test_the_mean_within_a_step_stays_inside_however_far_off_it_is_asked():
+    half = torch.tensor([0.5, 8.0])
+    for deviation in (1e-6, 1e-3, 1.0, 1e4):
+        for c in (0.0, 1e-3, 0.5, 7.0, 1e3, 1e6):
+            found = mean_within(torch.tensor([c, c]), half, deviation)
+            assert torch.isfinite(found).all(), (c, deviation)
+            assert ((found >= 0) & (found <= half)).all(), (c, deviation)
+            assert torch.equal(mean_within(torch.tensor([-c, -c]), half, deviation), -found)
+
+
+@pytest.mark.parametrize("samplings", [[(1, 1)], S420])
+def test_a_doubted_estimate_lies_between_its_nearest_and_the_decoder_s_picture(samplings):
+    shape = (1, 3, 64, 64)
+    sure = box((64, 64), 20, samplings)
+    doubting = sure.widened(2.0, 0.0)
+    x, y = image(*shape, seed=1), sure(image(*shape, seed=2))
+    if len(samplings) == 1:  # luma alone leaves the rest as it is
+        x, y = (one.mean(1, keepdim=True).expand(shape) for one in (x, image(*shape, seed=2)))
+        y = sure(y)
+    decoded, nearest = sure.pinv(y), sure.project(x, y)
+    assert torch.equal(sure.posterior_mean(x, y, 0.1), nearest)
+    # 0.4999 of each step, the box of these tests, is not quite all of it.
+    assert distance(doubting.posterior_mean(x, y, 1e-5), nearest) < 1e-3
+    if len(samplings) == 1:
+        assert distance(doubting.posterior_mean(x, y, 1e4), decoded) < 0.03 * distance(x, decoded)
+    gaps = [distance(doubting.posterior_mean(x, y, t), nearest) for t in (0.01, 0.05, 0.2, 1.0)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] > 10 * gaps[0] > 0
+    for t in (0.01, 0.2):
+        assert distance(sure(doubting.posterior_mean(x, y, t)), y) == 0
+
+
+def test_the_last_estimate_is_doubted_by_the_closing_level():
+    sure = box((48, 48), 20, S420)
+    x, y = image(1, 3, 48, 48, seed=1) / 2, sure(image(1, 3, 48, 48, seed=2) / 2)
+    closing = sure.widened(2.0, 0.1)
+    wanted = sure.project_into_range(closing.posterior_mean(x, y, 0.1), y)
+    assert torch.equal(closing.project_into_range(x, y), wanted)
+    assert distance(wanted, sure.project_into_range(x, y)) > 1e-3
+    cropped = Composed(closing, Crop((50, 53), (2, 5), (48, 48)))
+    x = image(1, 3, 50, 53, seed=1) / 2
+    found = cropped.project_into_range(x, y)
+    assert distance(found[..., 2:, 5:], sure.project_into_range(x[..., 2:, 5:], y)) > 1e-3
+    assert distance(cropped(found), y) == 0
+
+
 def test_options_of_a_jpeg_that_make_no_sense_are_refused():
-    for options in ({"shrink": 0.6}, {"margin": -1}):
+    for options in ({"shrink": 0.6}, {"margin": -1}, {"width": -1}, {"closing": -1}):
         with pytest.raises(RequestError, match="expected"):
             box((8, 8), 50, S420, **options)
     with pytest.raises(RequestError, match="steps from 1"):

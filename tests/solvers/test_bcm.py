@@ -84,6 +84,17 @@ def test_flips_are_averaged(model):
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
+def test_a_preset_that_turns_shows_each_level_another_orientation(model):
+    x = torch.rand(1, 3, 40, 56) - 0.5
+    with torch.no_grad():
+        first = model.denoise(x, 0.2)
+        second = model.denoise(first.flip(3), 0.1).flip(3)
+        third = model.denoise(second.flip(2), 0.05).flip(2).clamp(-1, 1)
+    preset = Preset((0.2, 0.1, 0.05), turns=True)
+    found = bcm(TiledBCM(model), Free(), None, x.clone(), preset, NoiseField(0))
+    assert torch.allclose(found, third, atol=1e-5)
+
+
 def test_every_pixel_goes_through_exactly_nfe_evaluations(model):
     count = 0
     forward = model.network.forward
