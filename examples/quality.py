@@ -10,6 +10,7 @@ way to a noise level and back, as `invert` reports it.
 """
 
 import argparse
+import itertools
 import json
 import math
 import statistics
@@ -23,6 +24,7 @@ from restore.bench.summary import Line, group_by_case
 from restore.checkpoints import EvalResult
 from restore.errors import RestoreError
 from restore.images import Picture
+from restore.solvers import ORIENTATIONS
 from restore.training import denoising_psnr
 
 NFE = (1, 2, 4, 8)
@@ -33,12 +35,12 @@ NAME = "Public 13"
 
 
 def measure_denoising(model: restore.BCM, pictures: bench.Pictures) -> Iterator[EvalResult]:
-    """The denoiser alone, beside the noisy picture."""
+    """The denoiser alone, once and over all orientations, beside the noisy picture."""
     images = [Picture(one.pixels).tensor().to(model.device) for one in pictures.clean]
-    for sigma in SIGMAS:
-        psnr = round(denoising_psnr(model, images, sigma), 2)
+    for sigma, nfe in itertools.product(SIGMAS, (1, len(ORIENTATIONS))):
+        psnr = round(denoising_psnr(model, images, sigma, nfe), 2)
         noisy = round(20 * math.log10(255 / sigma), 2)
-        yield EvalResult("denoise", f"sigma {sigma}/255", NAME, "PSNR", psnr, 1, baseline=noisy)
+        yield EvalResult("denoise", f"sigma {sigma}/255", NAME, "PSNR", psnr, nfe, baseline=noisy)
 
 
 def measure_journeys(model: restore.BCM, pictures: bench.Pictures) -> Iterator[EvalResult]:

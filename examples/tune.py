@@ -11,8 +11,9 @@ are more crops for them; their noise is nearly grey, a choice of the eye. The se
 descent from the preset of half the NFE, or with --present from the one there is: the highest level,
 the lowest (levels are spaced evenly in their logarithm), the share of noise, the level that the
 network is told over that of the noise (1 + delta), the share of noise that the network amplifies
-instead, relaxation, flips, turns and, for JPEG, the width of the prior, the closing and the cap on
-the box. It ends after TRIALS presets of a row. A gain of less than 0.01 dB is none.
+instead, relaxation, flips, turns, how far a secant is drawn and, for JPEG, the width of the prior
+and the cap on the box. Its closing stays: more has the better mean, and shows blocks. It ends after
+TRIALS presets of a row. A gain of less than 0.01 dB is none.
 """
 
 from __future__ import annotations
@@ -160,6 +161,7 @@ class Point:
     width: float = 0.0
     closing: float = 0.0
     estimator: str = "denoise"
+    aim: float = 1.0
     start: float = 0.0
     chroma: float = 1.0
 
@@ -167,17 +169,19 @@ class Point:
         start = self.start if nfe % 2 == 0 else 0.0  # a way up and a way down
         levels = spaced(self.high, self.low, nfe // (self.flips + (start > 0)))
         shrink = None if self.shrink == 0.5 else self.shrink
-        return Preset(levels, self.estimator, self.noise, self.relaxation, self.flips, self.delta,
+        estimator = "secant" if self.aim < 1 else self.estimator
+        return Preset(levels, estimator, self.noise, self.relaxation, self.flips, self.delta,
                       shrink, float(f"{severity:.3g}"), start, 0.0, self.chroma,
-                      self.turns, self.width, self.closing)  # fmt: skip
+                      self.turns, self.width, self.closing, self.aim)  # fmt: skip
 
 
 def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Iterator[list[Point]]:
     """Along one coordinate at a time."""
     if task == "jpeg":
         yield [replace(p, width=w) for w in (0.0, 1.4, 2.0, 2.8) if w != p.width]
-        yield [replace(p, closing=c) for c in (0.0, 0.3, 0.6, 1.0) if p.width and c != p.closing]
         yield [replace(p, shrink=s) for s in (0.5, 0.35, 0.25) if s != p.shrink]
+    if p.estimator != "jump":
+        yield [replace(p, aim=a) for a in (1.0, 0.6, 0.3, 0.1) if a != p.aim]
     yield [replace(p, high=p.high * f, low=min(p.low, p.high * f)) for f in factors]
     if nfe > p.flips:
         yield [replace(p, low=p.low * f) for f in factors if p.low * f <= p.high]
@@ -188,7 +192,7 @@ def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Ite
             yield [replace(p, start=s) for s in (0.0, 0.1, 0.3) if s != p.start]
     elif nfe > 1:
         yield [replace(p, flips=k) for k in (1, 2, 4) if nfe % k == 0 and k != p.flips]
-    if p.estimator == "denoise":
+    if p.estimator != "jump":
         yield [replace(p, relaxation=r) for r in (0.0, 0.3, 0.6, 0.9, 1.3) if r != p.relaxation]
     if nfe > p.flips:
         yield [replace(p, turns=not p.turns)]
@@ -198,7 +202,8 @@ def present(model: restore.BCM, task: str, mode: str, nfe: int, severity: float)
     """The preset that the catalogue has, as a point."""
     p = spread(model.checkpoint.preset(task, mode, nfe, severity), nfe)
     return Point(p.levels[0], p.levels[-1], p.flips, p.noise, p.delta, p.relaxation, p.turns,
-                 p.shrink or 0.5, p.width, p.closing, p.estimator, p.start,
+                 p.shrink or 0.5, p.width, p.closing,
+                 "jump" if p.estimator == "jump" else "denoise", p.aim, p.start,
                  CHROMA if p.estimator == "jump" else 1.0)  # fmt: skip
 
 
@@ -250,6 +255,8 @@ def row(p: Preset) -> str:
     parts = [f"levels = [{', '.join(f'{v:g}' for v in p.levels)}]"]
     if p.estimator != "denoise":
         parts.append(f'estimator = "{p.estimator}"')
+    if p.aim != 1:
+        parts.append(f"aim = {p.aim:g}")
     for name in ("noise", "relaxation", "delta", "start", "width", "closing"):
         if getattr(p, name):
             parts.append(f"{name} = {float(getattr(p, name)):g}")

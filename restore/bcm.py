@@ -97,11 +97,26 @@ class BCM(nn.Module):
 
         x is (B, 3, H, W); t is a float or (B,).
         """
-        (t,) = self._levels(t, like=x)
+        return self.secant(x, t, t, label)
+
+    def secant(
+        self,
+        x: Tensor,
+        t: float | Tensor,
+        u: float | Tensor,
+        label: Tensor | None = None,
+    ) -> Tensor:
+        """Where the straight line from x, at level t, through jump(x, t, u) meets level 0.
+
+        x is (B, 3, H, W); t and u are floats or (B,). Of the curved path it takes in what lies
+        between t and u: nothing at u = t, where it is the tangent and denoise(x, t), and all of it
+        as u nears 0, where it is the jump.
+        """
+        t, u = self._levels(t, u, like=x)
         s = self.sigma_data
         norm = t**2 + s**2
         c_skip, c_out = s**2 / norm, t * s * norm.rsqrt()
-        return (_column(c_out) * self.evaluate(x, t, t, label)).add_(_column(c_skip) * x)
+        return (_column(c_out) * self.evaluate(x, t, u, label)).add_(_column(c_skip) * x)
 
     @torch.no_grad()
     def function(self, x: Tensor, t: float, u: float | None = SIGMA_MIN) -> ImageFunction:

@@ -12,7 +12,7 @@ from typing import Literal
 
 LOWEST, HIGHEST = 0.002, 80.0  # levels of our networks
 FURTHEST = 2.5  # beyond the last row, in distances of the last two
-Estimator = Literal["denoise", "jump"]
+Estimator = Literal["denoise", "secant", "jump"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Preset:
     """Tuned settings of the restoration loop: a row of a checkpoint's presets.
 
     levels: noise levels, first to last.
-    estimator: "denoise" (the mean) or "jump" (the end of the ODE's path).
+    estimator: "denoise" (the mean), "jump" (the end of the ODE's path), or "secant" between them.
+    aim: of a secant, to which share of its level it is drawn before it is drawn on, 0 to 1.
     noise: the share of fresh noise in each lift, 0 to 1.
     relaxation: the share by which each step is lengthened.
     flips: over how many orientations the mean is taken, 1 to 8.
@@ -53,6 +54,7 @@ class Preset:
     turns: bool = False
     width: float = 0.0
     closing: float = 0.0
+    aim: float = 1.0
 
     @property
     def evaluations(self) -> int:
@@ -126,6 +128,7 @@ def mix(a: Preset, b: Preset, share: float) -> Preset:
             if near.shrink is None or far.shrink is None
             else _lerp(near.shrink, far.shrink, inside)
         ),
+        aim=_lerp(near.aim, far.aim, inside) if same else near.aim,
         width=_lerp(near.width, far.width, inside),
         closing=_lerp(near.closing, far.closing, inside),
         severity=None,

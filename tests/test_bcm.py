@@ -82,3 +82,21 @@ def test_low_precision_computes_in_its_own_dtype_and_answers_in_float32(model, x
     assert low.dtype == torch.float32
     assert not torch.equal(low, full)
     assert torch.allclose(low, full, atol=0.05)
+
+
+@pytest.mark.parametrize("t", LEVELS[1:])
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_a_secant_meets_zero_on_the_line_through_the_jump(model, x, t, share):
+    """x + (f(x, t, u) - x) · t / (t - u), u = share · t."""
+    with torch.no_grad():
+        jump = model.jump(t * x, t, share * t)
+        line = t * x + (jump - t * x) / (1 - share)
+        assert torch.allclose(model.secant(t * x, t, share * t), line, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("t", LEVELS[1:])
+def test_a_secant_lies_between_the_denoiser_and_the_jump(model, x, t):
+    with torch.no_grad():
+        assert torch.equal(model.secant(x, t, t), model.denoise(x, t))
+        end, path = model.secant(x, t, 1e-6 * t), model.jump(x, t, 1e-6 * t)
+        assert torch.allclose(end, path, rtol=1e-4, atol=1e-4)

@@ -2,16 +2,18 @@
 
     x   = project(x, y)                                      (weighed by t, where y has noise)
     x_t = x + noise · t · z                                  (in fidelity mode nothing is added)
-    x0  = D(x_t, (1 + δ) t)  or  f(x_t, (1 + δ) t, 0.002)
+    x0  = D(x_t, (1 + δ) t),  f(x_t, (1 + δ) t, 0.002),  or the secant between them
     x   = x0 + relaxation · (x0 - x)
 
 over falling levels t; at last x is projected, except where y has noise, which would come back (as
-in DPIR, Zhang et al. 2021, arXiv 2008.13751). The denoiser gives the mean (best PSNR), the jump the
-end of the ODE's path (best perception). `Preset` holds the levels and what else was tuned.
-Consistency editing (Song et al. 2023, arXiv 2303.01469, algorithm 4) is the special case of the
-jump with noise 1; the projection in place of a replacement, the δ and the small noise share follow
-few-step consistency solvers (CM4IR, Garber and Tirer 2024, arXiv 2412.20596). For samples z
-is nearly grey: colour that is drawn, where the observation leaves it open, is seen as noise.
+in DPIR, Zhang et al. 2021, arXiv 2008.13751). The denoiser gives the mean (best PSNR at one level),
+the jump the end of the ODE's path (best perception), and the secant, drawn through that path at t
+and at a share of t and on to 0, what has the best PSNR in loops of several levels. `Preset` holds
+the levels and what else was tuned. Consistency editing (Song et al. 2023, arXiv 2303.01469,
+algorithm 4) is the special case of the jump with noise 1; the projection in place of a replacement,
+the δ and the small noise share follow few-step consistency solvers (CM4IR, Garber and Tirer 2024,
+arXiv 2412.20596). For samples z is nearly grey: colour that is drawn, where the observation leaves
+it open, is seen as noise.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset, step: int 
         mirrored = mirrored.mT if turned else mirrored
         if preset.estimator == "denoise":
             x0 = denoiser.model.denoise(mirrored, t, denoiser.label)
+        elif preset.estimator == "secant":
+            x0 = denoiser.model.secant(mirrored, t, preset.aim * t, denoiser.label)
         else:
             x0 = denoiser.model.jump(mirrored, t, SIGMA_MIN, denoiser.label)
         x0 = x0.mT if turned else x0

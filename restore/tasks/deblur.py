@@ -185,7 +185,7 @@ class Deblur(Task):
         last = min(max(LOWEST * severity / LEVELS, SIGMA_MIN), min(HIGHEST, SIGMA_MAX))
         levels = np.geomspace(HIGHEST, last, 2 * nfe + 1)[1::2]  # in the middle of as many parts
         noise = SHARE if draws or mode == "perceptual" else 0.0
-        return Preset(tuple(map(float, levels)), "jump", noise)
+        return Preset(tuple(map(float, levels)), "jump", noise, turns=True)
 
     def degrade(self, clean: Picture, seed: int = 0) -> Picture:
         """The picture convolved with the kernel, its edges mirrored, and noisy if sigma says so."""

@@ -108,7 +108,7 @@ class Run:
             total: Tensor | None = None
             for share, preset in self.presets:
                 start = self._start(y, seeds)
-                mean = trust is not None and preset.estimator == "denoise"
+                mean = trust is not None and preset.estimator != "jump"
                 # Kept as it would be written, which takes a quarter of the memory.
                 firsts = [as_pixels(one, depth, grey=False) for one in start.split(1) if mean]
                 x = self._solve(denoiser, y, start, preset, seeds)

@@ -21,6 +21,9 @@ from torch import Tensor, nn
 
 from restore.bcm import BCM
 from restore.networks import build
+from restore.presets import Preset
+from restore.solvers.estimate import estimate
+from restore.tiling import TiledBCM
 from restore.training.losses import LOSSES, NoisyBatch
 from restore.training.optimizers import optimizers
 from restore.training.photographs import Photographs
@@ -209,14 +212,18 @@ class Trainer:
         return True
 
 
-def denoising_psnr(model: BCM, images: Sequence[Tensor], sigma: float, seed: int = 0) -> float:
-    """Mean PSNR in dB over (1, 3, H, W) images of one evaluation at sigma, in 8-bit units."""
+def denoising_psnr(model: BCM, images: Sequence[Tensor], sigma: float, flips: int = 1) -> float:
+    """Mean PSNR in dB over (1, 3, H, W) images of noise of `sigma`, in levels of 8 bits.
+
+    flips: evaluations, over as many orientations, of which the mean is taken, 1 to 8.
+    """
     total = 0.0
     t = 2 * sigma / 255
+    denoiser, preset = TiledBCM(model), Preset((t,), flips=flips)
     for n, x in enumerate(images):
-        generator = torch.Generator().manual_seed(seed + n)
+        generator = torch.Generator().manual_seed(n)
         noise = torch.randn(x.shape, generator=generator).to(x)
         with torch.no_grad():
-            error = F.mse_loss(model.denoise(x + t * noise, t).clamp(-1, 1), x)
+            error = F.mse_loss(estimate(denoiser, x + t * noise, t, preset).clamp(-1, 1), x)
         total += 10 * math.log10(4 / float(error))
     return total / len(images)

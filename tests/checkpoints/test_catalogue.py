@@ -79,7 +79,7 @@ def test_a_users_catalogue_adds_rows_by_path_and_by_environment(
         ("[x]\nsource='url'\nfile='a'\n[x.presets.jpeg.fidelity]\n1={levels=[-1]}", "levels"),
         (
             "[x]\nsource='url'\nfile='a'\n[x.presets.jpeg.fidelity]\n1={levels=[1], estimator='e'}",
-            "'denoise' or 'jump'",
+            "'denoise' or 'secant' or 'jump'",
         ),
     ],
 )

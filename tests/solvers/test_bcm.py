@@ -65,6 +65,15 @@ def test_delta_raises_the_level_the_network_is_told(model):
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
+def test_a_secant_is_drawn_to_a_share_of_its_level(model):
+    x = torch.rand(1, 3, 40, 56) - 0.5
+    with torch.no_grad():
+        wanted = model.secant(x, 0.2, 0.06).clamp(-1, 1)
+    preset = Preset((0.2,), estimator="secant", aim=0.3)
+    found = bcm(TiledBCM(model), Free(), None, x.clone(), preset, NoiseField(0))
+    assert torch.allclose(found, wanted, atol=1e-6)
+
+
 def test_relaxation_lengthens_the_step(model):
     x = torch.rand(1, 3, 40, 56) - 0.5
     with torch.no_grad():

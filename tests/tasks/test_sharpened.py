@@ -80,4 +80,4 @@ def test_a_jpeg_file_has_presets_of_its_own():
     own, exact = (
         schedule(None, Superres, Settings(nfe=8), 2.0, kind)[0][1] for kind in ("jpeg", "")
     )
-    assert (own.estimator, exact.estimator) == ("jump", "denoise")
+    assert own.width > exact.width == 0  # coefficients of a file are doubted, its pixels are not
