@@ -11,7 +11,7 @@ denoiser in the preconditioning of EDM (Karras et al. 2022, table 1). s = sigma_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from restore.checkpoints.catalogue import Checkpoint
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
+Level: TypeAlias = float | Tensor  # of noise: one, or one for each image of a batch
 
 
 class BCM(nn.Module):
@@ -78,13 +79,7 @@ class BCM(nn.Module):
         c_skip, c_out = (t * u + s**2) / norm, (t - u) * s * norm.rsqrt()
         return (_column(c_out) * self.evaluate(x, t, u, label)).add_(_column(c_skip) * x)
 
-    def jump(
-        self,
-        x: Tensor,
-        t: float | Tensor,
-        u: float | Tensor,
-        label: Tensor | None = None,
-    ) -> Tensor:
+    def jump(self, x: Tensor, t: Level, u: Level, label: Tensor | None = None) -> Tensor:
         """The image x of noise level t, carried along the ODE to level u.
 
         x is (B, 3, H, W); t and u are floats or (B,). jump(x, t, t) = x exactly.
@@ -92,20 +87,14 @@ class BCM(nn.Module):
         t, u = self._levels(t, u, like=x)
         return self.forward(x, t, u, label)
 
-    def denoise(self, x: Tensor, t: float | Tensor, label: Tensor | None = None) -> Tensor:
+    def denoise(self, x: Tensor, t: Level, label: Tensor | None = None) -> Tensor:
         """E[clean image | x at noise level t], the limit of the velocity of jump as u nears t.
 
         x is (B, 3, H, W); t is a float or (B,).
         """
         return self.secant(x, t, t, label)
 
-    def secant(
-        self,
-        x: Tensor,
-        t: float | Tensor,
-        u: float | Tensor,
-        label: Tensor | None = None,
-    ) -> Tensor:
+    def secant(self, x: Tensor, t: Level, u: Level, label: Tensor | None = None) -> Tensor:
         """Where the straight line from x, at level t, through jump(x, t, u) meets level 0.
 
         x is (B, 3, H, W); t and u are floats or (B,). Of the curved path it takes in what lies
@@ -176,7 +165,7 @@ class BCM(nn.Module):
         return network, base, (1 - share) * float(network.gain(level))
 
     @staticmethod
-    def _levels(*levels: float | Tensor, like: Tensor) -> tuple[Tensor, ...]:
+    def _levels(*levels: Level, like: Tensor) -> tuple[Tensor, ...]:
         """Levels as float32 (1,) or (B,), all of one length, on the image's device.
 
         Nothing here waits for a GPU: a number is filled in there, and a tensor that lies there is
@@ -209,7 +198,7 @@ def check_label(label: int | None, classes: int | None) -> None:
         raise RequestError(f"label is {label}, expected 0 to {classes - 1}")
 
 
-def _level(v: float | Tensor, like: Tensor) -> Tensor:
+def _level(v: Level, like: Tensor) -> Tensor:
     """A level as float32 (1,) or (B,) on an image's device; ValueError for one that is none."""
     if not isinstance(v, Tensor):
         if not v > 0:
