@@ -9,7 +9,7 @@
 The run stops by itself after --minutes of training, after --session minutes of this process, and on
 an interrupt; each time the state is saved, and the same command goes on from there. `RUN/average.
 safetensors` is the averaged network of a minute ago at most. Rate and average are given for
-batches of 32 and scaled to --batch; on a GPU, 256 patches go through the network at once.
+batches of 32 and scaled to --batch; on a GPU, whole batches of 512 go through the network at once.
 """
 
 import argparse
@@ -72,11 +72,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shares", type=shares, default={"diagonal": 1.0})
     parser.add_argument("--device", default="cuda" if on_gpu else "cpu")
     parser.add_argument("--workers", type=int, default=1 if on_gpu else torch.get_num_threads())
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=on_gpu)
+    parser.add_argument("--compile", action="store_true", help="compile the network")
+    parser.add_argument(
+        "--record",
+        action=argparse.BooleanOptionalAction,
+        default=on_gpu,
+        help="record a step's gradients as a CUDA graph",
+    )
     parser.add_argument("--report", type=float, default=600, help="seconds between figures")
     parser.add_argument("--leaves", type=float, default=0.0, help="share of dead leaves pictures")
-    parser.add_argument("--batch", type=int, default=256 if on_gpu else 96)
-    parser.add_argument("--chunk", type=int, default=256 if on_gpu else Recipe().chunk)
+    parser.add_argument("--batch", type=int, default=512 if on_gpu else 96)
+    parser.add_argument("--chunk", type=int, default=4096 if on_gpu else Recipe().chunk)
     for name in ("crop", "warmup"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Recipe(), name))
     for name in ("learning_rate", "ema", "level_mean", "level_std", "broad", "decay_from"):
@@ -112,6 +118,7 @@ def main() -> None:
         options.minutes,
         workers=Workers(options.workers),
         compiled=options.compile,
+        recorded=options.record,
     )
     resumed = trainer.resume()
     if options.weights and not resumed:
@@ -139,6 +146,7 @@ def main() -> None:
 
 def run(trainer: Trainer, options: argparse.Namespace) -> None:
     """Train until the run, the session or the steps are over, or an interrupt comes."""
+    options.folder.mkdir(parents=True, exist_ok=True)
     stopping: list[bool] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.append(True))

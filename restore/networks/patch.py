@@ -82,8 +82,9 @@ class ResidualBlock(nn.Module):
             h = F.conv2d(x, *self.fold(levels), padding=1)
         else:
             a, b = self.levels(levels).chunk(2, dim=1)
-            h = self.conv1(x)
-            a, b = a.to(h.dtype), b.to(h.dtype)
+            weight, bias = self.conv1.parameters()
+            h = F.conv2d(x, weight, padding=1)  # its bias joins b, for a pass of memory less
+            a, b = a.to(h.dtype), torch.addcmul(b, bias, 1 + a).to(h.dtype)
             h = torch.addcmul(b[..., None, None], h, (1 + a)[..., None, None])
         return self.conv2(F.relu_(h)).add_(x)
 
@@ -201,7 +202,7 @@ class PatchUNet(Network):
             h = down(skips[-1])
         h = self.middle(h, levels)
         for row, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
-            h = row(F.pixel_shuffle(up(h), 2).add_(skips.pop()), levels)
+            h = row(skips.pop() + F.pixel_shuffle(up(h), 2), levels)
         return F.pixel_shuffle(self.head(h), 2)
 
     def _pack(self, levels: Tensor, other: Packed | None) -> Packed:

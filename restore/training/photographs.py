@@ -40,6 +40,7 @@ class Photographs:
         flat = np.concatenate([level.reshape(-1, 3) for level in levels])
         self.pixels = torch.from_numpy(flat).to(device)
         self.sizes = self.sizes.to(device)
+        self._rooms: dict[int, tuple[Tensor, Tensor]] = {}
 
     @classmethod
     def from_folder(
@@ -51,11 +52,11 @@ class Photographs:
         scales: Sequence[float] = SCALES,
         workers: Workers | None = None,
     ) -> Photographs:
-        """All PNG, JPEG and WebP files of a folder, and `leaves` of all pixels dead leaves.
+        """All PNG, JPEG, WebP and AVIF files of a folder, and `leaves` of all pixels dead leaves.
 
         `workers` decode; by default the calling thread alone.
         """
-        endings = {".png", ".jpg", ".jpeg", ".webp"}
+        endings = {".png", ".jpg", ".jpeg", ".webp", ".avif"}
         paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in endings)
         if not paths:
             raise FileNotFoundError(f"no pictures in {folder}: run examples/debian_photos.py first")
@@ -68,10 +69,11 @@ class Photographs:
     def crops(self, n: int, size: int, generator: torch.Generator) -> Tensor:
         """n random crops (n, 3, size, size) in [-1, 1], turned and mirrored, seldom flat."""
         device = self.pixels.device
-        large = (self.sizes.min(dim=1).values >= size).nonzero()[:, 0]
-        rooms = (self.sizes[large] - size + 1).prod(dim=1).double()
-        drawn = torch.multinomial(rooms, 2 * n, replacement=True, generator=generator)
-        which = large[drawn]
+        large, rooms = self._places(size)
+        drawn = torch.rand(2 * n, generator=generator, device=device, dtype=torch.double)
+        which = large[
+            torch.searchsorted(rooms, drawn * rooms[-1], right=True).clamp_max(len(large) - 1)
+        ]
         place = torch.rand(2 * n, 2, generator=generator, device=device)
         corner = (place * (self.sizes[which] - size + 1)).long()
         width = self.sizes[which, 1]
@@ -84,16 +86,25 @@ class Photographs:
         coarse = torch.arange(0, size, size // 8, device=device)
         contrast = cut(start, width, coarse[:, None], coarse).std(dim=(1, 2)).mean(dim=1)
         weight = contrast.clamp(max=20) + 2
-        chosen = torch.multinomial(weight, n, generator=generator)
+        race = torch.empty_like(weight).exponential_(generator=generator) / weight
+        chosen = race.argsort()[:n]
         turn = torch.randint(0, 8, (n,), generator=generator, device=device)
-        places = _turned(size).to(device)[turn]
+        places = _turned(size, device)[turn]
         x = cut(start[chosen], width[chosen], places // size, places % size)
         return x.permute(0, 3, 1, 2) / 127.5 - 1
 
+    def _places(self, size: int) -> tuple[Tensor, Tensor]:
+        """The pictures that hold a crop, and how many places for one they have, summed up."""
+        if size not in self._rooms:
+            large = (self.sizes.min(dim=1).values >= size).nonzero()[:, 0]
+            rooms = (self.sizes[large] - size + 1).prod(dim=1)
+            self._rooms[size] = large, rooms.double().cumsum(0)
+        return self._rooms[size]
+
 
 @functools.cache
-def _turned(size: int) -> Tensor:
+def _turned(size: int, device: torch.device) -> Tensor:
     """Where the pixels of a square come from, row * size + column, in its eight positions."""
     square = torch.arange(size * size).reshape(size, size)
     turned = [square.rot90(k) for k in range(4)]
-    return torch.stack(turned + [place.flip(1) for place in turned])
+    return torch.stack(turned + [place.flip(1) for place in turned]).to(device)

@@ -8,12 +8,14 @@ is the same whoever computes it, and again after a resumption.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -28,9 +30,13 @@ from restore.training.losses import LOSSES, NoisyBatch
 from restore.training.optimizers import optimizers
 from restore.training.photographs import Photographs
 from restore.training.recipe import Recipe, draw_levels
+from restore.training.recording import Recording
 from restore.training.samples import Samples
 from restore.training.state import read_state, write_state
 from restore.training.workers import Workers
+
+Gradients: TypeAlias = tuple[list[Tensor], list[Tensor]]  # losses, and sums of gradients
+Recorded: TypeAlias = tuple[list[torch.Generator], Recording[Gradients]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ class Trainer:
 
     `photographs` or samples are what it learns from. `minutes` is the length of the whole run in
     training time, over all its sessions, unless `steps` says it; the learning rate follows it.
-    `compiled` compiles the network, as pays on a GPU. `clock` measures.
+    `compiled` compiles the network; `recorded` records a step's gradients as a CUDA graph, as pays
+    on a GPU. `clock` measures, where nothing is recorded.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Trainer:
         *,
         workers: Workers | None = None,
         compiled: bool = False,
+        recorded: bool = False,
         steps: int | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -85,6 +93,12 @@ class Trainer:
             model.bfloat16()
             if compiled:
                 model.network.compile()
+        if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True
+            for model in (self.model, self.average, self.working, self.target):
+                model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recorded = recorded
+        self._recordings: dict[tuple[tuple[str, int], ...], Recorded] = {}
         self.average.requires_grad_(False)
         self.target.requires_grad_(False)
         self.optimizers = optimizers(self.model.network, recipe, self.workers)
@@ -114,11 +128,29 @@ class Trainer:
         seed = (recipe.seed * 10**9 + self.step) * 1000
         return [Chunk(term, n, seed + k) for k, (term, n) in enumerate(parts)]
 
-    def gradient(self, chunk: Chunk) -> tuple[Tensor, list[Tensor]]:
+    def gradients(self, chunks: Sequence[Chunk]) -> Gradients:
+        """Each chunk's mean loss, and the sum of their gradients in float32."""
+        generators = [torch.Generator(self.device) for _ in chunks]
+        call: Callable[[], Gradients] = functools.partial(self._sum, chunks, generators)
+        if self.recorded:
+            kinds = tuple((chunk.term, chunk.n) for chunk in chunks)
+            if kinds not in self._recordings:
+                self._recordings[kinds] = generators, Recording(call, generators)
+            generators, call = self._recordings[kinds]
+        for generator, chunk in zip(generators, chunks, strict=True):
+            generator.manual_seed(chunk.seed)
+        return call()
+
+    def _sum(self, chunks: Sequence[Chunk], generators: Sequence[torch.Generator]) -> Gradients:
+        found = self.workers.map(self._gradient, zip(chunks, generators, strict=True))
+        parts = zip(*(gradients for _, gradients in found), strict=True)
+        return [loss for loss, _ in found], [sum(p[1:], p[0].float()) for p in parts]
+
+    def _gradient(self, drawn: tuple[Chunk, torch.Generator]) -> tuple[Tensor, list[Tensor]]:
         """A chunk's mean loss, and the gradients of the working weights weighed by its share."""
         recipe = self.recipe
+        chunk, generator = drawn
         with self.clock("data"):
-            generator = torch.Generator(self.device).manual_seed(chunk.seed)
             side = recipe.crop * (2 if recipe.finer else 1)
             x = finest = self.photographs.crops(chunk.n, side, generator)
             if recipe.finer:
@@ -133,37 +165,38 @@ class Trainer:
             gradients = torch.autograd.grad(share * loss, list(self.working.parameters()))
         return loss.detach(), list(gradients)
 
-    def update(self) -> dict[str, float]:
-        """One optimiser step; the mean loss of each term."""
+    def update(self) -> dict[str, Tensor]:
+        """One optimiser step; the mean loss of each term, for which nothing waits."""
         began = time.monotonic()
         chunks = self.chunks()
-        found = self.workers.map(self.gradient, chunks)
+        losses, gradients = self.gradients(chunks)
         with self.clock("optimiser"):
-            self._descend([gradients for _, gradients in found])
+            self._descend(gradients)
         with self.clock("averages"), torch.no_grad():
             decay = min(self.recipe.ema, (self.step + 1) / (self.step + 10))
-            for average, p in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                average.lerp_(p, 1 - decay)
+            average: list[Tensor] = list(self.average.parameters())
+            torch._foreach_lerp_(average, list(self.model.parameters()), 1 - decay)
             self._refresh()
         self.step += 1
         self.patches += self.recipe.batch
         self.elapsed += time.monotonic() - began
-        seen: dict[str, float] = {}
-        for chunk, (loss, _) in zip(chunks, found, strict=True):
+        seen: dict[str, Tensor] = {}
+        for chunk, loss in zip(chunks, losses, strict=True):
             n = sum(other.n for other in chunks if other.term == chunk.term)
-            seen[chunk.term] = seen.get(chunk.term, 0.0) + float(loss) * chunk.n / n
+            seen[chunk.term] = seen.get(chunk.term, 0.0) + loss * chunk.n / n
         return seen
 
-    def _descend(self, gradients: Sequence[list[Tensor]]) -> None:
-        """One step of the optimisers down the sum of the chunks' gradients, if it is finite."""
-        for p, *parts in zip(self.model.parameters(), *gradients, strict=True):
-            p.grad = sum(parts[1:], parts[0].float())
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        if torch.isfinite(norm):
-            for optimizer in self.optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = self.learning_rate()
-                optimizer.step()
+    def _descend(self, gradients: Sequence[Tensor]) -> None:
+        """One step of the optimisers down the gradients, or down none where they are not finite."""
+        norm = nn.utils.get_total_norm(gradients)
+        sound = norm.isfinite()
+        for p, gradient in zip(self.model.parameters(), gradients, strict=True):
+            p.grad = gradient.where(sound, 0)
+        nn.utils.clip_grads_with_norm_(self.model.parameters(), 1.0, norm.where(sound, 1))
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate()
+            optimizer.step()
 
     @torch.no_grad()
     def _refresh(self) -> None:

@@ -53,6 +53,17 @@ def test_it_steps_resumes_and_exports(train, tmp_path, capsys) -> None:
         assert torch.equal(p, q)
 
 
+def test_the_average_of_a_new_run_does_not_wait_for_a_state(
+    train, tmp_path, monkeypatch, capsys
+) -> None:
+    import train as program
+
+    monkeypatch.setattr(program, "AVERAGE_SECONDS", 0)
+    monkeypatch.setattr(program.Trainer, "save", lambda self: None)
+    train("--steps", "2")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["average.safetensors"]
+
+
 def test_a_compiled_step_takes_the_same_path(train, capsys) -> None:
     with torch.compiler.set_stance("force_eager"):  # compiling itself takes a compiler and a minute
         train("--steps", "1", "--compile")

@@ -103,12 +103,14 @@ def test_a_run_begins_from_given_weights(photographs: Photographs, tmp_path) -> 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no card here")
-def test_a_compiled_run_on_a_gpu_learns_resumes_and_draws_alike(tmp_path) -> None:
+@pytest.mark.parametrize("how", ["compiled", "recorded"])
+def test_a_run_on_a_gpu_learns_resumes_and_draws_alike(tmp_path, how) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (80, 96, 3)).astype(np.uint8)
     recipe = replace(MIXED, batch=64, chunk=64)
 
     def trainer() -> Trainer:
-        return Trainer(tmp_path, Photographs([noise], device="cuda"), recipe, 1e6, compiled=True)
+        photographs = Photographs([noise], device="cuda")
+        return Trainer(tmp_path, photographs, recipe, 1e6, **{how: True})
 
     first = run(trainer(), 2)
     first.save()
@@ -117,6 +119,31 @@ def test_a_compiled_run_on_a_gpu_learns_resumes_and_draws_alike(tmp_path) -> Non
     # Sums on a GPU may come in another order, so what comes back is compared and a step is not.
     assert all(map(torch.equal, weights(first), weights(second)))
     assert run(second, 1).patches == 3 * 64
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no card here")
+def test_a_recorded_step_is_the_step(tmp_path) -> None:
+    """Each replay draws by the seeds of its own step, as launching anew does."""
+    noise = np.random.default_rng(0).integers(0, 255, (80, 96, 3)).astype(np.uint8)
+    plain, recorded = (
+        Trainer(tmp_path, Photographs([noise], device="cuda"), MIXED, 1e6, recorded=recorded)
+        for recorded in (False, True)
+    )
+    for _ in range(3):
+        for (term, loss), other in zip(
+            plain.update().items(), recorded.update().values(), strict=True
+        ):
+            assert float(other) == pytest.approx(float(loss), rel=0.02), term  # sums in bfloat16
+
+
+def test_a_step_that_is_not_finite_changes_little(photographs: Photographs, tmp_path) -> None:
+    trainer = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6), 1)
+    before = [p.clone() for p in weights(trainer)]
+    trainer._descend([torch.full_like(p, torch.nan) for p in trainer.model.parameters()])
+    for p, q in zip(weights(trainer), before, strict=True):
+        assert p.isfinite().all()
+        assert float((p - q).abs().max()) < 0.01  # momentum goes on
 
 
 def test_the_clock_sees_every_part_of_a_step(photographs: Photographs, tmp_path) -> None:
