@@ -8,7 +8,7 @@ there are eight.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -57,8 +57,9 @@ class Denoise(Task):
 
     This is what the network was trained for; its other tasks are zero-shot. Our own method takes
     the picture for an image at its noise's level; the result is held to nothing else. Begun from
-    another's result, it takes the mean of both for it. The noise of a grey picture is the same in
-    all three channels, √3 times as strong along grey as the network expects of it, and is told so.
+    another's result, it takes the mean of both for an image at half the noise's variance. The noise
+    of a grey picture is the same in all three channels, √3 times as strong along grey as the
+    network expects of it, and is told so.
     """
 
     name: ClassVar[str] = "denoise"
@@ -102,7 +103,12 @@ class Denoise(Task):
         return ROUNDING, ROUNDING, NO_NOISE if kind.photographic else f"{kind.sentence} {NO_NOISE}"
 
     def operator(self, problem: Problem, preset: Preset, *, published: bool) -> AnyDegradation:
-        return problem.degradation if published or problem.start is not None else Free()
+        if published:
+            return problem.degradation
+        return Free() if problem.start is None else Noise(preset.levels[0])  # the mean of both
+
+    def begin_from(self, problem: Problem, start: Picture) -> Problem:
+        return super().begin_from(replace(problem, severity=problem.severity / math.sqrt(2)), start)
 
     def prove(self, problem: Problem, result: Picture) -> Metrics:
         assert isinstance(problem, NoisyProblem)

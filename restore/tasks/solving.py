@@ -155,7 +155,7 @@ def _take_up_start(problem: Problem, settings: Settings) -> Problem:
         return problem
     start = as_picture(settings.start)
     check_size(start, problem, "the start")
-    return replace(problem, start=start.turned_back(problem.source.orientation))
+    return problem.task.begin_from(problem, start.turned_back(problem.source.orientation))
 
 
 def _hold(problem: Problem, settings: Settings) -> _Made:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -179,6 +179,10 @@ class Task(ABC):
     def guess(self, problem: Problem, y: object, *, seed: int) -> Tensor | Picture:
         """The start where no network is asked, arguments as of `start`."""
         return self.start(problem, y, published=False, seed=seed)
+
+    def begin_from(self, problem: Problem, start: Picture) -> Problem:
+        """The problem, another's result (as stored) given to begin from."""
+        return replace(problem, start=start)
 
     def take_up(self, problem: Problem, start: Picture) -> Tensor:
         """Another's result as the first guess, (1, 3, H, W) of the working size."""

@@ -76,6 +76,16 @@ def test_a_filled_hole_keeps_the_known_pixels(clean):
     assert result.record.metrics["known_max_error"] == 0
 
 
+def test_a_clean_start_leaves_little_to_denoise(astronaut, real):
+    """The mean of it and what is given has half the noise, and is told so."""
+    pixels = astronaut[:48, :48]
+    noisy = Denoise(25).degrade(Picture(pixels))
+    plain, begun = (
+        Denoise(25).restore(noisy, real, Settings(nfe=1, start=start)) for start in (None, pixels)
+    )
+    assert metrics.psnr(begun.image, pixels) > metrics.psnr(plain.image, pixels) + 1
+
+
 def test_noise_sets_how_far_a_start_is_brought(clean):
     small = Superres(2).degrade(Picture(clean))
     other = smoothed(clean)
