@@ -11,9 +11,9 @@ are more crops for them; their noise is nearly grey, a choice of the eye. The se
 descent from the preset of half the NFE, or with --present from the one there is: the highest level,
 the lowest (levels are spaced evenly in their logarithm), the share of noise, the level that the
 network is told over that of the noise (1 + delta), the share of noise that the network amplifies
-instead, relaxation, flips, turns, how far a secant is drawn and, for JPEG, the width of the prior
-and the cap on the box. Its closing stays: more has the better mean, and shows blocks. It ends after
-TRIALS presets of a row. A gain of less than 0.01 dB is none.
+instead, relaxation, flips, turns, how far a secant is drawn, the gain and, for JPEG, the width of
+the prior and the cap on the box. Its closing stays: more has the better mean, and shows blocks. It
+ends after TRIALS presets of a row. Less than 0.01 dB is no progress.
 """
 
 from __future__ import annotations
@@ -162,6 +162,7 @@ class Point:
     closing: float = 0.0
     estimator: str = "denoise"
     aim: float = 1.0
+    gain: float = 1.0
     start: float = 0.0
     chroma: float = 1.0
 
@@ -172,7 +173,7 @@ class Point:
         estimator = "secant" if self.aim < 1 else self.estimator
         return Preset(levels, estimator, self.noise, self.relaxation, self.flips, self.delta,
                       shrink, float(f"{severity:.3g}"), start, 0.0, self.chroma,
-                      self.turns, self.width, self.closing, self.aim)  # fmt: skip
+                      self.turns, self.width, self.closing, self.aim, self.gain)  # fmt: skip
 
 
 def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Iterator[list[Point]]:
@@ -181,6 +182,7 @@ def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Ite
         yield [replace(p, width=w) for w in (0.0, 1.4, 2.0, 2.8) if w != p.width]
         yield [replace(p, shrink=s) for s in (0.5, 0.35, 0.25) if s != p.shrink]
     if p.estimator != "jump":
+        yield [replace(p, gain=g) for g in (1.0, 1.05, 1.1, 1.15, 1.2) if g != p.gain and nfe > 1]
         yield [replace(p, aim=a) for a in (1.0, 0.6, 0.3, 0.1) if a != p.aim]
     yield [replace(p, high=p.high * f, low=min(p.low, p.high * f)) for f in factors]
     if nfe > p.flips:
@@ -203,7 +205,7 @@ def present(model: restore.BCM, task: str, mode: str, nfe: int, severity: float)
     p = spread(model.checkpoint.preset(task, mode, nfe, severity), nfe)
     return Point(p.levels[0], p.levels[-1], p.flips, p.noise, p.delta, p.relaxation, p.turns,
                  p.shrink or 0.5, p.width, p.closing,
-                 "jump" if p.estimator == "jump" else "denoise", p.aim, p.start,
+                 "jump" if p.estimator == "jump" else "denoise", p.aim, p.gain, p.start,
                  CHROMA if p.estimator == "jump" else 1.0)  # fmt: skip
 
 
@@ -257,6 +259,8 @@ def row(p: Preset) -> str:
         parts.append(f'estimator = "{p.estimator}"')
     if p.aim != 1:
         parts.append(f"aim = {p.aim:g}")
+    if p.gain != 1:
+        parts.append(f"gain = {p.gain:g}")
     for name in ("noise", "relaxation", "delta", "start", "width", "closing"):
         if getattr(p, name):
             parts.append(f"{name} = {float(getattr(p, name)):g}")

@@ -32,6 +32,8 @@ class Preset:
     width: by how many times its level an estimate's JPEG coefficients are taken to be off, 0 or
         more: each is then the mean of what its step leaves, and at 0 the nearest in its box.
     closing: by how many times the last level the last estimate's are, 0 or more; 0 is not at all.
+    gain: by how many times all that was found since the start is taken before each evaluation: an
+        image without its noise looks smoother to the network than it is, which takes too much away.
     severity: what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance
         of a hole's pixels to the known ones), where a task has several rows for one NFE.
     start: a share of each level. Where it is above 0, only noise of that share is added, and the
@@ -55,6 +57,7 @@ class Preset:
     width: float = 0.0
     closing: float = 0.0
     aim: float = 1.0
+    gain: float = 1.0
 
     @property
     def evaluations(self) -> int:
@@ -130,6 +133,7 @@ def mix(a: Preset, b: Preset, share: float) -> Preset:
         ),
         aim=_lerp(near.aim, far.aim, inside) if same else near.aim,
         width=_lerp(near.width, far.width, inside),
+        gain=_lerp(near.gain, far.gain, inside),
         closing=_lerp(near.closing, far.closing, inside),
         severity=None,
         start=_lerp(near.start, far.start, inside) if near.start and far.start else near.start,

@@ -85,6 +85,7 @@ MUTANTS = tuple(
         ("solvers/bcm.py", "alpha=preset.noise * t)", "alpha=preset.noise)",
          "solvers/test_bcm.py"),
         ("solvers/bcm.py", "1 + preset.relaxation", "1", "solvers/test_bcm.py"),
+        ("solvers/bcm.py", "torch.lerp(first, x, preset.gain, out=x)", "x", "solvers/test_bcm.py"),
         ("solvers/ddnm.py", "math.sqrt(1 - eta**2) * u", "(1 - eta) * u",
          "solvers/test_traces.py"),
         ("solvers/ddrm.py", "ETA, ETA_B = 0.85, 1.0", "ETA, ETA_B = 0.85, 0.4",

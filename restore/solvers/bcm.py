@@ -50,6 +50,7 @@ def bcm(
     if preset.start:  # noise is amplified, not added
         return inversion(denoiser, degradation, y, start, preset, noise)
     x = start
+    first = start.clone() if preset.gain != 1 else None
     for step, t in enumerate(preset.levels):
 
         def restored(x: Tensor, places: Sequence[Place], step: int = step, t: float = t) -> Tensor:
@@ -60,6 +61,8 @@ def bcm(
             return torch.lerp(x, x0, 1 + preset.relaxation)
 
         x = degradation.posterior_mean(x, y, t, out=x)
+        if first is not None:
+            x = torch.lerp(first, x, preset.gain, out=x)
         ahead = len(preset.levels) - 1 - step if denoiser.spreads else 0
         x = denoiser.over(restored, x, out=x, ahead=ahead)
     return degradation.project_into_range(x, y, out=x)

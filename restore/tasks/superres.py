@@ -45,7 +45,7 @@ SHRINK = 0.25  # of a JPEG's boxes
 ALIKE = 0.3  # the correlation of neighbours, of noise that was reduced
 TEXT, FLAT = 0.5, 0.1  # and of text, in which that share of the neighbours is equal
 FLOOR = 0.85  # levels: a change that is not to be told from rounding
-MOST = 1.5  # times the detail around: a change that is believed
+MOST = 3.0  # times the detail around: a change that is believed
 
 
 @dataclass(frozen=True, eq=False)

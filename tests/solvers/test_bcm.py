@@ -84,6 +84,16 @@ def test_relaxation_lengthens_the_step(model):
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
+def test_what_was_found_is_amplified_before_the_next_evaluation(model):
+    x = torch.rand(1, 3, 40, 56) - 0.5
+    with torch.no_grad():
+        found = x + 1.5 * (model.denoise(x, 0.2) - x)
+        wanted = model.denoise(found, 0.1).clamp(-1, 1)
+    preset = Preset((0.2, 0.1), gain=1.5)
+    result = bcm(TiledBCM(model), Free(), None, x.clone(), preset, NoiseField(0))
+    assert torch.allclose(result, wanted, atol=1e-5)
+
+
 def test_flips_are_averaged(model):
     x = torch.rand(1, 3, 40, 56) - 0.5
     with torch.no_grad():
