@@ -40,6 +40,7 @@ from restore.errors import ResourceError
 from restore.images import Picture
 from restore.tasks import Jpeg, Settings
 from restore.tiling import TiledBCM, window_count, window_shape
+from restore.training import Recording
 
 LEVELS = (0.4, 0.2, 0.1, 0.05)
 WARM, REPEATS = 2, 5
@@ -110,25 +111,11 @@ def steps(model: restore.BCM, sides: Sequence[int]) -> None:
 
         found = [f"{1e3 * seconds(plain, device):.3g}"]
         if device.type == "cuda":
-            found.append(attempt(lambda plain=plain: 1e3 * seconds(captured(plain), device)))
+            found.append(attempt(lambda plain=plain: 1e3 * seconds(Recording(plain), device)))
             began = time.perf_counter()
             found.append(attempt(lambda quick=quick: 1e3 * seconds(quick, device)))
             found.append(f"{time.perf_counter() - began:.0f}")
         print(f"| {side} | {' | '.join([*found, *'---'][:4])} |", flush=True)
-
-
-def captured(call: Callable[[], object]) -> Callable[[], object]:
-    """The call as a CUDA graph, after a few on a stream of its own."""
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        for _ in range(WARM):
-            call()
-    torch.cuda.current_stream().wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        call()
-    return graph.replay
 
 
 def attempt(measure: Callable[[], float]) -> str:
