@@ -34,7 +34,8 @@ class LevelEmbedding(nn.Module):
     """Features of a pair of noise levels: ln t, and where u lies relative to t.
 
     r = (u - t) / (u + t) runs from -1 (u = 0) over 0 (the diagonal) to 1 (u infinite) and flattens
-    where the map itself does.
+    where the map itself does. All is rounded to bfloat16, whatever the network's dtype: it is
+    trained with levels so rounded, and exact ones cost it 0.05 dB and journeys two.
     """
 
     def __init__(self, features: int, frequencies: int = 8) -> None:
@@ -48,15 +49,24 @@ class LevelEmbedding(nn.Module):
         )
 
     def forward(self, t: Tensor, u: Tensor) -> Tensor:
-        """Levels (B,) -> features (B, features), float32."""
+        """Levels (B,) -> features (B, features), in the network's dtype."""
         t, u = t.float(), u.float()
         c = (t.log() + 1.5) / 4
         r = (u - t) / (u + t)
         k = torch.arange(1, self.frequencies + 1, device=t.device) * (math.pi / 4)
         angles = torch.cat([c[:, None] * k, r[:, None] * k], dim=1)
         pair = torch.stack([c, r], dim=1)
-        features = torch.cat([pair, angles.sin(), angles.cos()], dim=1)
-        return self.layers(features.to(next(self.parameters()).dtype))
+        x = _rounded(torch.cat([pair, angles.sin(), angles.cos()], dim=1))
+        for layer in self.layers:
+            linear = isinstance(layer, nn.Linear)
+            x = F.linear(x, *map(_rounded, layer.parameters())) if linear else layer(x)
+            x = _rounded(x)
+        return x.to(next(self.parameters()).dtype)
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """x as bfloat16 holds it, in float32, whose products and sums every device rounds alike."""
+    return x.bfloat16().float()
 
 
 class ResidualBlock(nn.Module):
