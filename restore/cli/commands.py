@@ -9,7 +9,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, Protocol, cast, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -101,18 +101,33 @@ SHORT = 30  # letters of a default
 WIDEST = 34  # columns of an option and its value
 
 
+class Parameter(Protocol):
+    """What help reads of an option or argument, of whichever click Typer carries."""
+
+    name: str
+    opts: list[str]
+    param_type_name: str
+    nargs: int
+    metavar: str | None
+    help: str | None
+    default: object
+    show_default: object
+
+
 class Command(TyperCommand):
     """A command whose options are listed by panel, and which has a short help and a long one."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.params.sort(key=_panel_number)
-        for option in self.params:
+        parameters = cast(list[Parameter], self.params)
+        parameters.sort(key=_panel_number)
+        for option in parameters:
             if option.name == "nfe" and self.name in DEFAULT_NFE:
-                option.show_default = str(DEFAULT_NFE[self.name])  # type: ignore[attr-defined]
+                option.show_default = str(DEFAULT_NFE[self.name])
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        options = [one for one in self.get_params(ctx) if one.param_type_name == "option"]
+        parameters = cast(list[Parameter], self.get_params(ctx))
+        options = [one for one in parameters if one.param_type_name == "option"]
         if ctx.meta.get(ALL):
             super().format_help(ctx, formatter)
         else:
@@ -125,14 +140,14 @@ def take_all(ctx: typer.Context, arguments: list[str]) -> None:
     ctx.meta[ALL] = "--help-all" in arguments[:end]
 
 
-def _panel_number(option: Any) -> int:
+def _panel_number(option: Parameter) -> int:
     panel = getattr(option, "rich_help_panel", None)
     if option.param_type_name == "argument":
         return -2
     return PANELS.index(panel) if panel in PANELS else -1
 
 
-def _print_screen(command: Command, ctx: typer.Context, options: list[Any]) -> None:
+def _print_screen(command: Command, ctx: typer.Context, options: list[Parameter]) -> None:
     """The usage, what the command does, the options most used, examples."""
     from rich.console import Console
     from rich.table import Table
@@ -146,7 +161,7 @@ def _print_screen(command: Command, ctx: typer.Context, options: list[Any]) -> N
     grid = Table.grid(padding=(0, 2))
     grid.add_column(max_width=WIDEST, no_wrap=True, overflow="ellipsis")
     grid.add_column()
-    for one in (*(p for p in command.params if p not in options), *shown):
+    for one in (*(p for p in cast(list[Parameter], command.params) if p not in options), *shown):
         if "--help" not in one.opts:
             grid.add_row(Text(_title(one), style="bold cyan"), Text(_describe(one)))
     with console.capture() as captured:
@@ -163,7 +178,7 @@ def _print_screen(command: Command, ctx: typer.Context, options: list[Any]) -> N
     emit("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def _is_own(option: Any) -> bool:
+def _is_own(option: Parameter) -> bool:
     return getattr(option, "rich_help_panel", None) not in SHARED and "--help" not in option.opts
 
 
@@ -173,7 +188,7 @@ def _usage(command: Command, ctx: typer.Context) -> str:
     return escape(" ".join([ctx.command_path, *command.collect_usage_pieces(ctx)]))
 
 
-def _title(option: Any) -> str:
+def _title(option: Parameter) -> str:
     """An option, its short name first, and what stands for its value."""
     if option.param_type_name == "argument":
         return str(option.metavar or f"{option.name.upper()}{'...' * (option.nargs != 1)}")
@@ -184,7 +199,7 @@ def _title(option: Any) -> str:
     return f"{names} {value}".rstrip()
 
 
-def _describe(option: Any) -> str:
+def _describe(option: Parameter) -> str:
     """The first clause of an option's help, and its default if that is short."""
     text = re.split(r"[;:] | \(", option.help or "")[0].replace("\\[", "[")
     default = option.show_default

@@ -35,7 +35,7 @@ class LevelEmbedding(nn.Module):
 
     r = (u - t) / (u + t) runs from -1 (u = 0) over 0 (the diagonal) to 1 (u infinite) and flattens
     where the map itself does. All is rounded to bfloat16, whatever the network's dtype: it is
-    trained with levels so rounded, and exact ones cost it 0.05 dB and journeys two.
+    trained with levels so rounded, and exact ones cost it 0.05 dB, and journeys two dB.
     """
 
     def __init__(self, features: int, frequencies: int = 8) -> None:

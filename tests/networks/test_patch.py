@@ -77,3 +77,13 @@ def test_in_16_bits_a_difference_between_pixels_outlasts_rounding_each_to_8():
         patches = torch.ones(1, 12, 4, 4)
         patches[:, 0] += 2**-10
         assert (network.stemmed(patches)[:, 0] == 2**-10).all()
+
+
+def test_levels_are_embedded_as_bfloat16_holds_them_whatever_the_dtype():
+    network = build("patch", {"channels": [8, 12], "blocks": [1], "middle": 1})
+    t, u = torch.tensor([0.03, 0.39, 7.0]), torch.tensor([0.002, 0.39, 80.0])
+    with torch.no_grad():
+        full = network.embedding(t, u)
+        low = network.bfloat16().embedding(t, u)
+    assert full.dtype == torch.float32
+    assert torch.equal(full, low.float())
