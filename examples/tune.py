@@ -11,9 +11,10 @@ are more crops for them; their noise is nearly grey, a choice of the eye. The se
 descent from the preset of half the NFE, or with --present from the one there is: the highest level,
 the lowest (levels are spaced evenly in their logarithm), the share of noise, the level that the
 network is told over that of the noise (1 + delta), the share of noise that the network amplifies
-instead, relaxation, flips, turns, how far a secant is drawn, the gain and, for JPEG, the width of
-the prior and the cap on the box. Its closing stays: more has the better mean, and shows blocks. It
-ends after TRIALS presets of a row. Less than 0.01 dB is no progress.
+instead, relaxation, flips, turns, how far a secant is drawn, the gain, the cut of coloured noise
+and the level below it and, for JPEG, the width of the prior and the cap on the box. Its closing
+stays: more has the better mean, and shows blocks. It ends after TRIALS presets of a row. Less than
+0.01 dB is no progress.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from PIL import Image
 import restore
 from restore import bench, metrics
 from restore.bench.pictures import HALVED, Clean, Degraded, crop_centre
-from restore.presets import Preset, spread
+from restore.networks import ColouredUNet
+from restore.presets import LOWEST, MOST_CUT, Preset, spread
 from restore.settings import Settings
 from restore.tasks import solve_problem
 
@@ -165,6 +167,8 @@ class Point:
     gain: float = 1.0
     start: float = 0.0
     chroma: float = 1.0
+    cut: float = 0.0
+    below: float = LOWEST
 
     def preset(self, nfe: int, severity: float) -> Preset:
         start = self.start if nfe % 2 == 0 else 0.0  # a way up and a way down
@@ -173,7 +177,8 @@ class Point:
         estimator = "secant" if self.aim < 1 else self.estimator
         return Preset(levels, estimator, self.noise, self.relaxation, self.flips, self.delta,
                       shrink, float(f"{severity:.3g}"), start, 0.0, self.chroma,
-                      self.turns, self.width, self.closing, self.aim, self.gain)  # fmt: skip
+                      self.turns, self.width, self.closing, self.aim, self.gain,
+                      float(f"{self.cut:.3g}"), float(f"{self.below:.2g}"))  # fmt: skip
 
 
 def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Iterator[list[Point]]:
@@ -183,7 +188,11 @@ def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Ite
         yield [replace(p, shrink=s) for s in (0.5, 0.35, 0.25) if s != p.shrink]
     if p.estimator != "jump":
         yield [replace(p, gain=g) for g in (1.0, 1.05, 1.1, 1.15, 1.2) if g != p.gain and nfe > 1]
-        yield [replace(p, aim=a) for a in (1.0, 0.6, 0.3, 0.1) if a != p.aim]
+        if p.cut:
+            yield [replace(p, cut=p.cut * f) for f in (0.9, 1.1) if p.cut * f < MOST_CUT]
+            yield [replace(p, below=p.below * f) for f in (0.6, 1.6)]
+        else:
+            yield [replace(p, aim=a) for a in (1.0, 0.6, 0.3, 0.1) if a != p.aim]
     yield [replace(p, high=p.high * f, low=min(p.low, p.high * f)) for f in factors]
     if nfe > p.flips:
         yield [replace(p, low=p.low * f) for f in factors if p.low * f <= p.high]
@@ -206,7 +215,7 @@ def present(model: restore.BCM, task: str, mode: str, nfe: int, severity: float)
     return Point(p.levels[0], p.levels[-1], p.flips, p.noise, p.delta, p.relaxation, p.turns,
                  p.shrink or 0.5, p.width, p.closing,
                  "jump" if p.estimator == "jump" else "denoise", p.aim, p.gain, p.start,
-                 CHROMA if p.estimator == "jump" else 1.0)  # fmt: skip
+                 CHROMA if p.estimator == "jump" else 1.0, p.cut, p.low)  # fmt: skip
 
 
 def search(
@@ -251,6 +260,7 @@ FIRST = {
     ("inpaint", "half"): (0.2, 0.04), ("inpaint", "scratches"): (0.3, 0.04),
     ("inpaint", "block"): (1.0, 0.05),
 }  # fmt: skip
+COLOURED = {"2": (3.0, 0.05, 0.55), "4": (3.0, 0.05, 0.275)}  # enlarging, its cuts too
 
 
 def row(p: Preset) -> str:
@@ -261,6 +271,8 @@ def row(p: Preset) -> str:
         parts.append(f"aim = {p.aim:g}")
     if p.gain != 1:
         parts.append(f"gain = {p.gain:g}")
+    if p.cut:
+        parts += [f"cut = {p.cut:g}", f"low = {p.low:g}"]
     for name in ("noise", "relaxation", "delta", "start", "width", "closing"):
         if getattr(p, name):
             parts.append(f"{name} = {float(getattr(p, name)):g}")
@@ -326,11 +338,15 @@ def main() -> None:
             case = bench.choose_cases([f"{task}-{severity}"])[0]
             given = {"fidelity": make_inputs(case, pictures)}
             given["perceptual"] = given["fidelity"] + make_inputs(case, smooth)
-            high, low = FIRST[task, severity]
+            high, low, cut = *FIRST[task, severity], 0.0
+            if isinstance(model.network, ColouredUNet):
+                high, low, cut = COLOURED[severity]
             first = {
-                "fidelity": Point(high, low),
+                "fidelity": Point(high, low, cut=cut, below=0.01 if cut else LOWEST),
                 "perceptual": Point(3 * high, high, noise=0.8, estimator="jump", chroma=CHROMA),
             }
+            if cut:  # it has no jumps
+                del first["perceptual"]
             bounds: dict[int, Score] = {}
             for mode, point in first.items():
                 inputs = given[mode]

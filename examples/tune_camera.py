@@ -2,6 +2,7 @@
 
     python examples/tune_camera.py --photos DIR --scale 4 --nfe 8
     python examples/tune_camera.py --photos DIR --scale 2 --nfe 4 --jpeg 30
+    python examples/tune_camera.py --photos DIR --scale 4 --nfe 4 --model coloured
 
 Crops of training photographs, none of those that figures are reported on, are softened as a lens
 does, reduced, given noise, sharpened and compressed, in nine ways; with --jpeg they are reduced and
@@ -28,6 +29,7 @@ from tune import choose_crops
 import restore
 from restore import metrics
 from restore.images import Picture, decode
+from restore.networks import ColouredUNet
 from restore.presets import Preset, resample
 from restore.settings import Settings
 from restore.tasks import Problem, Superres, solve_problem
@@ -41,6 +43,9 @@ DRAWN = ((0.321, 0.25, 1.0), (0.3, 0.1, 0.6), (0.3, 0.06, 0.3), (0.2, 0.1, 0.45)
 """The first level and the last, and the relaxation or the share of noise."""
 FIRST, LAST, RELAXATION = (0.2, 0.3, 0.42, 0.6), (0.035, 0.06, 0.1, 0.15), (0.0, 0.4, 0.9)
 """All of them together, for JPEG files."""
+COLOURED = (1.0, 2.0), (0.1, 0.2), (0.3, 0.6), (0.03, 0.06)
+"""And of the network of coloured noise, with the level below the cut."""
+CUT = 1.1  # over the scale
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,13 @@ def make_inputs(folder: str, count: int, side: int, scale: int, quality: int | N
     return found
 
 
-def make_presets(nfe: int, jpeg: bool) -> Iterator[Preset]:
+def make_presets(nfe: int, scale: int, *, jpeg: bool, coloured: bool) -> Iterator[Preset]:
     """What is tried, each of `nfe` evaluations."""
+    if coloured:
+        for first, last, share, low in itertools.product(*COLOURED):
+            levels = resample((first, last), nfe)
+            yield Preset(levels, relaxation=share, turns=True, cut=CUT / scale, low=low)
+        return
     means = itertools.product(FIRST, LAST, RELAXATION) if jpeg else MEANS
     for first, last, share in means:
         yield Preset(resample((first, last), nfe), relaxation=share)
@@ -94,13 +104,16 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=160)
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--nfe", type=int, default=4)
+    parser.add_argument("--model", default="default")
     parser.add_argument("--jpeg", type=int, metavar="Q", help="reduced and compressed alone")
     options = parser.parse_args()
-    model = restore.load("default")
+    model = restore.load(options.model)
     inputs = make_inputs(options.photos, options.count, options.side, options.scale, options.jpeg)
-    print("| levels | relaxation | noise | PSNR | texture | blur | energy | largest |")
+    print("| levels | relaxation | noise, or low | PSNR | texture | blur | energy | largest |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for preset in make_presets(options.nfe, options.jpeg is not None):
+    coloured = isinstance(model.network, ColouredUNet)
+    kind = {"jpeg": options.jpeg is not None, "coloured": coloured}
+    for preset in make_presets(options.nfe, options.scale, **kind):
         rows = []
         for one in inputs:
             result = solve_problem(one.problem, model, Settings(tile=0), presets=[(1.0, preset)])
@@ -113,7 +126,8 @@ def main() -> None:
         energies = [row[3] for row in rows]
         middle, largest = np.median(energies), max(energies)
         levels = " ".join(f"{level:.3g}" for level in preset.levels)
-        print(f"| {levels} | {preset.relaxation:g} | {preset.noise:g} | {psnr:.2f} | {texture:.3f} "
+        noise = preset.low if coloured else preset.noise
+        print(f"| {levels} | {preset.relaxation:g} | {noise:g} | {psnr:.2f} | {texture:.3f} "
               f"| {blur:.3f} | {middle:.2f} | {largest:.2f} |", flush=True)  # fmt: skip
 
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from restore.coloured_noise import ColouredNoise
 from restore.errors import RequestError
 from restore.functions import DrawnWindow, ImageFunction, draw_picture, predict
-from restore.networks import FunctionNetwork, Network
+from restore.networks import ColouredUNet, FunctionNetwork, Network
 from restore.networks.function import SIGMA_DATA
 
 if TYPE_CHECKING:
@@ -93,6 +94,22 @@ class BCM(nn.Module):
         x is (B, 3, H, W); t is a float or (B,).
         """
         return self.secant(x, t, t, label)
+
+    def denoise_coloured(self, x: Tensor, noise: ColouredNoise) -> Tensor:
+        """E[clean image | image with coloured noise], from x, that image after its filter.
+
+        x is (B, 3, H, W), as `noise.filter` gives it. RequestError where the network knows white
+        noise alone.
+        """
+        if not isinstance(self.network, ColouredUNet):
+            raise RequestError(
+                "this model knows white noise alone: give one whose architecture is coloured"
+            )
+        s, t = self.sigma_data, noise.level
+        norm = t**2 + s**2
+        c_in, c_skip, c_out = norm.rsqrt(), s**2 / norm, t * s * norm.rsqrt()
+        f = self.network.remove_noise(_column(c_in) * x, noise).float()
+        return (_column(c_out) * f).add_(_column(c_skip) * x)
 
     def secant(self, x: Tensor, t: Level, u: Level, label: Tensor | None = None) -> Tensor:
         """Where the straight line from x, at level t, through jump(x, t, u) meets level 0.

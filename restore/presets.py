@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 LOWEST, HIGHEST = 0.002, 80.0  # levels of our networks
+MOST_CUT = 0.9  # that networks learn
 FURTHEST = 2.5  # beyond the last row, in distances of the last two
 Estimator = Literal["denoise", "secant", "jump"]
 
@@ -34,6 +35,9 @@ class Preset:
     closing: by how many times the last level the last estimate's are, 0 or more; 0 is not at all.
     gain: by how many times all that was found since the start is taken before each evaluation: an
         image without its noise looks smoother to the network than it is, which takes too much away.
+    cut, low: where `cut` is above 0, what an image lacks is told to the network as noise of a
+        spectrum, of the level `low` below that share of the highest frequency, and of each of
+        `levels` above it (`restore.coloured_noise`).
     severity: what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance
         of a hole's pixels to the known ones), where a task has several rows for one NFE.
     start: a share of each level. Where it is above 0, only noise of that share is added, and the
@@ -58,6 +62,8 @@ class Preset:
     closing: float = 0.0
     aim: float = 1.0
     gain: float = 1.0
+    cut: float = 0.0
+    low: float = LOWEST
 
     @property
     def evaluations(self) -> int:
@@ -104,7 +110,7 @@ def strength(task: str, severity: float) -> float:
 
 
 def mix(a: Preset, b: Preset, share: float) -> Preset:
-    """The preset at `share` of the way from a (0) to b (1); beyond them only levels go on.
+    """The preset at `share` of the way from a (0) to b (1); beyond them levels and cuts go on.
 
     What has no middle (estimator, flips, turns, how many levels, whether there is a start) is that
     of the nearer one. Levels are interpolated in their logarithm, the rest linearly.
@@ -119,6 +125,7 @@ def mix(a: Preset, b: Preset, share: float) -> Preset:
         for t, u in zip(near.levels, other, strict=True)
     )
     inside = min(max(to_far, 0.0), 1.0)
+    cut = near.cut and min(near.cut * ((far.cut or near.cut) / near.cut) ** to_far, MOST_CUT)
     same = near.estimator == far.estimator
     return replace(
         near,
@@ -134,6 +141,8 @@ def mix(a: Preset, b: Preset, share: float) -> Preset:
         aim=_lerp(near.aim, far.aim, inside) if same else near.aim,
         width=_lerp(near.width, far.width, inside),
         gain=_lerp(near.gain, far.gain, inside),
+        cut=cut,
+        low=_lerp(near.low, far.low, inside),
         closing=_lerp(near.closing, far.closing, inside),
         severity=None,
         start=_lerp(near.start, far.start, inside) if near.start and far.start else near.start,

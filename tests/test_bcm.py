@@ -4,13 +4,12 @@ import pytest
 import torch
 
 from restore.bcm import BCM
-from restore.networks import ARCHITECTURES
-from tests.support.networks import seeded
+from tests.support.networks import JUMPING, seeded
 
 LEVELS = [0.002, 0.07, 1.0, 15.0, 80.0]
 
 
-@pytest.fixture(params=ARCHITECTURES)
+@pytest.fixture(params=JUMPING)
 def model(request: pytest.FixtureRequest) -> BCM:
     return BCM(seeded(request.param))
 
@@ -28,7 +27,7 @@ def test_a_jump_to_its_own_level_is_the_identity(model, x, t):
 
 
 @pytest.mark.parametrize("t", LEVELS)
-@pytest.mark.parametrize("name", sorted(set(ARCHITECTURES) - {"adm"}))  # it attends in float32
+@pytest.mark.parametrize("name", sorted(set(JUMPING) - {"adm"}))  # it attends in float32
 def test_denoise_is_the_limit_of_jump_as_u_approaches_t(name, t):
     """D(x, t) = x - t · dx/dt, and dx/dt = lim (f(x, t, u) - x) / (u - t)."""
     model = BCM(seeded(name).double())

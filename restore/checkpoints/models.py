@@ -4,6 +4,7 @@ The catalogue says what a file must be; the file is read only when it is that, a
 taken only when they fit the network. No code in a file ever runs.
 """
 
+import functools
 import json
 import logging
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from restore.checkpoints import catalogue as catalogues
 from restore.checkpoints import files, headers, parts, sources
 from restore.checkpoints.catalogue import COMMIT, Checkpoint
-from restore.devices import choose_device, choose_dtype
+from restore.devices import choose_device, choose_dtype, name_dtype
 from restore.errors import CheckpointError, RequestError, ResourceError
 
 if TYPE_CHECKING:
@@ -99,6 +100,24 @@ def load(
     model = BCM(network, sigma_data=checkpoint.sigma_data).eval().requires_grad_(False)
     model.checkpoint, model.sha256 = checkpoint, weights.sha256
     return model
+
+
+def load_coloured(model: "BCM") -> "BCM":
+    """The model of coloured noise that works beside a model, where that knows white noise alone.
+
+    It is loaded once for a device and dtype. Errors as of `load`.
+    """
+    from restore.networks import ColouredUNet
+
+    if isinstance(model.network, ColouredUNet):
+        return model
+    name = model.checkpoint.coloured if model.checkpoint else ""
+    return _load_once(name or "coloured", str(model.device), name_dtype(model.dtype))
+
+
+@functools.lru_cache(maxsize=4)
+def _load_once(name: str, device: str, dtype: str) -> "BCM":
+    return load(name, device, dtype)
 
 
 def verify(

@@ -16,44 +16,21 @@ smaller than the one before (Trefethen, Approximation Theory and Approximation P
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from typing import final
 
 import torch
 from torch import Tensor
 
+from restore.degradations.band import Band, make_band
 from restore.degradations.degradation import Degradation, destination
 from restore.errors import RequestError
 
-ROWS = 32  # of a block
-STRIP = 1 << 21  # numbers worked on at once
 NEGLIGIBLE = 1e-7  # entries of A⁺ that may be left out; its largest are near 1
 SECTION = 256  # samples of a side whose eigenvalues stand for those of a longer one
 NODES = 512  # of a series at most
 PRECISION = 1e-6  # of its coefficients: less is nothing to pixels of 8 bits, nor of 16
-
-
-@dataclass(frozen=True)
-class Band:
-    """A matrix as blocks of its rows: for each, which rows, which columns, and the dense block."""
-
-    blocks: tuple[tuple[slice, slice, Tensor], ...]
-
-    def to(self, x: Tensor) -> Band:
-        """The band on the device and in the dtype of x."""
-        return Band(tuple((rows, columns, block.to(x)) for rows, columns, block in self.blocks))
-
-    def times(self, x: Tensor, columns: Band) -> Iterator[tuple[slice, Tensor]]:
-        """self @ x @ columnsᵀ for x (..., n, m), as strips of rows, one after the other."""
-        width = max(x.shape[-1], columns.blocks[-1][0].stop)
-        group = max(1, STRIP // (math.prod(x.shape[:-2]) * width * ROWS))
-        for n in range(0, len(self.blocks), group):
-            some = self.blocks[n : n + group]
-            strip = torch.cat([block @ x[..., at, :] for _, at, block in some], dim=-2)
-            wide = torch.cat([strip[..., at] @ block.mT for _, at, block in columns.blocks], dim=-1)
-            yield slice(some[0][0].start, some[-1][0].stop), wide
 
 
 @final
@@ -181,19 +158,19 @@ class _Side:
 
     @cached_property
     def a(self) -> Band:
-        return _band(self.m, self._rows_of_a)
+        return make_band(self.m, self._rows_of_a)
 
     @cached_property
     def transpose(self) -> Band:
-        return _band(self.n, self._rows_of_transpose)
+        return make_band(self.n, self._rows_of_transpose)
 
     @cached_property
     def pinv(self) -> Band:
-        return _band(self.n, self._rows_of_pinv)
+        return make_band(self.n, self._rows_of_pinv)
 
     @cached_property
     def gram(self) -> Band:
-        return _band(self.m, self._rows_of_gram)
+        return make_band(self.m, self._rows_of_gram)
 
     @cached_property
     def powers(self) -> tuple[float, float]:
@@ -260,16 +237,6 @@ class _Side:
         kept = torch.nonzero(size >= NEGLIGIBLE)
         left, right = int(kept.min()), int(kept.max()) + 1
         return top + left, top + right, block[:, left:right].contiguous()
-
-
-@torch.inference_mode(False)  # it is kept, and a gradient may come later
-def _band(height: int, rows: Callable[[int, int], tuple[int, int, Tensor]]) -> Band:
-    blocks = []
-    for a in range(0, height, ROWS):
-        b = min(a + ROWS, height)
-        start, stop, block = rows(a, b)
-        blocks.append((slice(a, b), slice(start, stop), block))
-    return Band(tuple(blocks))
 
 
 def _cubic(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from restore.networks.adm import ADM
+from restore.networks.coloured import ColouredUNet
 from restore.networks.function import FunctionNetwork
 from restore.networks.network import Config, Network
 from restore.networks.patch import PatchUNet
@@ -15,6 +16,7 @@ from restore.networks.transformer import DiT
 
 ARCHITECTURES: dict[str, type[Network]] = {
     "adm": ADM,
+    "coloured": ColouredUNet,
     "dit": DiT,
     "function": FunctionNetwork,
     "patch": PatchUNet,
@@ -44,6 +46,7 @@ def _class(architecture: str) -> type[Network]:
 __all__ = [
     "ADM",
     "ARCHITECTURES",
+    "ColouredUNet",
     "Config",
     "DiT",
     "FunctionNetwork",

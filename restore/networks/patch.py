@@ -56,12 +56,18 @@ class LevelEmbedding(nn.Module):
         k = torch.arange(1, self.frequencies + 1, device=t.device) * (math.pi / 4)
         angles = torch.cat([c[:, None] * k, r[:, None] * k], dim=1)
         pair = torch.stack([c, r], dim=1)
-        x = _rounded(torch.cat([pair, angles.sin(), angles.cos()], dim=1))
-        for layer in self.layers:
-            linear = isinstance(layer, nn.Linear)
-            x = F.linear(x, *map(_rounded, layer.parameters())) if linear else layer(x)
-            x = _rounded(x)
+        x = apply_rounded(self.layers, torch.cat([pair, angles.sin(), angles.cos()], dim=1))
         return x.to(next(self.parameters()).dtype)
+
+
+def apply_rounded(layers: nn.Sequential, x: Tensor) -> Tensor:
+    """Linear layers and their activations, all rounded to bfloat16, in float32."""
+    x = _rounded(x)
+    for layer in layers:
+        linear = isinstance(layer, nn.Linear)
+        x = F.linear(x, *map(_rounded, layer.parameters())) if linear else layer(x)
+        x = _rounded(x)
+    return x
 
 
 def _rounded(x: Tensor) -> Tensor:
@@ -133,7 +139,7 @@ class PatchUNet(Network):
             "features": features,
         }
         self.packed = Cache()
-        self.embedding = LevelEmbedding(features)
+        self.embedding = self.make_embedding(features)
         self.stem = nn.Conv2d(12, channels[0], 3, padding=1)
         self.head = nn.Conv2d(channels[0], 12, 3, padding=1)
         for p in self.head.parameters():
@@ -153,6 +159,10 @@ class PatchUNet(Network):
         for level, n in enumerate((*(2 * n for n in blocks), middle)):
             convolutions += 2 * n * 2 ** (level + 1)
         self.receptive_field = convolutions + self.stride - 1  # and its place in the coarsest cell
+
+    def make_embedding(self, features: int) -> LevelEmbedding:
+        """What the network is told of levels; a network that is told more makes another."""
+        return LevelEmbedding(features)
 
     @classmethod
     def read_config(cls, tensors: Mapping[str, Tensor]) -> Config:

@@ -13,7 +13,8 @@ the levels and what else was tuned. Consistency editing (Song et al. 2023, arXiv
 algorithm 4) is the special case of the jump with noise 1; the projection in place of a replacement,
 the δ and the small noise share follow few-step consistency solvers (CM4IR, Garber and Tirer 2024,
 arXiv 2412.20596). For samples z is nearly grey: colour that is drawn, where the observation leaves
-it open, is seen as noise.
+it open, is seen as noise. Where a preset has a cut, the network is one of coloured noise: x goes
+through Wiener's filter for noise of a low level below the cut and t above, and x0 = D(x) of that.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from restore.coloured_noise import ColouredNoise
 from restore.degradations import Degradation
 from restore.degradations.degradation import Y
 from restore.presets import Preset
@@ -63,6 +65,9 @@ def bcm(
         x = degradation.posterior_mean(x, y, t, out=x)
         if first is not None:
             x = torch.lerp(first, x, preset.gain, out=x)
+        if preset.cut:
+            told = (1 + preset.delta) * t
+            x = ColouredNoise.of(preset.low, told, preset.cut, x).filter(x, out=x)
         ahead = len(preset.levels) - 1 - step if denoiser.spreads else 0
         x = denoiser.over(restored, x, out=x, ahead=ahead)
     return degradation.project_into_range(x, y, out=x)

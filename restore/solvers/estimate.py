@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
+from restore.coloured_noise import ColouredNoise
 from restore.presets import Preset
 from restore.tiling import TiledBCM
 
@@ -17,7 +18,8 @@ def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset, step: int 
     """Of windows x, the clean ones by the preset's estimator, their mean over `preset.flips` runs.
 
     Each sees them in another orientation: mirrored, and from the fifth on transposed too. Where
-    the preset turns, those of a `step`, counted from 0, follow on those of the step before.
+    the preset turns, those of a `step`, counted from 0, follow on those of the step before. Where
+    it has a cut, x went through the filter of its noise.
     """
     total = torch.zeros_like(x)
     first = step * preset.flips if preset.turns else 0
@@ -25,7 +27,10 @@ def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset, step: int 
         turned, axes = ORIENTATIONS[run % len(ORIENTATIONS)]
         mirrored = x.flip(axes) if axes else x
         mirrored = mirrored.mT if turned else mirrored
-        if preset.estimator == "denoise":
+        if preset.cut:
+            noise = ColouredNoise.of(preset.low, t, preset.cut, x)
+            x0 = denoiser.model.denoise_coloured(mirrored, noise)
+        elif preset.estimator == "denoise":
             x0 = denoiser.model.denoise(mirrored, t, denoiser.label)
         elif preset.estimator == "secant":
             x0 = denoiser.model.secant(mirrored, t, preset.aim * t, denoiser.label)

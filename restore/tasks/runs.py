@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import BCM
+from restore.checkpoints import load_coloured
 from restore.degradations import Grey
 from restore.images import Picture
 from restore.images.transfer import as_image, as_pixels, send_pixels
@@ -100,7 +101,6 @@ class Run:
         Each draw is the sum of its presets' results, each by its share.
         """
         y = self.problem.task.observe(self.problem, self.model.device)
-        denoiser = self._denoiser(progress)
         trust = self._trust()
         depth = self.problem.source.depth
 
@@ -111,7 +111,8 @@ class Run:
                 mean = trust is not None and preset.estimator != "jump"
                 # Kept as it would be written, which takes a quarter of the memory.
                 firsts = [as_pixels(one, depth, grey=False) for one in start.split(1) if mean]
-                x = self._solve(denoiser, y, start, preset, seeds)
+                model = load_coloured(self.model) if preset.cut else self.model
+                x = self._solve(self._denoiser(progress, model), y, start, preset, seeds)
                 if trust is not None and mean:
                     self._weigh_(x, y, firsts, trust)
                 total = x.mul_(share) if total is None else total.add_(x, alpha=share)
@@ -123,10 +124,10 @@ class Run:
         columns, rows = map(slice, self.problem.size)
         return x[..., rows, columns], None if spread is None else spread[rows, columns]
 
-    def _denoiser(self, progress: Callable[[], None] | None) -> TiledBCM:
+    def _denoiser(self, progress: Callable[[], None] | None, model: BCM | None = None) -> TiledBCM:
         region = self.problem.region
         return TiledBCM(
-            self.model,
+            model or self.model,
             choose_tile(self.settings),
             self.model.encode_label(self.settings.label),
             progress,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 
@@ -110,6 +111,25 @@ def _weigh_modes(settings: Settings) -> dict[Mode, float]:
     return {mode: share for mode, share in ends.items() if share}
 
 
+def _find_coloured(
+    checkpoint: Checkpoint | None, name: str, mode: Mode, settings: Settings
+) -> Checkpoint | None:
+    """The row of coloured noise that does this in the checkpoint's place, None for itself.
+
+    Draws need noise that is white, and jumps.
+    """
+    plain = settings.method == "bcm" and settings.samples == 1 and not settings.varied
+    if checkpoint is None or not checkpoint.coloured or not plain:
+        return None
+    found = _read_row(checkpoint.coloured)
+    return found if mode in found.presets.get(name, {}) else None
+
+
+@functools.lru_cache(maxsize=4)
+def _read_row(name: str) -> Checkpoint:
+    return read_catalogue()[name]
+
+
 def _choose_preset(
     checkpoint: Checkpoint | None,
     task: AnyTask,
@@ -120,10 +140,13 @@ def _choose_preset(
     kind: str = "",
 ) -> Preset:
     name = f"{task.name}-{kind}" if kind else task.name
+    beside = _find_coloured(checkpoint, name, mode, settings)
     if checkpoint is None or name not in checkpoint.presets:
         checkpoint = read_catalogue()["default"]  # nobody tuned the model
 
     def find(nfe: int) -> Preset:
+        if beside is not None:
+            return beside.preset(name, mode, nfe, severity)
         if name not in checkpoint.presets:
             draws = settings.samples > 1 or settings.varied
             derived = task.derive_preset(mode, nfe, 1.0 if severity is None else severity, draws)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import BCM
-from restore.checkpoints import load
+from restore.checkpoints import load, load_coloured
 from restore.degradations import Grey
 from restore.devices import name_dtype
 from restore.errors import ImageError
@@ -218,7 +218,11 @@ def _run(
         device=str(model.device),
         dtype=name_dtype(model.dtype),
         tile=max(window_shape(model, height, width, choose_tile(settings))),
-        more={**_record_more(settings, presets), **(drawing.report if drawing else {})},
+        more={
+            **_record_more(settings, presets),
+            **(drawing.report if drawing else {}),
+            **_record_coloured(model, presets),
+        },
     )
     return _Made(stored, record, spread)
 
@@ -252,6 +256,15 @@ def _schedule(model: BCM, settings: Settings, part: Problem) -> Weighted:
     if part.start is None or part.kind == "patch" or settings.method in PEERS:
         return found
     return [(share, shorten(preset)) for share, preset in found]
+
+
+def _record_coloured(model: BCM, presets: Weighted) -> dict[str, JSON]:
+    """The network of coloured noise that worked beside the model, if one did."""
+    if not any(preset.cut for _, preset in presets):
+        return {}
+    beside = load_coloured(model)
+    name = beside.checkpoint.name if beside.checkpoint else None
+    return {} if beside is model else {"coloured": name, "coloured_sha256": beside.sha256}
 
 
 def _record_more(settings: Settings, presets: Weighted) -> dict[str, JSON]:

@@ -44,7 +44,7 @@ CAMERA = 1.5  # levels for each factor above 2: a file of a camera is no exact r
 SHRINK = 0.25  # of a JPEG's boxes
 ALIKE = 0.3  # the correlation of neighbours, of noise that was reduced
 TEXT, FLAT = 0.5, 0.1  # and of text, in which that share of the neighbours is equal
-FLOOR = 0.85  # levels: a change that is not to be told from rounding
+FLOOR = 0.5  # levels: a change that is not to be told from rounding
 MOST = 3.0  # times the detail around: a change that is believed
 
 

@@ -11,6 +11,7 @@ Each is one function of (model, target, batch):
   (flow maps: Boffi et al. 2024, arXiv 2406.07507), which distils the diagonal into jumps;
 - points: the denoising loss of an image function, Î against the truth at points between pixels;
 - reconstruction: the same at levels of hardly any noise: image to its function;
+- coloured: the denoising loss of noise that is of another level below a frequency than above;
 - cycle: f(f(x_t, t, u), u, t) = x_t for u above t, gradients through both jumps, so that what goes
   up comes back (as in invertible consistency distillation, arXiv 2406.14539).
 
@@ -29,6 +30,7 @@ from torch import Tensor
 
 from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN, check_function
 from restore.functions import interpolate_cubic
+from restore.training.coloured import draw_spectrum, filter_each, filtered_noise
 from restore.training.recipe import Recipe, draw_levels
 
 
@@ -203,6 +205,23 @@ def cycle(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     return (error / (error.detach() + 0.1).sqrt()).mean()
 
 
+def coloured(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
+    """The denoising loss of coloured noise, behind its filter; weight (t² + s²) / (t s)².
+
+    t is the level of white noise that leaves as much unknown. What is restored are the patches but
+    for a sixth of their side at each edge, from beyond which the filter would take.
+    """
+    x, s, side = batch.x, model.sigma_data, batch.x.shape[-1]
+    noise = draw_spectrum(len(x), batch.generator)
+    seen = filter_each(x, noise) + filtered_noise(batch.noise, noise)
+    margin = side // 24 * 4  # so that strides of 8 still divide what is left
+    middle = slice(margin, side - margin)
+    t = noise.level
+    c_out = (t * s * (t**2 + s**2).rsqrt())[:, None, None, None]
+    found = model.denoise_coloured(seen[..., middle, middle].contiguous(), noise)
+    return ((found - x[..., middle, middle]) / c_out).square().mean()
+
+
 LOSSES: dict[str, Loss] = {
     "diagonal": diagonal,
     "points": points,
@@ -211,4 +230,5 @@ LOSSES: dict[str, Loss] = {
     "trajectory": trajectory,
     "semigroup": semigroup,
     "cycle": cycle,
+    "coloured": coloured,
 }

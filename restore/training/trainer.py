@@ -205,9 +205,13 @@ class Trainer:
             torch._foreach_copy_(list(copy.parameters()), list(model.parameters()))
 
     def start_from(self, weights: Mapping[str, Tensor], patches: int) -> None:
-        """Begin with `weights` that saw `patches`; their optimisers' state is not known."""
+        """Begin with `weights` that saw `patches`; their optimisers' state is not known.
+
+        What they lack, as those of a network that is told less, stays as it was initialised.
+        """
         for model in (self.model, self.average):
-            model.network.load_state_dict(weights)
+            network = model.network
+            network.load_state_dict({**network.state_dict(), **weights})
         self.patches = patches
         self._refresh()
 

@@ -14,7 +14,7 @@ from restore.errors import RequestError
 from restore.networks import ARCHITECTURES, Network, build, read_config
 from restore.tiling import TiledBCM
 from tests.support.memory import PeakMemory
-from tests.support.networks import ADM_SMALL, seeded
+from tests.support.networks import ADM_SMALL, JUMPING, seeded
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CONFIGS = {
@@ -24,6 +24,7 @@ CONFIGS = {
         {k: list(v) if isinstance(v, tuple) else v for k, v in ADM_SMALL.items()}
         | {"model_channels": 64, "num_head_channels": 64},
     ],
+    "coloured": [{}, {"channels": [8, 12], "blocks": [1], "middle": 1, "features": 8}],
     "dit": [{}, {"channels": 32, "blocks": 2, "features": 8}],
     "function": [
         {},
@@ -77,9 +78,9 @@ def test_the_state_dict_of_another_network_is_refused() -> None:
 
 
 def test_an_unknown_architecture_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="known: adm, dit, function, patch"):
+    with pytest.raises(ValueError, match="known: adm, coloured, dit, function, patch"):
         read_config("vit", {})
-    with pytest.raises(ValueError, match="known: adm, dit, function, patch"):
+    with pytest.raises(ValueError, match="known: adm, coloured, dit, function, patch"):
         build("vit", {})
 
 
@@ -99,7 +100,7 @@ def write(name: str, path: Path) -> Network:
     return network
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", JUMPING)
 def test_a_file_holds_all_of_a_network(name, tmp_path) -> None:
     path = tmp_path / "model.safetensors"
     network = write(name, path)
@@ -123,7 +124,7 @@ def test_a_file_of_pytorch_becomes_the_same_network(name, tmp_path) -> None:
     assert all(torch.equal(v, network.state_dict()[k]) for k, v in loaded.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", JUMPING)
 @pytest.mark.parametrize("size", [(1, 1), (37, 50)])
 def test_pictures_of_any_size_go_through_in_windows(name, size) -> None:
     """In the same ones again, to the same pixels; each window is told of."""
@@ -138,7 +139,7 @@ def test_pictures_of_any_size_go_through_in_windows(name, size) -> None:
     assert len(seen) == 2 * tiled.window_count(*size)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", JUMPING)
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_a_task_runs_in_either_precision(name, dtype, tmp_path) -> None:
     path = tmp_path / "model.safetensors"

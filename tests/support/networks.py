@@ -9,12 +9,21 @@ import pytest
 import torch
 
 from restore.checkpoints import make_metadata, write
-from restore.networks import ADM, FunctionNetwork, Network, PatchUNet, build
+from restore.networks import (
+    ADM,
+    ARCHITECTURES,
+    ColouredUNet,
+    FunctionNetwork,
+    Network,
+    PatchUNet,
+    build,
+)
 
 SHARED = Path(os.environ.get("BCM_RESTORE_GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
 beside = pytest.mark.skipif(
     not (SHARED / "adm_tiny.pt").is_file(), reason="golden files not beside the checkout"
 )
+JUMPING = sorted(set(ARCHITECTURES) - {"coloured"})  # between levels
 ADM_SMALL = {
     "model_channels": 32,
     "num_res_blocks": 1,
@@ -30,10 +39,10 @@ ADM_TINY = ADM_SMALL | {
 }
 
 
-def seeded_patch(**config) -> PatchUNet:
+def seeded_patch(kind: type[PatchUNet] = PatchUNet, **config) -> PatchUNet:
     """A tiny PatchUNet whose zero-initialised layers are filled, so that everything matters."""
     torch.manual_seed(0)
-    network = PatchUNet(**{"channels": (8, 12), "blocks": (1,), "middle": 1, **config})
+    network = kind(**{"channels": (8, 12), "blocks": (1,), "middle": 1, **config})
     with torch.no_grad():
         for p in network.parameters():
             if not p.any():
@@ -62,6 +71,8 @@ def seeded(architecture: str) -> Network:
     """A tiny network without classes of any architecture, whose every layer matters."""
     if architecture == "patch":
         return seeded_patch()
+    if architecture == "coloured":
+        return seeded_patch(ColouredUNet)
     if architecture == "function":
         return seeded_function()
     if architecture == "adm":

@@ -1,0 +1,65 @@
+"""ColouredUNet: the compact network, told that noise is of one level below a frequency, one above.
+
+What it is told of a spectrum is added to the features of a level. It removes noise, and has no
+jumps.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from restore.errors import RequestError
+from restore.networks.patch import LevelEmbedding, PatchUNet, apply_rounded
+
+if TYPE_CHECKING:
+    from restore.coloured_noise import ColouredNoise
+
+
+SHAPES = 6  # frequencies of each number of a spectrum
+
+
+class SpectrumEmbedding(LevelEmbedding):
+    """Features of a pair of levels, or of a spectrum: its own level, ln low, high and cut."""
+
+    def __init__(self, features: int, frequencies: int = 8) -> None:
+        super().__init__(features, frequencies)
+        self.spectrum = nn.Sequential(
+            nn.Linear(6 * SHAPES + 3, features), nn.SiLU(), nn.Linear(features, features)
+        )
+        for p in self.spectrum[-1].parameters():
+            nn.init.zeros_(p)
+
+    def embed_spectrum(self, noise: ColouredNoise) -> Tensor:
+        """Spectra (B,) -> features (B, features), in the network's dtype; high flattens above 1."""
+        low, high, cut = noise.low, noise.high, noise.cut
+        high = high / (1 + high**2).sqrt()
+        c = torch.stack([(low.log() + 2) / 4, (high.log() + 1) / 3, cut.log() / 1.5 + 0.5], dim=1)
+        k = torch.arange(1, SHAPES + 1, device=low.device) * (math.pi / 4)
+        angles = (c[:, :, None] * k).flatten(1)
+        x = apply_rounded(self.spectrum, torch.cat([c, angles.sin(), angles.cos()], dim=1))
+        t = noise.level
+        return self(t, t) + x.to(next(self.parameters()).dtype)
+
+
+class ColouredUNet(PatchUNet):
+    """F(c_in x, spectrum): as `PatchUNet`, with a spectrum in place of the pair of levels."""
+
+    embedding: SpectrumEmbedding
+
+    def make_embedding(self, features: int) -> SpectrumEmbedding:
+        return SpectrumEmbedding(features)
+
+    def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
+        """RequestError: it is called with a spectrum, and has no jumps."""
+        raise RequestError(
+            "this network removes noise whose spectrum it is told, and has no jumps between "
+            "levels: give another model for anything but enlarging in fidelity mode"
+        )
+
+    def remove_noise(self, x: Tensor, noise: ColouredNoise) -> Tensor:
+        """F of x = c_in (B, 3, H, W) times what the spectrum's filter left of the image."""
+        return self.evaluate(x, self.embedding.embed_spectrum(noise))
