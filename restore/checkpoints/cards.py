@@ -201,7 +201,11 @@ def _cell(text: str) -> str:
 
 def _example(checkpoint: Checkpoint) -> str:
     """A command that the checkpoint is for."""
-    return "generate --size 512x512" if checkpoint.tasks == ("generate",) else "jpeg photo.jpg"
+    examples = {
+        ("generate",): "generate --size 512x512",
+        ("superres",): "superres photo.png --scale 2",
+    }
+    return examples.get(checkpoint.tasks, "jpeg photo.jpg")
 
 
 def _address(checkpoint: Checkpoint) -> str:
