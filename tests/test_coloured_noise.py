@@ -109,10 +109,19 @@ def test_each_image_of_a_batch_may_have_a_spectrum_of_its_own():
             torch.testing.assert_close(together[n : n + 1], alone, atol=1e-4, rtol=1e-4)
 
 
+def test_white_noise_is_coloured_noise_of_levels_alike():
+    model = BCM(seeded("coloured"))
+    x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        white = model.denoise(x, 0.3)
+        same = model.denoise_coloured(x, ColouredNoise.of(0.3, 0.3, 0.5, x))
+    torch.testing.assert_close(white, same, atol=1e-5, rtol=1e-5)
+
+
 def test_a_network_says_what_it_cannot_do():
     x = torch.zeros(1, 3, 16, 16)
     with pytest.raises(RequestError, match="no jumps"):
-        BCM(seeded("coloured")).denoise(x, 0.1)
+        BCM(seeded("coloured")).jump(x, 0.1, 0.002)
     with pytest.raises(RequestError, match="white noise alone"):
         BCM(seeded("patch")).denoise_coloured(x, NOISY)
 

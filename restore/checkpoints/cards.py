@@ -201,7 +201,7 @@ def _cell(text: str) -> str:
 
 def _example(checkpoint: Checkpoint) -> str:
     """A command that the checkpoint is for."""
-    examples = {
+    examples: dict[tuple[str, ...], str] = {
         ("generate",): "generate --size 512x512",
         ("superres",): "superres photo.png --scale 2",
     }

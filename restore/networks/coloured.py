@@ -33,15 +33,16 @@ class SpectrumEmbedding(LevelEmbedding):
         for p in self.spectrum[-1].parameters():
             nn.init.zeros_(p)
 
-    def embed_spectrum(self, noise: ColouredNoise) -> Tensor:
-        """Spectra (B,) -> features (B, features), in the network's dtype; high flattens above 1."""
-        low, high, cut = noise.low, noise.high, noise.cut
+    def embed_spectrum(self, t: Tensor, low: Tensor, high: Tensor, cut: Tensor) -> Tensor:
+        """A spectrum's own level, its levels and cut, (B,) each -> features (B, features).
+
+        In the network's dtype; high flattens above 1.
+        """
         high = high / (1 + high**2).sqrt()
         c = torch.stack([(low.log() + 2) / 4, (high.log() + 1) / 3, cut.log() / 1.5 + 0.5], dim=1)
         k = torch.arange(1, SHAPES + 1, device=low.device) * (math.pi / 4)
         angles = (c[:, :, None] * k).flatten(1)
         x = apply_rounded(self.spectrum, torch.cat([c, angles.sin(), angles.cos()], dim=1))
-        t = noise.level
         return self(t, t) + x.to(next(self.parameters()).dtype)
 
 
@@ -54,12 +55,15 @@ class ColouredUNet(PatchUNet):
         return SpectrumEmbedding(features)
 
     def forward(self, x: Tensor, t: Tensor, u: Tensor, label: Tensor | None = None) -> Tensor:
-        """RequestError: it is called with a spectrum, and has no jumps."""
-        raise RequestError(
-            "this network removes noise whose spectrum it is told, and has no jumps between "
-            "levels: give another model for anything but enlarging in fidelity mode"
-        )
+        """As of `PatchUNet` where u is t, white noise; RequestError elsewhere: it has no jumps."""
+        if not torch.equal(t, u):
+            raise RequestError(
+                "this network removes noise alone, and has no jumps between levels: give another "
+                "model for anything but enlarging in fidelity mode"
+            )
+        return self.evaluate(x, self.embedding.embed_spectrum(t, t, t, torch.full_like(t, 0.5)))
 
     def remove_noise(self, x: Tensor, noise: ColouredNoise) -> Tensor:
         """F of x = c_in (B, 3, H, W) times what the spectrum's filter left of the image."""
-        return self.evaluate(x, self.embedding.embed_spectrum(noise))
+        told = noise.level, noise.low, noise.high, noise.cut
+        return self.evaluate(x, self.embedding.embed_spectrum(*told))
