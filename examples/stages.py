@@ -30,7 +30,7 @@ from machine import make_photograph, measure_ceiling, name_processor, time_proce
 from PIL import Image
 
 import restore
-from restore.checkpoints import locate, read_catalogue
+from restore.checkpoints import load_coloured, locate, read_catalogue
 from restore.images import encode
 from restore.networks import patch
 from restore.tasks import Deblur, Denoise, Inpaint, Jpeg, Settings, Superres, Task, solve_problem
@@ -121,8 +121,10 @@ def restored(
         "denoise": Denoise(10),
         "deblur": Deblur("gaussian:2", 3),
     }[task]
-    evaluate = model.evaluate
-    model.evaluate = stages.timed("network", evaluate)
+    beside = load_coloured(model)  # enlarges in its place
+    networks = (model, "evaluate"), (beside, "denoise_coloured")
+    for one, name in networks:
+        setattr(one, name, stages.timed("network", getattr(one, name)))
     try:
         with watched(type(todo), stages):
             with stages.stage("decode"):
@@ -130,7 +132,8 @@ def restored(
             with stages.stage("rest"):
                 result = solve_problem(problem, model, Settings(nfe=nfe))
     finally:
-        model.evaluate = evaluate
+        for one, name in networks:
+            delattr(one, name)  # the class's own again
     with stages.stage("encode"):
         encode(result.picture, "PNG")
     return result
