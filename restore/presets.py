@@ -113,7 +113,7 @@ def mix(a: Preset, b: Preset, share: float) -> Preset:
     """The preset at `share` of the way from a (0) to b (1); beyond them levels and cuts go on.
 
     What has no middle (estimator, flips, turns, how many levels, whether there is a start) is that
-    of the nearer one. Levels are interpolated in their logarithm, the rest linearly.
+    of the nearer one. Levels and cuts are interpolated in their logarithm, the rest linearly.
     """
     if a == b or share in (0, 1):
         return b if share == 1 else a

@@ -1,6 +1,7 @@
 """ColouredNoise: noise of two levels, its filter, and what a network makes of it."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -172,6 +173,19 @@ def test_the_record_names_the_network_that_enlarged(photograph):
     same = solve_problem(problem, alone, Settings(nfe=2)).report
     assert (same["model"], "coloured" in same) == ("coloured", False)
     assert report["nfe"] == same["nfe"] == 2
+
+
+def test_a_cut_asks_no_other_network_behind_an_own_models_back(tiny_model, photograph):
+    own = checkpoints.load(tiny_model, device="cpu", dtype="fp32")
+    problem = Superres(scale=2, sigma=0).open(photograph())
+    with pytest.raises(RequestError, match="white noise alone"):
+        solve_problem(problem, own, Settings(nfe=1), presets=[(1.0, Preset((1.0,), cut=0.5))])
+
+
+def test_a_catalogue_that_names_no_such_network_is_a_usage_error():
+    row = replace(checkpoints.resolve("default"), coloured="colored")
+    with pytest.raises(RequestError, match="coloured"):
+        schedule(row, Superres(scale=2), Settings(nfe=1), 2.0)
 
 
 def test_the_network_sees_what_the_filter_leaves(photograph, monkeypatch):

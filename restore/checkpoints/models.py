@@ -105,14 +105,15 @@ def load(
 def load_coloured(model: "BCM") -> "BCM":
     """The model of coloured noise that works beside a model, where that knows white noise alone.
 
-    It is loaded once for a device and dtype. Errors as of `load`.
+    That is the model itself where its checkpoint names none. It is loaded once for a device and
+    dtype. Errors as of `load`.
     """
     from restore.networks import ColouredUNet
 
-    if isinstance(model.network, ColouredUNet):
-        return model
     name = model.checkpoint.coloured if model.checkpoint else ""
-    return _load_once(name or "coloured", str(model.device), name_dtype(model.dtype))
+    if isinstance(model.network, ColouredUNet) or not name:
+        return model
+    return _load_once(name, str(model.device), name_dtype(model.dtype))
 
 
 @functools.lru_cache(maxsize=4)

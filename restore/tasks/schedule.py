@@ -6,7 +6,7 @@ import functools
 import math
 from dataclasses import replace
 
-from restore.checkpoints import Checkpoint, read_catalogue
+from restore.checkpoints import Checkpoint, read_catalogue, resolve
 from restore.errors import RequestError
 from restore.presets import Preset, resample, spread
 from restore.settings import Mode, Settings, Tile
@@ -127,7 +127,7 @@ def _find_coloured(
 
 @functools.lru_cache(maxsize=4)
 def _read_row(name: str) -> Checkpoint:
-    return read_catalogue()[name]
+    return resolve(name)
 
 
 def _choose_preset(
