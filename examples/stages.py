@@ -30,7 +30,7 @@ from machine import make_photograph, measure_ceiling, name_processor, time_proce
 from PIL import Image
 
 import restore
-from restore.checkpoints import load_coloured, locate, read_catalogue
+from restore.checkpoints import load_beside, locate, read_catalogue
 from restore.images import encode
 from restore.networks import patch
 from restore.tasks import Deblur, Denoise, Inpaint, Jpeg, Settings, Superres, Task, solve_problem
@@ -121,8 +121,11 @@ def restored(
         "denoise": Denoise(10),
         "deblur": Deblur("gaussian:2", 3),
     }[task]
-    beside = load_coloured(model)  # enlarges in its place
-    networks = (model, "evaluate"), (beside, "denoise_coloured")
+    networks = (  # the others enlarge, and fill, in its place
+        (model, "evaluate"),
+        (load_beside(model, "coloured"), "denoise_coloured"),
+        (load_beside(model, "mapped"), "denoise_mapped"),
+    )
     for one, name in networks:
         setattr(one, name, stages.timed("network", getattr(one, name)))
     try:

@@ -88,7 +88,7 @@ def parse() -> argparse.Namespace:
     for name in ("learning_rate", "ema", "level_mean", "level_std", "broad", "decay_from"):
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=float, default=getattr(Recipe(), name))
-    parser.add_argument("--architecture", choices=("patch", "coloured"), default="patch")
+    parser.add_argument("--architecture", choices=("patch", "coloured", "mapped"), default="patch")
     parser.add_argument("--optimizer", choices=("muon", "adamw"), default=Recipe().optimizer)
     parser.add_argument(
         "--network", type=json.loads, default={}, help="JSON, PatchUNet's arguments"

@@ -12,9 +12,9 @@ descent from the preset of half the NFE, or with --present from the one there is
 the lowest (levels are spaced evenly in their logarithm), the share of noise, the level that the
 network is told over that of the noise (1 + delta), the share of noise that the network amplifies
 instead, relaxation, flips, turns, how far a secant is drawn, the gain, the cut of coloured noise
-and the level below it and, for JPEG, the width of the prior and the cap on the box. Its closing
-stays: more has the better mean, and shows blocks. It ends after TRIALS presets of a row. Less than
-0.01 dB is no progress.
+and the level below it, the levels after the highest of a map and, for JPEG, the width of the prior
+and the cap on the box. Its closing stays: more has the better mean, and shows blocks. It ends after
+TRIALS presets of a row. Less than 0.01 dB is no progress.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import restore
 from restore import bench, metrics
 from restore.bench.pictures import HALVED, Clean, Degraded, crop_centre
 from restore.networks import ColouredUNet
-from restore.presets import LOWEST, MOST_CUT, Preset, spread
+from restore.presets import HIGHEST, LOWEST, MOST_CUT, Preset, spread
 from restore.settings import Settings
 from restore.tasks import solve_problem
 
@@ -169,16 +169,22 @@ class Point:
     chroma: float = 1.0
     cut: float = 0.0
     below: float = LOWEST
+    mapped: bool = False  # the ends are those of the levels after the first
 
     def preset(self, nfe: int, severity: float) -> Preset:
         start = self.start if nfe % 2 == 0 else 0.0  # a way up and a way down
-        levels = spaced(self.high, self.low, nfe // (self.flips + (start > 0)))
+        count = nfe // (self.flips + (start > 0))
+        if self.mapped:
+            levels = (HIGHEST, *(spaced(self.high, self.low, count - 1) if count > 1 else ()))
+        else:
+            levels = spaced(self.high, self.low, count)
         shrink = None if self.shrink == 0.5 else self.shrink
         estimator = "secant" if self.aim < 1 else self.estimator
         return Preset(levels, estimator, self.noise, self.relaxation, self.flips, self.delta,
                       shrink, float(f"{severity:.3g}"), start, 0.0, self.chroma,
                       self.turns, self.width, self.closing, self.aim, self.gain,
-                      float(f"{self.cut:.3g}"), float(f"{self.below:.2g}"))  # fmt: skip
+                      float(f"{self.cut:.3g}"), float(f"{self.below:.2g}"),
+                      self.mapped)  # fmt: skip
 
 
 def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Iterator[list[Point]]:
@@ -191,10 +197,12 @@ def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Ite
         if p.cut:
             yield [replace(p, cut=p.cut * f) for f in (0.9, 1.1) if p.cut * f < MOST_CUT]
             yield [replace(p, below=p.below * f) for f in (0.6, 1.6)]
-        else:
+        elif not p.mapped:
             yield [replace(p, aim=a) for a in (1.0, 0.6, 0.3, 0.1) if a != p.aim]
-    yield [replace(p, high=p.high * f, low=min(p.low, p.high * f)) for f in factors]
-    if nfe > p.flips:
+    searched = nfe // p.flips - p.mapped  # levels
+    if searched:
+        yield [replace(p, high=p.high * f, low=min(p.low, p.high * f)) for f in factors]
+    if searched > 1:
         yield [replace(p, low=p.low * f) for f in factors if p.low * f <= p.high]
     if p.estimator == "jump":
         yield [replace(p, noise=n) for n in (0.3, 0.6, 0.8, 1.0) if n != p.noise]
@@ -202,7 +210,7 @@ def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Ite
         if nfe % 2 == 0 and task == "inpaint":  # it would amplify a JPEG's artefacts too
             yield [replace(p, start=s) for s in (0.0, 0.1, 0.3) if s != p.start]
     elif nfe > 1:
-        yield [replace(p, flips=k) for k in (1, 2, 4) if nfe % k == 0 and k != p.flips]
+        yield [replace(p, flips=k) for k in (1, 2, 4, 8) if nfe % k == 0 and k != p.flips]
     if p.estimator != "jump":
         yield [replace(p, relaxation=r) for r in (0.0, 0.3, 0.6, 0.9, 1.3) if r != p.relaxation]
     if nfe > p.flips:
@@ -212,10 +220,11 @@ def neighbours(p: Point, task: str, nfe: int, factors: tuple[float, ...]) -> Ite
 def present(model: restore.BCM, task: str, mode: str, nfe: int, severity: float) -> Point:
     """The preset that the catalogue has, as a point."""
     p = spread(model.checkpoint.preset(task, mode, nfe, severity), nfe)
-    return Point(p.levels[0], p.levels[-1], p.flips, p.noise, p.delta, p.relaxation, p.turns,
+    high = p.levels[min(p.mapped, len(p.levels) - 1)]
+    return Point(high, p.levels[-1], p.flips, p.noise, p.delta, p.relaxation, p.turns,
                  p.shrink or 0.5, p.width, p.closing,
                  "jump" if p.estimator == "jump" else "denoise", p.aim, p.gain, p.start,
-                 CHROMA if p.estimator == "jump" else 1.0, p.cut, p.low)  # fmt: skip
+                 CHROMA if p.estimator == "jump" else 1.0, p.cut, p.low, p.mapped)  # fmt: skip
 
 
 def search(
@@ -261,6 +270,7 @@ FIRST = {
     ("inpaint", "block"): (1.0, 0.05),
 }  # fmt: skip
 COLOURED = {"2": (3.0, 0.05, 0.55), "4": (3.0, 0.05, 0.275)}  # enlarging, its cuts too
+MAPPED = (0.04, 0.02)  # after the highest
 
 
 def row(p: Preset) -> str:
@@ -271,6 +281,8 @@ def row(p: Preset) -> str:
         parts.append(f"aim = {p.aim:g}")
     if p.gain != 1:
         parts.append(f"gain = {p.gain:g}")
+    if p.mapped:
+        parts.append("mapped = true")
     if p.cut:
         parts += [f"cut = {p.cut:g}", f"low = {p.low:g}"]
     for name in ("noise", "relaxation", "delta", "start", "width", "closing"):
@@ -335,17 +347,22 @@ def main() -> None:
     found: dict[tuple[str, str, int, str], Preset] = {}
     for task in options.tasks:
         for severity in SEVERITIES[task]:
+            if severity == "block" and isinstance(model.network, ColouredUNet):
+                continue  # patches fill it, and the network of maps thin holes alone
             case = bench.choose_cases([f"{task}-{severity}"])[0]
             given = {"fidelity": make_inputs(case, pictures)}
             given["perceptual"] = given["fidelity"] + make_inputs(case, smooth)
             high, low, cut = *FIRST[task, severity], 0.0
-            if isinstance(model.network, ColouredUNet):
-                high, low, cut = COLOURED[severity]
+            beside = isinstance(model.network, ColouredUNet)
+            if beside:
+                high, low, cut = COLOURED.get(severity, (*MAPPED, 0.0))
             first = {
-                "fidelity": Point(high, low, cut=cut, below=0.01 if cut else LOWEST),
+                "fidelity": Point(
+                    high, low, cut=cut, below=0.01 if cut else LOWEST, mapped=beside and not cut
+                ),
                 "perceptual": Point(3 * high, high, noise=0.8, estimator="jump", chroma=CHROMA),
             }
-            if cut:  # it has no jumps
+            if beside:  # it has no jumps
                 del first["perceptual"]
             bounds: dict[int, Score] = {}
             for mode, point in first.items():

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from restore.coloured_noise import ColouredNoise
 from restore.errors import RequestError
 from restore.functions import DrawnWindow, ImageFunction, draw_picture, predict
-from restore.networks import ColouredUNet, FunctionNetwork, Network
+from restore.level_map import LevelMap
+from restore.networks import ColouredUNet, FunctionNetwork, MappedUNet, Network
 from restore.networks.function import SIGMA_DATA
 
 if TYPE_CHECKING:
@@ -101,15 +102,31 @@ class BCM(nn.Module):
         x is (B, 3, H, W), as `noise.filter` gives it. RequestError where the network knows white
         noise alone.
         """
-        if not isinstance(self.network, ColouredUNet):
+        network = self.network
+        if not isinstance(network, ColouredUNet):
             raise RequestError(
                 "this model knows white noise alone: give one whose architecture is coloured"
             )
-        s, t = self.sigma_data, noise.level
+        return self._denoise_told(x, noise.level, lambda x: network.remove_noise(x, noise))
+
+    def denoise_mapped(self, x: Tensor, noise: LevelMap) -> Tensor:
+        """E[clean image | its known pixels, and the noisy ones of its hole], from what is left.
+
+        x is (B, 3, H, W), as `noise.weigh` gives it. RequestError where the network knows no maps.
+        """
+        network = self.network
+        if not isinstance(network, MappedUNet):
+            raise RequestError(
+                "this model knows no maps of levels: give one whose architecture is mapped"
+            )
+        return self._denoise_told(x, noise.level, lambda x: network.remove_mapped(x, noise))
+
+    def _denoise_told(self, x: Tensor, t: Tensor, network: Callable[[Tensor], Tensor]) -> Tensor:
+        """c_skip(t) x + c_out(t) F(c_in(t) x)."""
+        s = self.sigma_data
         norm = t**2 + s**2
         c_in, c_skip, c_out = norm.rsqrt(), s**2 / norm, t * s * norm.rsqrt()
-        f = self.network.remove_noise(_column(c_in) * x, noise).float()
-        return (_column(c_out) * f).add_(_column(c_skip) * x)
+        return (_column(c_out) * network(_column(c_in) * x).float()).add_(_column(c_skip) * x)
 
     def secant(self, x: Tensor, t: Level, u: Level, label: Tensor | None = None) -> Tensor:
         """Where the straight line from x, at level t, through jump(x, t, u) meets level 0.

@@ -14,6 +14,7 @@ LOWEST, HIGHEST = 0.002, 80.0  # levels of our networks
 MOST_CUT = 0.9  # that networks learn
 FURTHEST = 2.5  # beyond the last row, in distances of the last two
 Estimator = Literal["denoise", "secant", "jump"]
+Beside = Literal["coloured", "mapped"]  # networks that do something in a model's place
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Preset:
     cut, low: where `cut` is above 0, what an image lacks is told to the network as noise of a
         spectrum, of the level `low` below that share of the highest frequency, and of each of
         `levels` above it (`restore.coloured_noise`).
+    mapped: whether what is missing is told to the network as noise of `levels` in a hole alone
+        (`restore.level_map`).
     severity: what the row was tuned at, in the task's own unit (JPEG quality, scale, mean distance
         of a hole's pixels to the known ones), where a task has several rows for one NFE.
     start: a share of each level. Where it is above 0, only noise of that share is added, and the
@@ -64,6 +67,12 @@ class Preset:
     gain: float = 1.0
     cut: float = 0.0
     low: float = LOWEST
+    mapped: bool = False
+
+    @property
+    def beside(self) -> Beside | None:
+        """The kind of the network that the row is for; None for the model itself."""
+        return "coloured" if self.cut else "mapped" if self.mapped else None
 
     @property
     def evaluations(self) -> int:
@@ -112,8 +121,8 @@ def strength(task: str, severity: float) -> float:
 def mix(a: Preset, b: Preset, share: float) -> Preset:
     """The preset at `share` of the way from a (0) to b (1); beyond them levels and cuts go on.
 
-    What has no middle (estimator, flips, turns, how many levels, whether there is a start) is that
-    of the nearer one. Levels and cuts are interpolated in their logarithm, the rest linearly.
+    What has no middle (estimator, flips, turns, map, how many levels, whether there is a start) is
+    that of the nearer one. Levels and cuts are interpolated in their logarithm, the rest linearly.
     """
     if a == b or share in (0, 1):
         return b if share == 1 else a
@@ -162,6 +171,9 @@ def spread(preset: Preset, nfe: int) -> Preset:
     preset, steps = next((c, nfe // n) for c, n in zip(choices, each, strict=True) if nfe % n == 0)
     if steps == len(preset.levels):
         return preset
+    if preset.mapped and steps > 1 and len(preset.levels) > 1:  # the first is what a hole is
+        first, *others = preset.levels
+        return replace(preset, levels=(first, *resample(others, steps - 1)))
     return replace(preset, levels=resample(preset.levels, steps))
 
 

@@ -16,7 +16,7 @@ FLOORS = {
     "defaults": 0, "formats": 0.2, "devices": 0.2, "settings": 0.4, "presets": 0.4, "record": 0.4,
     "metrics": 0.4, "images": 1, "jpegfile": 1, "networks": 1, "degradations": 1,
     "uncertainty": 1.5, "result": 1.7,
-    "diagnosis": 1.5, "functions": 1.9, "coloured_noise": 1.9, "bcm": 2,
+    "diagnosis": 1.5, "functions": 1.9, "coloured_noise": 1.9, "level_map": 1.9, "bcm": 2,
     "checkpoints": 3, "tiling": 3,
     "solvers": 4, "holes": 4, "defects": 4.6, "editing": 4, "journeys": 4.5,
     "tasks": 5,

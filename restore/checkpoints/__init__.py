@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from restore.checkpoints.catalogue import Checkpoint, Preset, read_catalogue, resolve
     from restore.checkpoints.conversion import convert
     from restore.checkpoints.files import make_metadata, write
-    from restore.checkpoints.models import admit_label, load, load_coloured, verify
+    from restore.checkpoints.models import admit_label, load, load_beside, verify
     from restore.checkpoints.sources import fetch, find_caches, locate, remove
 
 ROOMS = {
@@ -19,7 +19,7 @@ ROOMS = {
     "catalogue": ("Checkpoint", "Preset", "read_catalogue", "resolve"),
     "conversion": ("convert",),
     "files": ("make_metadata", "write"),
-    "models": ("admit_label", "load", "load_coloured", "verify"),
+    "models": ("admit_label", "load", "load_beside", "verify"),
     "sources": ("find_caches", "fetch", "locate", "remove"),
 }
 

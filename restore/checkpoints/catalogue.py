@@ -72,10 +72,11 @@ class Checkpoint:
     """A row of `weights.toml`, or what a user's FILE or hf: address says of itself.
 
     `resolution` is the size it was trained at where it only works there, `classes` their number
-    where it is class-conditional. `coloured` is the row of the network of coloured noise that does
-    in its place what that has presets for. `bytes` 0 and `sha256` "" mean unknown. A row of several
-    files has `parts`, and how `edit` uses them unless told otherwise: `guidance` up to the share
-    `tau` of the times, at an area of `side` squared. `role` is what a single part is of its model.
+    where it is class-conditional. `coloured` and `mapped` are the rows of networks, of coloured
+    noise and of maps of levels, that do in its place what those have presets for. `bytes` 0 and
+    `sha256` "" mean unknown. A row of several files has `parts`, and how `edit` uses them unless
+    told otherwise: `guidance` up to the share `tau` of the times, at an area of `side` squared.
+    `role` is what a single part is of its model.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Checkpoint:
     classes: int | None = None
     bidirectional: bool = True
     coloured: str = ""
+    mapped: str = ""
     presets: Presets = field(default_factory=dict)
     summary: str = ""
     cite: str = ""

@@ -17,6 +17,7 @@ from restore.checkpoints import files, headers, parts, sources
 from restore.checkpoints.catalogue import COMMIT, Checkpoint
 from restore.devices import choose_device, choose_dtype, name_dtype
 from restore.errors import CheckpointError, RequestError, ResourceError
+from restore.presets import Beside
 
 if TYPE_CHECKING:
     import torch
@@ -102,15 +103,15 @@ def load(
     return model
 
 
-def load_coloured(model: "BCM") -> "BCM":
-    """The model of coloured noise that works beside a model, where that knows white noise alone.
+def load_beside(model: "BCM", kind: Beside | None) -> "BCM":
+    """The model of another noise that works beside a model, where that knows white noise alone.
 
-    That is the model itself where its checkpoint names none. It is loaded once for a device and
-    dtype. Errors as of `load`.
+    That is the model itself where `kind` is None, or its checkpoint names none. It is loaded once
+    for a device and dtype. Errors as of `load`.
     """
     from restore.networks import ColouredUNet
 
-    name = model.checkpoint.coloured if model.checkpoint else ""
+    name = getattr(model.checkpoint, kind) if kind and model.checkpoint else ""
     if isinstance(model.network, ColouredUNet) or not name:
         return model
     return _load_once(name, str(model.device), name_dtype(model.dtype))

@@ -32,13 +32,15 @@ class Degradation(ABC, Generic[Y]):
     sigma: σ, the level of the observation's own noise on [-1, 1], 0 for most. linear: whether A is.
     onto: whether A A⁺ y = y for every y, so that A may be what another degradation begins with.
     closing: the level by which the last estimate is taken to be off, where y leaves a range of
-    images or has noise; at 0 it is left as it is.
+    images or has noise; at 0 it is left as it is. hole: (1, 1, H, W) bool, the pixels that y says
+    nothing of where it says all of the others, None where there are none such.
     """
 
     sigma: float = 0.0
     closing: float = 0.0
     linear: bool = True
     onto: bool = False
+    hole: Tensor | None = None
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Y:

@@ -24,6 +24,7 @@ class Grey(Degradation[Y]):
     def __init__(self, inner: Degradation[Y]) -> None:
         self.inner = inner
         self.sigma, self.linear, self.closing = inner.sigma, inner.linear, inner.closing
+        self.hole = inner.hole
 
     def __call__(self, x: Tensor) -> Y:
         return self.inner(x)

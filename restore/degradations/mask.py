@@ -26,7 +26,7 @@ class Mask(Degradation[Tensor]):
             raise RequestError(
                 f"a mask of {tuple(known.shape)} {known.dtype}, expected (1, 1, H, W) of bool"
             )
-        self.known, self.sigma = known, sigma
+        self.known, self.hole, self.sigma = known, ~known, sigma
 
     def __call__(self, x: Tensor) -> Tensor:
         return torch.where(self.known.to(x.device), x, 0)

@@ -26,7 +26,7 @@ SMOOTH = 1.5  # levels of 8 bits: second differences of a smooth picture
 BEND = np.array([[1, -2, 1]], np.float32)
 STRIP = 256  # rows
 WINDOW, MARGIN = 256, 32  # pixels kept of a window, and around it
-ITERATIONS = 60
+ITERATIONS, ENOUGH = 60, 1e-6  # of the energy at first: where they end
 REACH = 2  # pixels that the bending of one depends on
 
 
@@ -50,7 +50,7 @@ def fill(
     Raises:
         ResourceError: patches are asked for and their library is not here.
     """
-    _pull_push(x, known)
+    pull_push(x, known)
     height, width = x.shape[-2:]
     for top in range(0, height, WINDOW):
         for left in range(0, width, WINDOW):
@@ -111,9 +111,10 @@ def measure_depth(hole: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
 
 
-def _pull_push(x: Tensor, known: Tensor) -> None:
+def pull_push(x: Tensor, known: Tensor) -> None:
+    """Images x (B, 3, H, W) with unknown pixels from a pyramid, in place; known (B, 1, H, W)."""
     height, width = x.shape[-2:]
-    if bool(known.all()):
+    if known.device.type == "cpu" and bool(known.all()):  # a card is not waited for
         return
     if max(height, width) == 1:
         x.masked_fill_(~known, 0)
@@ -127,7 +128,7 @@ def _pull_push(x: Tensor, known: Tensor) -> None:
         weights.append(F.avg_pool2d(F.pad(mask, pad), 2))
     weight = torch.cat(weights, dim=2)
     coarse = torch.cat(sums, dim=2).div_(weight.clamp(min=1e-6))
-    _pull_push(coarse, weight > 0)
+    pull_push(coarse, weight > 0)
     coarse = F.pad(coarse, (1, 1, 1, 1), mode="replicate")
     for top in range(0, height, STRIP):
         bottom = min(top + STRIP, height)
@@ -161,7 +162,7 @@ def _bend(x: Tensor, known: Tensor, top: int, left: int) -> None:
     residual = _bilaplacian(guess, once, image).mul_(free).neg()
     direction = residual.clone()
     energy = _dot(residual, residual)
-    floor = 1e-6 * energy
+    floor = ENOUGH * energy
     for _ in range(ITERATIONS):
         if energy <= floor or energy == 0:
             break

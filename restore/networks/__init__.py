@@ -10,6 +10,7 @@ from torch import Tensor
 from restore.networks.adm import ADM
 from restore.networks.coloured import ColouredUNet
 from restore.networks.function import FunctionNetwork
+from restore.networks.mapped import MappedUNet
 from restore.networks.network import Config, Network
 from restore.networks.patch import PatchUNet
 from restore.networks.transformer import DiT
@@ -19,6 +20,7 @@ ARCHITECTURES: dict[str, type[Network]] = {
     "coloured": ColouredUNet,
     "dit": DiT,
     "function": FunctionNetwork,
+    "mapped": MappedUNet,
     "patch": PatchUNet,
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "Config",
     "DiT",
     "FunctionNetwork",
+    "MappedUNet",
     "Network",
     "PatchUNet",
     "build",

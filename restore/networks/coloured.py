@@ -59,7 +59,7 @@ class ColouredUNet(PatchUNet):
         if not torch.equal(t, u):
             raise RequestError(
                 "this network removes noise alone, and has no jumps between levels: give another "
-                "model for anything but enlarging in fidelity mode"
+                "model for anything but enlarging, or filling holes, in fidelity mode"
             )
         return self.evaluate(x, self.embedding.embed_spectrum(t, t, t, torch.full_like(t, 0.5)))
 

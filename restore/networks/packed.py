@@ -167,8 +167,8 @@ class Packed:
     head: Convolution
 
     def __call__(self, x: Tensor) -> Tensor:
-        """F of x = c_in x_t (B, 3, H, W) in float32, image by image."""
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        """F (B, 3, H, W) of x = c_in x_t (B, planes, H, W) in float32, image by image."""
+        out = torch.empty_like(x[:, :3], memory_format=torch.contiguous_format)
         for image, place in zip(x.split(1), out.split(1), strict=True):
             self._evaluate(image, place)
         return out
@@ -245,7 +245,7 @@ def _run_row_(h: Tensor, firsts: Sequence[Convolution], seconds: Sequence[Convol
 
 
 def _stem(layer: Convolution, x: Tensor) -> Tensor:
-    """The first map of an image (1, 3, H, W) float32, in patches of 2×2 pixels.
+    """The first map of an image (1, planes, H, W) float32, in patches of 2×2 pixels.
 
     In 16 bits they go in as two terms, as in `PatchUNet.stemmed`.
     """

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -119,8 +120,10 @@ class PatchUNet(Network):
 
     `channels` and `blocks` are per resolution: 1/2, 1/4, 1/8 and so on. `blocks` counts residual
     blocks on the way down and again on the way up; the lowest resolution has `middle` blocks.
-    `config` holds the arguments, for a checkpoint.
+    `config` holds the arguments, for a checkpoint. `planes` is how many the first layer sees.
     """
+
+    planes: ClassVar[int] = 3
 
     def __init__(
         self,
@@ -140,7 +143,7 @@ class PatchUNet(Network):
         }
         self.packed = Cache()
         self.embedding = self.make_embedding(features)
-        self.stem = nn.Conv2d(12, channels[0], 3, padding=1)
+        self.stem = nn.Conv2d(4 * self.planes, channels[0], 3, padding=1)
         self.head = nn.Conv2d(channels[0], 12, 3, padding=1)
         for p in self.head.parameters():
             nn.init.zeros_(p)
@@ -212,7 +215,7 @@ class PatchUNet(Network):
         return self.evaluate(x, self.embedding(t, u))
 
     def evaluate(self, x: Tensor, levels: Tensor) -> Tensor:
-        """F of x = c_in x_t (B, 3, H, W), given the embedding (B, features) of its levels."""
+        """F of x = c_in x_t (B, planes, H, W), given the embedding (B, features) of its levels."""
         if packable(self, x, levels):
             return self.packed.find(self, levels, lambda other: self._pack(levels, other))(x)
         h = self.stemmed(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
@@ -244,7 +247,7 @@ class PatchUNet(Network):
         )
 
     def stemmed(self, x: Tensor) -> Tensor:
-        """The stem's features of patches x (B, 12, h, w), in the network's dtype.
+        """The stem's features of patches x (B, 4 planes, h, w), in the network's dtype.
 
         Where that is of 16 bits, x goes in as two terms, what rounding keeps and what it loses:
         pixels rounded to 8 significant bits are most of what bf16 would cost in PSNR.

@@ -15,6 +15,7 @@ the δ and the small noise share follow few-step consistency solvers (CM4IR, Gar
 arXiv 2412.20596). For samples z is nearly grey: colour that is drawn, where the observation leaves
 it open, is seen as noise. Where a preset has a cut, the network is one of coloured noise: x goes
 through Wiener's filter for noise of a low level below the cut and t above, and x0 = D(x) of that.
+Where it is of a map, so it is in a hole, about the start.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from torch import Tensor
 from restore.coloured_noise import ColouredNoise
 from restore.degradations import Degradation
 from restore.degradations.degradation import Y
+from restore.errors import RequestError
+from restore.level_map import LevelMap
 from restore.presets import Preset
 from restore.solvers.estimate import ORIENTATIONS, estimate
 from restore.solvers.inversion import inversion
@@ -52,25 +55,40 @@ def bcm(
     if preset.start:  # noise is amplified, not added
         return inversion(denoiser, degradation, y, start, preset, noise)
     x = start
-    first = start.clone() if preset.gain != 1 else None
+    again = preset.mapped and len(preset.levels) > 1
+    first = start.clone() if preset.gain != 1 or again else start
+    hole = _as_plane(degradation.hole, x) if preset.mapped else None
     for step, t in enumerate(preset.levels):
 
         def restored(x: Tensor, places: Sequence[Place], step: int = step, t: float = t) -> Tensor:
+            image, plane = x[:, :3], x[:, 3:]
             x_t = x
             if preset.noise:
-                x_t = torch.add(x, noise.at(step, places, x.device), alpha=preset.noise * t)
+                z = noise.at(step, places, x.device)
+                x_t = torch.cat([torch.add(image, z, alpha=preset.noise * t), plane], dim=1)
             x0 = estimate(denoiser, x_t, (1 + preset.delta) * t, preset, step)
-            return torch.lerp(x, x0, 1 + preset.relaxation)
+            x0 = torch.lerp(image, x0, 1 + preset.relaxation)
+            return x0 if hole is None else torch.cat([x0, plane], dim=1)
 
         x = degradation.posterior_mean(x, y, t, out=x)
-        if first is not None:
+        if preset.gain != 1:
             x = torch.lerp(first, x, preset.gain, out=x)
+        told = (1 + preset.delta) * t
         if preset.cut:
-            told = (1 + preset.delta) * t
             x = ColouredNoise.of(preset.low, told, preset.cut, x).filter(x, out=x)
+        if hole is not None:
+            x = LevelMap.of(hole, told).weigh(first, x)
+            x = torch.cat([x, hole.expand(len(x), -1, -1, -1)], dim=1)
         ahead = len(preset.levels) - 1 - step if denoiser.spreads else 0
-        x = denoiser.over(restored, x, out=x, ahead=ahead)
+        x = denoiser.over(restored, x, out=x, ahead=ahead)[:, :3]
     return degradation.project_into_range(x, y, out=x)
+
+
+def _as_plane(hole: Tensor | None, x: Tensor) -> Tensor:
+    """A hole (1, 1, H, W), 1 in it and 0 elsewhere; RequestError where there is none."""
+    if hole is None:
+        raise RequestError("a preset of a map of levels is for holes alone: give another")
+    return hole.to(x)
 
 
 BCM_METHOD = Method(bcm, tasks=None, most={"denoise": len(ORIENTATIONS)})

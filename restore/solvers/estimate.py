@@ -7,6 +7,7 @@ from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
 from restore.coloured_noise import ColouredNoise
+from restore.level_map import LevelMap
 from restore.presets import Preset
 from restore.tiling import TiledBCM
 
@@ -19,9 +20,10 @@ def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset, step: int 
 
     Each sees them in another orientation: mirrored, and from the fifth on transposed too. Where
     the preset turns, those of a `step`, counted from 0, follow on those of the step before. Where
-    it has a cut, x went through the filter of its noise.
+    it has a cut, x went through the filter of its noise; where it is of a map, x has the hole as a
+    fourth channel, and its noise is weighed.
     """
-    total = torch.zeros_like(x)
+    total = torch.zeros_like(x[:, :3])
     first = step * preset.flips if preset.turns else 0
     for run in range(first, first + preset.flips):
         turned, axes = ORIENTATIONS[run % len(ORIENTATIONS)]
@@ -30,6 +32,9 @@ def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset, step: int 
         if preset.cut:
             noise = ColouredNoise.of(preset.low, t, preset.cut, x)
             x0 = denoiser.model.denoise_coloured(mirrored, noise)
+        elif preset.mapped:
+            image, hole = mirrored[:, :3], mirrored[:, 3:]
+            x0 = denoiser.model.denoise_mapped(image, LevelMap.of(hole, t))
         elif preset.estimator == "denoise":
             x0 = denoiser.model.denoise(mirrored, t, denoiser.label)
         elif preset.estimator == "secant":

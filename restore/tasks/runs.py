@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import BCM
-from restore.checkpoints import load_coloured
+from restore.checkpoints import load_beside
 from restore.degradations import Grey
 from restore.images import Picture
 from restore.images.transfer import as_image, as_pixels, send_pixels
@@ -111,7 +111,7 @@ class Run:
                 mean = trust is not None and preset.estimator != "jump"
                 # Kept as it would be written, which takes a quarter of the memory.
                 firsts = [as_pixels(one, depth, grey=False) for one in start.split(1) if mean]
-                model = load_coloured(self.model) if preset.cut else self.model
+                model = load_beside(self.model, preset.beside)
                 x = self._solve(self._denoiser(progress, model), y, start, preset, seeds)
                 if trust is not None and mean:
                     self._weigh_(x, y, firsts, trust)

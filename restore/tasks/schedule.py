@@ -111,18 +111,19 @@ def _weigh_modes(settings: Settings) -> dict[Mode, float]:
     return {mode: share for mode, share in ends.items() if share}
 
 
-def _find_coloured(
+def _find_beside(
     checkpoint: Checkpoint | None, name: str, mode: Mode, settings: Settings
 ) -> Checkpoint | None:
-    """The row of coloured noise that does this in the checkpoint's place, None for itself.
+    """The row of another noise's network that does this in the checkpoint's place, or None.
 
-    Draws need noise that is white, and jumps.
+    Draws need noise that is white, and jumps; a map's network knows the smooth guess alone.
     """
     plain = settings.method == "bcm" and settings.samples == 1 and not settings.varied
-    if checkpoint is None or not checkpoint.coloured or not plain:
+    if checkpoint is None or not plain:
         return None
-    found = _read_row(checkpoint.coloured)
-    return found if mode in found.presets.get(name, {}) else None
+    names = checkpoint.coloured, checkpoint.mapped if settings.start is None else ""
+    rows = (_read_row(name) for name in names if name)
+    return next((row for row in rows if mode in row.presets.get(name, {})), None)
 
 
 @functools.lru_cache(maxsize=4)
@@ -140,7 +141,7 @@ def _choose_preset(
     kind: str = "",
 ) -> Preset:
     name = f"{task.name}-{kind}" if kind else task.name
-    beside = _find_coloured(checkpoint, name, mode, settings)
+    beside = _find_beside(checkpoint, name, mode, settings)
     if checkpoint is None or name not in checkpoint.presets:
         checkpoint = read_catalogue()["default"]  # nobody tuned the model
 

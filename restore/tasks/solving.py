@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import BCM
-from restore.checkpoints import load, load_coloured
+from restore.checkpoints import load, load_beside
 from restore.degradations import Grey
 from restore.devices import name_dtype
 from restore.errors import ImageError
@@ -221,7 +221,7 @@ def _run(
         more={
             **_record_more(settings, presets),
             **(drawing.report if drawing else {}),
-            **_record_coloured(model, presets),
+            **_record_beside(model, presets),
         },
     )
     return _Made(stored, record, spread)
@@ -258,13 +258,15 @@ def _schedule(model: BCM, settings: Settings, part: Problem) -> Weighted:
     return [(share, shorten(preset)) for share, preset in found]
 
 
-def _record_coloured(model: BCM, presets: Weighted) -> dict[str, JSON]:
-    """The network of coloured noise that worked beside the model, if one did."""
-    if not any(preset.cut for _, preset in presets):
-        return {}
-    beside = load_coloured(model)
-    name = beside.checkpoint.name if beside.checkpoint else None
-    return {} if beside is model else {"coloured": name, "coloured_sha256": beside.sha256}
+def _record_beside(model: BCM, presets: Weighted) -> dict[str, JSON]:
+    """The network of another noise that worked beside the model, if one did, by its kind."""
+    more: dict[str, JSON] = {}
+    for _, preset in presets:
+        beside = load_beside(model, preset.beside)
+        if preset.beside and beside is not model:
+            more[preset.beside] = beside.checkpoint.name if beside.checkpoint else None
+            more[f"{preset.beside}_sha256"] = beside.sha256
+    return more
 
 
 def _record_more(settings: Settings, presets: Weighted) -> dict[str, JSON]:

@@ -12,6 +12,7 @@ Each is one function of (model, target, batch):
 - points: the denoising loss of an image function, Î against the truth at points between pixels;
 - reconstruction: the same at levels of hardly any noise: image to its function;
 - coloured: the denoising loss of noise that is of another level below a frequency than above;
+- mapped: the denoising loss of noise that a map of levels has in holes alone, inside them;
 - cycle: f(f(x_t, t, u), u, t) = x_t for u above t, gradients through both jumps, so that what goes
   up comes back (as in invertible consistency distillation, arXiv 2406.14539).
 
@@ -31,6 +32,7 @@ from torch import Tensor
 from restore.bcm import BCM, SIGMA_MAX, SIGMA_MIN, check_function
 from restore.functions import interpolate_cubic
 from restore.training.coloured import draw_spectrum, filter_each, filtered_noise
+from restore.training.level_maps import add_grain, draw_level_map, guess_smoothly
 from restore.training.recipe import Recipe, draw_levels
 
 
@@ -222,6 +224,25 @@ def coloured(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     return ((found - x[..., middle, middle]) / c_out).square().mean()
 
 
+def mapped(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
+    """The denoising loss of noise in holes, inside them, weighed as that of coloured noise.
+
+    Some known pixels are noisy, what is wanted is not. An image's error e counts as
+    e / sqrt(e + 0.1), or those of large holes would be all there is.
+    """
+    x, s = batch.x, model.sigma_data
+    noise = draw_level_map(len(x), x.shape[-1], batch.generator)
+    given = add_grain(x, batch.generator)
+    guess = guess_smoothly(given, noise.hole)
+    seen = torch.where(noise.hole > 0, batch.at(noise.t), given)
+    t = noise.level
+    c_out = (t * s * (t**2 + s**2).rsqrt())[:, None, None, None]
+    found = model.denoise_mapped(noise.weigh(guess, seen), noise)
+    wrong = ((found - x) / c_out).square().mean(dim=1, keepdim=True) * noise.hole
+    error = wrong.sum(dim=(1, 2, 3)) / noise.hole.sum(dim=(1, 2, 3))
+    return (error / (error.detach() + 0.1).sqrt()).mean()
+
+
 LOSSES: dict[str, Loss] = {
     "diagonal": diagonal,
     "points": points,
@@ -231,4 +252,5 @@ LOSSES: dict[str, Loss] = {
     "semigroup": semigroup,
     "cycle": cycle,
     "coloured": coloured,
+    "mapped": mapped,
 }

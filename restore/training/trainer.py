@@ -207,11 +207,16 @@ class Trainer:
     def start_from(self, weights: Mapping[str, Tensor], patches: int) -> None:
         """Begin with `weights` that saw `patches`; their optimisers' state is not known.
 
-        What they lack, as those of a network that is told less, stays as it was initialised.
+        What they lack, as those of a network that is told less, stays as it was initialised; of a
+        layer that sees less, what more it sees counts nothing at first.
         """
         for model in (self.model, self.average):
-            network = model.network
-            network.load_state_dict({**network.state_dict(), **weights})
+            own = model.network.state_dict()
+            for name, weight in weights.items():
+                grown = torch.zeros_like(own[name])
+                grown[tuple(map(slice, weight.shape))] = weight
+                own[name] = grown
+            model.network.load_state_dict(own)
         self.patches = patches
         self._refresh()
 

@@ -24,6 +24,7 @@ CONFIGS = {
         {k: list(v) if isinstance(v, tuple) else v for k, v in ADM_SMALL.items()}
         | {"model_channels": 64, "num_head_channels": 64},
     ],
+    "mapped": [{}, {"channels": [8, 12], "blocks": [1], "middle": 1, "features": 8}],
     "coloured": [{}, {"channels": [8, 12], "blocks": [1], "middle": 1, "features": 8}],
     "dit": [{}, {"channels": 32, "blocks": 2, "features": 8}],
     "function": [
@@ -78,9 +79,9 @@ def test_the_state_dict_of_another_network_is_refused() -> None:
 
 
 def test_an_unknown_architecture_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="known: adm, coloured, dit, function, patch"):
+    with pytest.raises(ValueError, match="known: adm, coloured, dit, function, mapped, patch"):
         read_config("vit", {})
-    with pytest.raises(ValueError, match="known: adm, coloured, dit, function, patch"):
+    with pytest.raises(ValueError, match="known: adm, coloured, dit, function, mapped, patch"):
         build("vit", {})
 
 

@@ -64,7 +64,7 @@ def test_a_network_without_classes_refuses_a_label():
 
 
 def test_unknown_architectures_are_refused_by_name():
-    with pytest.raises(ValueError, match="known: adm, coloured, dit, function, patch"):
+    with pytest.raises(ValueError, match="known: adm, coloured, dit, function, mapped, patch"):
         build("vgg", {})
 
 

@@ -14,6 +14,7 @@ from restore.networks import (
     ARCHITECTURES,
     ColouredUNet,
     FunctionNetwork,
+    MappedUNet,
     Network,
     PatchUNet,
     build,
@@ -23,7 +24,7 @@ SHARED = Path(os.environ.get("BCM_RESTORE_GOLDEN", Path(__file__).parents[3] / "
 beside = pytest.mark.skipif(
     not (SHARED / "adm_tiny.pt").is_file(), reason="golden files not beside the checkout"
 )
-JUMPING = sorted(set(ARCHITECTURES) - {"coloured"})  # between levels
+JUMPING = sorted(set(ARCHITECTURES) - {"coloured", "mapped"})  # between levels
 ADM_SMALL = {
     "model_channels": 32,
     "num_res_blocks": 1,
@@ -71,8 +72,8 @@ def seeded(architecture: str) -> Network:
     """A tiny network without classes of any architecture, whose every layer matters."""
     if architecture == "patch":
         return seeded_patch()
-    if architecture == "coloured":
-        return seeded_patch(ColouredUNet)
+    if architecture in ("coloured", "mapped"):
+        return seeded_patch(ColouredUNet if architecture == "coloured" else MappedUNet)
     if architecture == "function":
         return seeded_function()
     if architecture == "adm":

@@ -1,5 +1,6 @@
 """Trainer: it learns, it resumes to the bit, whoever computes; its rate follows the run."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -99,6 +100,18 @@ def test_a_run_begins_from_given_weights(photographs: Photographs, tmp_path) -> 
     assert (trainer.step, trainer.patches) == (1, 1012)
     for p, q in zip(trainer.model.network.parameters(), given.values(), strict=True):
         assert float((p.detach() - q).abs().max()) < 0.01  # a step of a rate that still warms up
+
+
+def test_a_network_that_sees_more_begins_as_one_that_sees_less(tmp_path, photographs) -> None:
+    """A plane of a map beside the image, which counts nothing yet."""
+    source = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6), 2).average.network
+    recipe = replace(MIXED, architecture="mapped", shares={"mapped": 1.0})
+    trainer = Trainer(tmp_path, photographs, recipe, minutes=1e6)
+    trainer.start_from(source.state_dict(), patches=1000)
+    x, t = torch.randn(1, 3, 16, 16), torch.tensor([0.1])
+    with torch.no_grad():
+        torch.testing.assert_close(trainer.model.network(x, t, t), source(x, t, t))
+    assert math.isfinite(float(trainer.update()["mapped"]))
 
 
 @pytest.mark.gpu
