@@ -158,6 +158,24 @@ def test_the_solver_keeps_what_is_known_and_tiles_exactly():
     torch.testing.assert_close(found, found[:, :1].expand_as(found), atol=1e-6, rtol=0)
 
 
+def test_the_network_is_given_what_the_filter_leaves(monkeypatch):
+    """At the highest level the guess, whatever an estimate before it has there."""
+    x, seen = make_images(1).clamp(-1, 1), []
+    hole = torch.rand(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1)) < 0.5
+    denoise = BCM.denoise_mapped
+
+    def watched(model, image, noise):
+        seen.append(image.clone())
+        return denoise(model, image, noise)
+
+    monkeypatch.setattr(BCM, "denoise_mapped", watched)
+    run(x, hole, Preset((80.0, 80.0), mapped=True))
+    guess = fill(x.clone(), ~hole)
+    for image in seen:
+        torch.testing.assert_close(image, guess, atol=1e-3, rtol=0)
+    assert len(seen) == 2
+
+
 def test_a_map_is_for_holes_alone():
     task = restore.tasks.Superres(scale=2, sigma=0)
     problem = task.open(np.zeros((32, 32, 3), np.uint8))
