@@ -1,5 +1,4 @@
-"""LevelMap: Gaussian noise that is of another level at each pixel: none where a picture is known,
-one of any level in its hole.
+"""LevelMap: Gaussian noise that only a hole has; the pixels around it are known.
 
     x = guess + w (x_t - guess),    w = g² / (g² + t²)
 

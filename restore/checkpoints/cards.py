@@ -204,6 +204,7 @@ def _example(checkpoint: Checkpoint) -> str:
     examples: dict[tuple[str, ...], str] = {
         ("generate",): "generate --size 512x512",
         ("superres",): "superres photo.png --scale 2",
+        ("inpaint",): "inpaint photo.png --mask mask.png",
     }
     return examples.get(checkpoint.tasks, "jpeg photo.jpg")
 
