@@ -19,7 +19,8 @@ class Muon(torch.optim.Optimizer):
 
     Newton-Schulz iteration of Jordan et al. 2024 (Muon), on the weight as a matrix (out, in·k·k);
     the update has the root mean square of an AdamW step (Liu et al. 2025, arXiv 2502.16982).
-    Weights of one shape go through it together on a GPU, and one by one, among `workers`, on CPUs.
+    Weights of one shape go through it together on a GPU, and one by one, among `workers`, on CPUs,
+    in `dtype`.
     """
 
     def __init__(
@@ -28,9 +29,10 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float = 0.95,
         workers: Workers | None = None,
+        dtype: torch.dtype = torch.bfloat16,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": 0.01})
-        self.workers = workers or Workers()
+        self.workers, self.dtype = workers or Workers(), dtype
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -53,7 +55,7 @@ class Muon(torch.optim.Optimizer):
         averages = [self.state[p]["momentum"] for p in stack]
         torch._foreach_lerp_(averages, grads, 1 - group["momentum"])
         ahead = torch._foreach_lerp(grads, averages, group["momentum"])
-        flat = [update.flatten(1) for update in ahead]
+        flat = [update.flatten(1).to(self.dtype) for update in ahead]
         updates = orthogonal(torch.stack(flat)) if len(flat) > 1 else [orthogonal(flat[0])]
         scale = 0.2 * math.sqrt(max(len(stack[0]), stack[0][0].numel()))
         shaped = [u.reshape(p.shape).to(p.dtype) for p, u in zip(stack, updates, strict=True)]
@@ -64,9 +66,9 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     """The nearest orthogonal matrix, roughly: all singular values brought near 1.
 
-    `matrix` is (..., rows, columns); the result is bfloat16.
+    `matrix` is (..., rows, columns), of any precision: bfloat16 is enough.
     """
-    x = matrix.bfloat16() / (matrix.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = matrix / (matrix.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     for _ in range(steps):
@@ -76,7 +78,10 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 def optimizers(
-    network: nn.Module, recipe: Recipe, workers: Workers | None = None
+    network: nn.Module,
+    recipe: Recipe,
+    workers: Workers | None = None,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> list[torch.optim.Optimizer]:
     """One for matrices, one for vectors and for the first and last layers."""
     rest: list[Tensor] = []
@@ -88,5 +93,5 @@ def optimizers(
         torch.optim.AdamW(rest, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     ]
     if matrices:
-        found.append(Muon(matrices, lr=recipe.learning_rate, workers=workers))
+        found.append(Muon(matrices, lr=recipe.learning_rate, workers=workers, dtype=dtype))
     return found

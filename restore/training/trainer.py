@@ -1,9 +1,9 @@
 """Trainer: a run, saved as it goes and resumed where it stopped.
 
-The weights and their average are float32; what is evaluated are copies of both in bfloat16, made
-once a step. A batch is cut into chunks of one loss term each. A chunk draws its crops, noise and
-levels from a generator of its own, seeded by the step and its place in the batch, so that a step
-is the same whoever computes it, and again after a resumption.
+The weights and their average are float32; what is evaluated are copies of both, made once a step,
+in bfloat16 where the device computes in it. A batch is cut into chunks of one loss term each. A
+chunk draws its crops, noise and levels from a generator of its own, seeded by the step and its
+place in the batch, so that a step is the same whoever computes it, and again after a resumption.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restore.bcm import BCM
+from restore.devices import choose_dtype
 from restore.networks import build
 from restore.presets import Preset
 from restore.solvers.estimate import estimate
 from restore.tiling import TiledBCM
+from restore.training.growing import grow
 from restore.training.losses import LOSSES, NoisyBatch
 from restore.training.optimizers import optimizers
 from restore.training.photographs import Photographs
@@ -89,8 +91,9 @@ class Trainer:
         )
         for model in (self.average, self.working, self.target):
             model.load_state_dict(self.model.state_dict())
+        dtype = choose_dtype("auto", self.device)
         for model in (self.working, self.target):
-            model.bfloat16()
+            model.to(dtype)
             if compiled:
                 model.network.compile()
         if self.device.type == "cuda":
@@ -101,7 +104,7 @@ class Trainer:
         self._recordings: dict[tuple[tuple[str, int], ...], Recorded] = {}
         self.average.requires_grad_(False)
         self.target.requires_grad_(False)
-        self.optimizers = optimizers(self.model.network, recipe, self.workers)
+        self.optimizers = optimizers(self.model.network, recipe, self.workers, dtype)
 
     @property
     def progress(self) -> float:
@@ -200,23 +203,17 @@ class Trainer:
 
     @torch.no_grad()
     def _refresh(self) -> None:
-        """Copy the weights and their average into the 16 bits that are evaluated."""
+        """Copy the weights and their average into what is evaluated."""
         for copy, model in ((self.working, self.model), (self.target, self.average)):
             torch._foreach_copy_(list(copy.parameters()), list(model.parameters()))
 
     def start_from(self, weights: Mapping[str, Tensor], patches: int) -> None:
         """Begin with `weights` that saw `patches`; their optimisers' state is not known.
 
-        What they lack, as those of a network that is told less, stays as it was initialised; of a
-        layer that sees less, what more it sees counts nothing at first.
+        What they lack, as those of a network that is told less or is smaller, is grown.
         """
         for model in (self.model, self.average):
-            own = model.network.state_dict()
-            for name, weight in weights.items():
-                grown = torch.zeros_like(own[name])
-                grown[tuple(map(slice, weight.shape))] = weight
-                own[name] = grown
-            model.network.load_state_dict(own)
+            model.network.load_state_dict(grow(model.network.state_dict(), weights))
         self.patches = patches
         self._refresh()
 

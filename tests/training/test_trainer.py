@@ -83,12 +83,17 @@ def test_a_gradient_is_the_mean_over_chunks(photographs: Photographs, tmp_path) 
     assert all(map(torch.equal, weights(once), weights(again)))
 
 
-def test_what_is_evaluated_follows_the_weights(photographs: Photographs, tmp_path) -> None:
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_what_is_evaluated_follows_the_weights(
+    photographs: Photographs, tmp_path, monkeypatch, dtype: torch.dtype
+) -> None:
+    """In bfloat16 where the device computes in it; elsewhere that is several times slower."""
+    monkeypatch.setattr("restore.devices._computes_in_bf16", lambda _: dtype == torch.bfloat16)
     trainer = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6), 1)
     for copy, model in ((trainer.working, trainer.model), (trainer.target, trainer.average)):
         for p, q in zip(copy.parameters(), model.parameters(), strict=True):
-            assert p.dtype == torch.bfloat16
-            assert torch.equal(p, q.bfloat16())
+            assert p.dtype == dtype
+            assert torch.equal(p, q.to(dtype))
 
 
 def test_a_run_begins_from_given_weights(photographs: Photographs, tmp_path) -> None:
@@ -112,6 +117,27 @@ def test_a_network_that_sees_more_begins_as_one_that_sees_less(tmp_path, photogr
     with torch.no_grad():
         torch.testing.assert_close(trainer.model.network(x, t, t), source(x, t, t))
     assert math.isfinite(float(trainer.update()["mapped"]))
+
+
+def test_a_larger_network_begins_as_the_smaller_one_and_all_of_it_learns(
+    tmp_path, photographs
+) -> None:
+    source = run(Trainer(tmp_path, photographs, MIXED, minutes=1e6), 2).average.network
+    for p in source.parameters():
+        p += 0.1 * torch.randn(p.shape)
+    larger = {"channels": [12, 20], "blocks": [2], "middle": 3}
+    trainer = Trainer(tmp_path, photographs, replace(MIXED, network=larger), minutes=1e6)
+    trainer.start_from(source.state_dict(), patches=1000)
+    x, t, u = torch.randn(1, 3, 16, 16), torch.tensor([0.1]), torch.tensor([0.02])
+    with torch.no_grad():
+        new, old = trainer.model.network(x, t, u), source(x, t, u)
+    assert float(old.std()) > 0.1
+    torch.testing.assert_close(new, old, atol=1e-4, rtol=0)  # sums over more channels, of zeros
+    before = [p.clone() for p in weights(trainer)]
+    run(trainer, 3)
+    for p, q in zip(weights(trainer), before, strict=True):
+        moved = (p - q).flatten(1) if p.ndim > 1 else (p - q)[:, None]
+        assert bool(moved.abs().amax(dim=1).gt(0).all())  # no channel is dead
 
 
 @pytest.mark.gpu
