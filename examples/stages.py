@@ -123,8 +123,8 @@ def restored(
     }[task]
     networks = (  # the others enlarge, and fill, in its place
         (model, "evaluate"),
-        (load_beside(model, "coloured"), "denoise_coloured"),
-        (load_beside(model, "mapped"), "denoise_mapped"),
+        (load_beside(model, "coloured"), "denoise_filtered"),
+        (load_beside(model, "mapped"), "denoise_filtered"),
     )
     for one, name in networks:
         setattr(one, name, stages.timed("network", getattr(one, name)))

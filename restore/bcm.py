@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from restore.coloured_noise import ColouredNoise
 from restore.errors import RequestError
 from restore.functions import DrawnWindow, ImageFunction, draw_picture, predict
-from restore.level_map import LevelMap
-from restore.networks import ColouredUNet, FunctionNetwork, MappedUNet, Network
+from restore.networks import FilteredNoise, FunctionNetwork, Network
 from restore.networks.function import SIGMA_DATA
 
 if TYPE_CHECKING:
@@ -96,37 +94,16 @@ class BCM(nn.Module):
         """
         return self.secant(x, t, t, label)
 
-    def denoise_coloured(self, x: Tensor, noise: ColouredNoise) -> Tensor:
-        """E[clean image | image with coloured noise], from x, that image after its filter.
+    def denoise_filtered(self, x: Tensor, noise: FilteredNoise) -> Tensor:
+        """E[clean image | image with noise that its filter knows], from x, what that left of it.
 
-        x is (B, 3, H, W), as `noise.filter` gives it. RequestError where the network knows white
-        noise alone.
+        x is (B, 3, H, W). RequestError where the network does not know such noise.
         """
-        network = self.network
-        if not isinstance(network, ColouredUNet):
-            raise RequestError(
-                "this model knows white noise alone: give one whose architecture is coloured"
-            )
-        return self._denoise_told(x, noise.level, lambda x: network.remove_noise(x, noise))
-
-    def denoise_mapped(self, x: Tensor, noise: LevelMap) -> Tensor:
-        """E[clean image | its known pixels, and the noisy ones of its hole], from what is left.
-
-        x is (B, 3, H, W), as `noise.weigh` gives it. RequestError where the network knows no maps.
-        """
-        network = self.network
-        if not isinstance(network, MappedUNet):
-            raise RequestError(
-                "this model knows no maps of levels: give one whose architecture is mapped"
-            )
-        return self._denoise_told(x, noise.level, lambda x: network.remove_mapped(x, noise))
-
-    def _denoise_told(self, x: Tensor, t: Tensor, network: Callable[[Tensor], Tensor]) -> Tensor:
-        """c_skip(t) x + c_out(t) F(c_in(t) x)."""
-        s = self.sigma_data
+        t, s = noise.level, self.sigma_data
         norm = t**2 + s**2
         c_in, c_skip, c_out = norm.rsqrt(), s**2 / norm, t * s * norm.rsqrt()
-        return (_column(c_out) * network(_column(c_in) * x).float()).add_(_column(c_skip) * x)
+        f = self.network.remove_noise(_column(c_in) * x, noise).float()
+        return (_column(c_out) * f).add_(_column(c_skip) * x)
 
     def secant(self, x: Tensor, t: Level, u: Level, label: Tensor | None = None) -> Tensor:
         """Where the straight line from x, at level t, through jump(x, t, u) meets level 0.

@@ -13,6 +13,7 @@ cut comes out as it was.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -55,9 +56,22 @@ class ColouredNoise:
         return (self.low**2 + beyond * most / (beyond + most)).sqrt()
 
     @property
+    def spectrum(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the network is told of it."""
+        return self.level, self.low, self.high, self.cut
+
+    @property
+    def plane(self) -> None:
+        """None: all pixels have as much of it."""
+
+    @property
     def kept(self) -> Tensor:
         """w_high / w_low, what the filter keeps above the cut."""
         return (SIGMA_DATA**2 + self.low**2) / (SIGMA_DATA**2 + self.high**2)
+
+    def through(self, change: Callable[[Tensor], Tensor]) -> ColouredNoise:
+        """That of images which `change` has cut or turned: the same, in rows and columns alike."""
+        return self
 
     @torch.no_grad()
     def filter(self, x: Tensor, out: Tensor | None = None) -> Tensor:

@@ -10,7 +10,8 @@ FFDNet (Zhang et al. 2018, arXiv 1710.04026) the network sees the map beside the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -45,9 +46,18 @@ class LevelMap:
         return GUESS * (1 - self.kept).sqrt()
 
     @property
-    def told(self) -> Tensor:
+    def spectrum(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """That of white noise of `level`."""
+        return self.level, self.level, self.level, torch.full_like(self.t, 0.5)
+
+    @property
+    def plane(self) -> Tensor:
         """What the network sees of it, (B, 1, H, W) or (1, 1, H, W): `level` / g in the hole."""
         return self.hole * (1 - self.kept).sqrt()[:, None, None, None]
+
+    def through(self, change: Callable[[Tensor], Tensor]) -> LevelMap:
+        """That of images which `change` has cut or turned, as it does the hole."""
+        return replace(self, hole=change(self.hole))
 
     def weigh(self, guess: Tensor, x: Tensor) -> Tensor:
         """What is left of images x (B, 3, H, W), at level t in the hole, behind the filter.

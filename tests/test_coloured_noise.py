@@ -91,7 +91,7 @@ def test_the_denoiser_of_coloured_noise_is_edms_at_its_level():
     model = BCM(seeded("coloured"))
     x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        found = model.denoise_coloured(x, NOISY)
+        found = model.denoise_filtered(x, NOISY)
         t, s = float(NOISY.level), 0.5
         norm = t**2 + s**2
         f = model.network.remove_noise(x / norm**0.5, NOISY)
@@ -103,10 +103,10 @@ def test_each_image_of_a_batch_may_have_a_spectrum_of_its_own():
     x = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     spectra = draw_spectrum(3, torch.Generator().manual_seed(1))
     with torch.no_grad():
-        together = model.denoise_coloured(x, spectra)
+        together = model.denoise_filtered(x, spectra)
         for n in range(3):
             own = ColouredNoise(*(v[n : n + 1] for v in (spectra.low, spectra.high, spectra.cut)))
-            alone = model.denoise_coloured(x[n : n + 1], own)
+            alone = model.denoise_filtered(x[n : n + 1], own)
             torch.testing.assert_close(together[n : n + 1], alone, atol=1e-4, rtol=1e-4)
 
 
@@ -115,7 +115,7 @@ def test_white_noise_is_coloured_noise_of_levels_alike():
     x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         white = model.denoise(x, 0.3)
-        same = model.denoise_coloured(x, ColouredNoise.of(0.3, 0.3, 0.5, x))
+        same = model.denoise_filtered(x, ColouredNoise.of(0.3, 0.3, 0.5, x))
     torch.testing.assert_close(white, same, atol=1e-5, rtol=1e-5)
 
 
@@ -124,7 +124,7 @@ def test_a_network_says_what_it_cannot_do():
     with pytest.raises(RequestError, match="no jumps"):
         BCM(seeded("coloured")).jump(x, 0.1, 0.002)
     with pytest.raises(RequestError, match="white noise alone"):
-        BCM(seeded("patch")).denoise_coloured(x, NOISY)
+        BCM(seeded("patch")).denoise_filtered(x, NOISY)
 
 
 def presets_of(task: Superres, settings: Settings, severity: float = 2.0, kind: str = ""):

@@ -76,12 +76,12 @@ def test_the_denoiser_of_a_map_is_edms_at_its_level():
     maps = LevelMap(make_maps(2).hole, torch.tensor([80.0, 0.1]))
     x = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        found = model.denoise_mapped(x, maps)
+        found = model.denoise_filtered(x, maps)
         for n in range(2):
             one = LevelMap(maps.hole[n : n + 1], maps.t[n : n + 1])
             t, s = float(one.level), 0.5
             norm = t**2 + s**2
-            f = model.network.remove_mapped(x[n : n + 1] / norm**0.5, one)
+            f = model.network.remove_noise(x[n : n + 1] / norm**0.5, one)
             wanted = s**2 / norm * x[n : n + 1] + t * s / norm**0.5 * f
             torch.testing.assert_close(found[n : n + 1], wanted, atol=1e-4, rtol=1e-4)
 
@@ -91,9 +91,9 @@ def test_the_network_sees_where_the_hole_is():
     model = BCM(seeded("mapped"))
     x, maps = make_images(1), make_maps(1)
     with torch.no_grad():
-        found = model.denoise_mapped(x, maps)
-        other = model.denoise_mapped(x, LevelMap(maps.hole.flip(2), maps.t))
-        none = model.denoise_mapped(x, LevelMap(torch.zeros_like(maps.hole), maps.t))
+        found = model.denoise_filtered(x, maps)
+        other = model.denoise_filtered(x, LevelMap(maps.hole.flip(2), maps.t))
+        none = model.denoise_filtered(x, LevelMap(torch.zeros_like(maps.hole), maps.t))
         white = model.denoise(x, float(maps.level))
     assert float((found - other).abs().max()) > 1e-3
     torch.testing.assert_close(none, white, atol=1e-4, rtol=1e-4)
@@ -162,13 +162,13 @@ def test_the_network_is_given_what_the_filter_leaves(monkeypatch):
     """At the highest level the guess, whatever an estimate before it has there."""
     x, seen = make_images(1).clamp(-1, 1), []
     hole = torch.rand(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1)) < 0.5
-    denoise = BCM.denoise_mapped
+    denoise = BCM.denoise_filtered
 
     def watched(model, image, noise):
         seen.append(image.clone())
         return denoise(model, image, noise)
 
-    monkeypatch.setattr(BCM, "denoise_mapped", watched)
+    monkeypatch.setattr(BCM, "denoise_filtered", watched)
     run(x, hole, Preset((80.0, 80.0), mapped=True))
     guess = fill(x.clone(), ~hole)
     for image in seen:

@@ -11,7 +11,7 @@ from restore.networks.adm import ADM
 from restore.networks.coloured import ColouredUNet
 from restore.networks.function import FunctionNetwork
 from restore.networks.mapped import MappedUNet
-from restore.networks.network import Config, Network
+from restore.networks.network import Config, FilteredNoise, Network
 from restore.networks.patch import PatchUNet
 from restore.networks.transformer import DiT
 

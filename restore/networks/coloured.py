@@ -7,17 +7,13 @@ jumps.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from restore.errors import RequestError
+from restore.networks.network import FilteredNoise
 from restore.networks.patch import LevelEmbedding, PatchUNet, apply_rounded
-
-if TYPE_CHECKING:
-    from restore.coloured_noise import ColouredNoise
-
 
 SHAPES = 6  # frequencies of each number of a spectrum
 
@@ -63,7 +59,12 @@ class ColouredUNet(PatchUNet):
             )
         return self.evaluate(x, self.embedding.embed_spectrum(t, t, t, torch.full_like(t, 0.5)))
 
-    def remove_noise(self, x: Tensor, noise: ColouredNoise) -> Tensor:
-        """F of x = c_in (B, 3, H, W) times what the spectrum's filter left of the image."""
-        told = noise.level, noise.low, noise.high, noise.cut
-        return self.evaluate(x, self.embedding.embed_spectrum(*told))
+    def remove_noise(self, x: Tensor, noise: FilteredNoise) -> Tensor:
+        """As of `Network`; of noise that has a plane too, where the network sees a fourth."""
+        if noise.plane is not None:
+            if self.planes == 3:
+                raise RequestError(
+                    "this model knows no maps of levels: give one whose architecture is mapped"
+                )
+            x = torch.cat([x, noise.plane.to(x).expand(len(x), -1, -1, -1)], dim=1)
+        return self.evaluate(x, self.embedding.embed_spectrum(*noise.spectrum))

@@ -6,27 +6,16 @@ removes noise, also that of a spectrum, and has no jumps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from restore.networks.coloured import ColouredUNet
 
-if TYPE_CHECKING:
-    from restore.level_map import LevelMap
-
 
 class MappedUNet(ColouredUNet):
     """F(c_in x, noise): as `ColouredUNet`, and of noise in a hole alone."""
 
-    planes = 4  # the last: what the map says
-
-    def remove_mapped(self, x: Tensor, noise: LevelMap) -> Tensor:
-        """F of x = c_in (B, 3, H, W) times what `LevelMap.weigh` left of the image."""
-        t, told = noise.level, noise.told.to(x).expand(len(x), -1, -1, -1)
-        levels = self.embedding.embed_spectrum(t, t, t, torch.full_like(t, 0.5))
-        return self.evaluate(torch.cat([x, told], dim=1), levels)
+    planes = 4  # the last: what a map of levels says
 
     def evaluate(self, x: Tensor, levels: Tensor) -> Tensor:
         """As of `PatchUNet`, of an image with its map (B, 4, H, W), or of one without any."""

@@ -1,13 +1,33 @@
 """Network: F(c_in(t) x, t, u, label), the trained part of a model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from restore.errors import RequestError
+
 Config: TypeAlias = dict[str, int | list[int] | None]  # a constructor's arguments, as JSON has them
+
+
+class FilteredNoise(Protocol):
+    """Noise that is not white, as a network sees it behind Wiener's filter for it.
+
+    level: (B,) or (1,), that of the white noise that leaves as much unknown. spectrum: `level`, the
+    levels below and above a frequency, and that frequency. plane: (B, 1, H, W) or (1, 1, H, W), how
+    much of it each pixel has, None where all have as much. through: that of images which the
+    function given has cut or turned.
+    """
+
+    @property
+    def level(self) -> Tensor: ...
+    @property
+    def spectrum(self) -> tuple[Tensor, Tensor, Tensor, Tensor]: ...
+    @property
+    def plane(self) -> Tensor | None: ...
+    def through(self, change: Callable[[Tensor], Tensor]) -> "FilteredNoise": ...
 
 
 class Network(nn.Module, ABC):
@@ -31,6 +51,15 @@ class Network(nn.Module, ABC):
 
         x is float32, whatever the dtype that the network computes and answers in.
         """
+
+    def remove_noise(self, x: Tensor, noise: FilteredNoise) -> Tensor:
+        """F of x = c_in (B, 3, H, W) times what its filter left of an image with such noise.
+
+        RequestError where the network does not know it.
+        """
+        raise RequestError(
+            "this model knows white noise alone: give one whose architecture is coloured or mapped"
+        )
 
     @classmethod
     @abstractmethod

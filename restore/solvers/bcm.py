@@ -21,6 +21,7 @@ Where it is of a map, so it is in a hole, about the start.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,11 +31,12 @@ from restore.degradations import Degradation
 from restore.degradations.degradation import Y
 from restore.errors import RequestError
 from restore.level_map import LevelMap
+from restore.networks import FilteredNoise
 from restore.presets import Preset
 from restore.solvers.estimate import ORIENTATIONS, estimate
 from restore.solvers.inversion import inversion
 from restore.solvers.method import Method
-from restore.tiling import NoiseField, Place, TiledBCM
+from restore.tiling import NoiseField, Place, TiledBCM, cut_windows
 
 
 @torch.no_grad()
@@ -54,41 +56,46 @@ def bcm(
     """
     if preset.start:  # noise is amplified, not added
         return inversion(denoiser, degradation, y, start, preset, noise)
+
+    def restored(
+        step: int, t: float, other: FilteredNoise | None, x: Tensor, places: Sequence[Place]
+    ) -> Tensor:
+        x_t = x
+        if preset.noise:
+            x_t = torch.add(x, noise.at(step, places, x.device), alpha=preset.noise * t)
+        if other is not None:
+            other = other.through(lambda hole: cut_windows(hole, places))
+        x0 = estimate(denoiser, x_t, (1 + preset.delta) * t, preset, step, other)
+        return torch.lerp(x, x0, 1 + preset.relaxation)
+
     x = start
     again = preset.mapped and len(preset.levels) > 1
     first = start.clone() if preset.gain != 1 or again else start
     hole = _as_plane(degradation.hole, x) if preset.mapped else None
     for step, t in enumerate(preset.levels):
-
-        def restored(x: Tensor, places: Sequence[Place], step: int = step, t: float = t) -> Tensor:
-            image, plane = x[:, :3], x[:, 3:]
-            x_t = x
-            if preset.noise:
-                z = noise.at(step, places, x.device)
-                x_t = torch.cat([torch.add(image, z, alpha=preset.noise * t), plane], dim=1)
-            x0 = estimate(denoiser, x_t, (1 + preset.delta) * t, preset, step)
-            x0 = torch.lerp(image, x0, 1 + preset.relaxation)
-            return x0 if hole is None else torch.cat([x0, plane], dim=1)
-
         x = degradation.posterior_mean(x, y, t, out=x)
         if preset.gain != 1:
             x = torch.lerp(first, x, preset.gain, out=x)
-        told = (1 + preset.delta) * t
+        other: FilteredNoise | None = None
         if preset.cut:
-            x = ColouredNoise.of(preset.low, told, preset.cut, x).filter(x, out=x)
-        if hole is not None:
-            x = LevelMap.of(hole, told).weigh(first, x)
-            x = torch.cat([x, hole.expand(len(x), -1, -1, -1)], dim=1)
+            other = coloured = ColouredNoise.of(preset.low, (1 + preset.delta) * t, preset.cut, x)
+            x = coloured.filter(x, out=x)
+        elif hole is not None:
+            other = mapped = LevelMap.of(hole, (1 + preset.delta) * t)
+            x = mapped.weigh(first, x)
         ahead = len(preset.levels) - 1 - step if denoiser.spreads else 0
-        x = denoiser.over(restored, x, out=x, ahead=ahead)[:, :3]
+        x = denoiser.over(partial(restored, step, t, other), x, out=x, ahead=ahead)
     return degradation.project_into_range(x, y, out=x)
 
 
 def _as_plane(hole: Tensor | None, x: Tensor) -> Tensor:
-    """A hole (1, 1, H, W), 1 in it and 0 elsewhere; RequestError where there is none."""
+    """A hole (B, 1, H, W) for x (B, 3, H, W), 1 in it and 0 elsewhere.
+
+    RequestError where there is none.
+    """
     if hole is None:
         raise RequestError("a preset of a map of levels is for holes alone: give another")
-    return hole.to(x)
+    return hole.to(x).expand(len(x), -1, -1, -1)
 
 
 BCM_METHOD = Method(bcm, tasks=None, most={"denoise": len(ORIENTATIONS)})

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from restore.bcm import SIGMA_MIN
-from restore.coloured_noise import ColouredNoise
-from restore.level_map import LevelMap
+from restore.networks import FilteredNoise
 from restore.presets import Preset
 from restore.tiling import TiledBCM
 
@@ -15,26 +14,32 @@ AXES: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))  # mirrored
 ORIENTATIONS = tuple((turned, axes) for turned in (False, True) for axes in AXES)
 
 
-def estimate(denoiser: TiledBCM, x: Tensor, t: float, preset: Preset, step: int = 0) -> Tensor:
+def estimate(
+    denoiser: TiledBCM,
+    x: Tensor,
+    t: float,
+    preset: Preset,
+    step: int = 0,
+    noise: FilteredNoise | None = None,
+) -> Tensor:
     """Of windows x, the clean ones by the preset's estimator, their mean over `preset.flips` runs.
 
     Each sees them in another orientation: mirrored, and from the fifth on transposed too. Where
-    the preset turns, those of a `step`, counted from 0, follow on those of the step before. Where
-    it has a cut, x went through the filter of its noise; where it is of a map, x has the hole as a
-    fourth channel, and its noise is weighed.
+    the preset turns, those of a `step`, counted from 0, follow on those of the step before. t is
+    the level of white noise in x, unless x is what the filter for another `noise` left.
     """
-    total = torch.zeros_like(x[:, :3])
+    total = torch.zeros_like(x)
     first = step * preset.flips if preset.turns else 0
     for run in range(first, first + preset.flips):
         turned, axes = ORIENTATIONS[run % len(ORIENTATIONS)]
-        mirrored = x.flip(axes) if axes else x
-        mirrored = mirrored.mT if turned else mirrored
-        if preset.cut:
-            noise = ColouredNoise.of(preset.low, t, preset.cut, x)
-            x0 = denoiser.model.denoise_coloured(mirrored, noise)
-        elif preset.mapped:
-            image, hole = mirrored[:, :3], mirrored[:, 3:]
-            x0 = denoiser.model.denoise_mapped(image, LevelMap.of(hole, t))
+
+        def turn(x: Tensor, turned: bool = turned, axes: tuple[int, ...] = axes) -> Tensor:
+            mirrored = x.flip(axes) if axes else x
+            return mirrored.mT if turned else mirrored
+
+        mirrored = turn(x)
+        if noise is not None:
+            x0 = denoiser.model.denoise_filtered(mirrored, noise.through(turn))
         elif preset.estimator == "denoise":
             x0 = denoiser.model.denoise(mirrored, t, denoiser.label)
         elif preset.estimator == "secant":

@@ -5,6 +5,7 @@ the same noise exactly, whatever the network.
 """
 
 from restore.tiling.crops import RegionCrop, find_crops
+from restore.tiling.evaluation import cut_windows
 from restore.tiling.noise_field import NOISE_CELL, NoiseField
 from restore.tiling.spans import Place, Range, Span, spans, up_to
 from restore.tiling.tiled import TiledBCM
@@ -28,6 +29,7 @@ __all__ = [
     "Span",
     "Tile",
     "TiledBCM",
+    "cut_windows",
     "find_crops",
     "pixels_at_once",
     "spans",

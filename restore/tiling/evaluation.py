@@ -138,7 +138,8 @@ def _call_windows(
                 most = len(some) // 2
                 continue
             if result is None:
-                result = _call_in_parts(model, call, _cut(x, some[0]), _place(some[0]))
+                place = _place(some[0])
+                result = _call_in_parts(model, call, cut_windows(x, [place]), place)
             yield from result.chunk(len(some))
             first += len(some)
 
@@ -146,9 +147,8 @@ def _call_windows(
 def _try_call(model: BCM, call: Call, x: Tensor, windows: Sequence[Window]) -> Tensor | None:
     """The call's result for windows of x together; None where memory runs out."""
     try:
-        cut = [_cut(x, window) for window in windows]
-        together = cut[0] if len(cut) == 1 else torch.cat(cut)
-        return _call_finite(model, call, together, [_place(window) for window in windows])
+        places = [_place(window) for window in windows]
+        return _call_finite(model, call, cut_windows(x, places), places)
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -174,12 +174,17 @@ def _call_in_parts(model: BCM, call: Call, window: Tensor, place: Place) -> Tens
     return _sweep_exactly(model, call_inside, window.clone(), some, 1, lambda: None)
 
 
-def _cut(x: Tensor, window: Window) -> Tensor:
-    """A window of x, its last pixels repeated where it passes the image's edge."""
-    (height, width), (row, column) = x.shape[-2:], window
-    pixels = x[:, :, row.start : row.stop, column.start : column.stop]
-    beyond = (0, max(column.stop - width, 0), 0, max(row.stop - height, 0))
-    return F.pad(pixels, beyond, mode="replicate") if any(beyond) else pixels
+def cut_windows(x: Tensor, places: Sequence[Place]) -> Tensor:
+    """Windows (n B, C, h, w) of x (B, C, H, W) at n places in turn, as a call is given them.
+
+    The last pixels are repeated where a window passes the image's edge. One alone is not copied.
+    """
+    (height, width), found = x.shape[-2:], []
+    for (top, bottom), (left, right) in places:
+        pixels = x[:, :, top:bottom, left:right]
+        beyond = (0, max(right - width, 0), 0, max(bottom - height, 0))
+        found.append(F.pad(pixels, beyond, mode="replicate") if any(beyond) else pixels)
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
 def _place(window: Window) -> Place:

@@ -220,7 +220,7 @@ def coloured(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     middle = slice(margin, side - margin)
     t = noise.level
     c_out = (t * s * (t**2 + s**2).rsqrt())[:, None, None, None]
-    found = model.denoise_coloured(seen[..., middle, middle].contiguous(), noise)
+    found = model.denoise_filtered(seen[..., middle, middle].contiguous(), noise)
     return ((found - x[..., middle, middle]) / c_out).square().mean()
 
 
@@ -237,7 +237,7 @@ def mapped(model: BCM, target: BCM, batch: NoisyBatch) -> Tensor:
     seen = torch.where(noise.hole > 0, batch.at(noise.t), given)
     t = noise.level
     c_out = (t * s * (t**2 + s**2).rsqrt())[:, None, None, None]
-    found = model.denoise_mapped(noise.weigh(guess, seen), noise)
+    found = model.denoise_filtered(noise.weigh(guess, seen), noise)
     wrong = ((found - x) / c_out).square().mean(dim=1, keepdim=True) * noise.hole
     error = wrong.sum(dim=(1, 2, 3)) / noise.hole.sum(dim=(1, 2, 3))
     return (error / (error.detach() + 0.1).sqrt()).mean()
