@@ -76,8 +76,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--record",
         action=argparse.BooleanOptionalAction,
-        default=on_gpu,
-        help="record a step's gradients as a CUDA graph",
+        help="record a step's gradients as a CUDA graph, as is done on a GPU",
     )
     parser.add_argument("--report", type=float, default=600, help="seconds between figures")
     parser.add_argument("--leaves", type=float, default=0.0, help="share of dead leaves pictures")
@@ -93,7 +92,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--network", type=json.loads, default={}, help="JSON, PatchUNet's arguments"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    on_gpu = options.device.startswith("cuda")
+    if options.record and not on_gpu:
+        parser.error("--record records what a GPU is given: it needs --device cuda")
+    options.record = on_gpu if options.record is None else options.record
+    return options
 
 
 def main() -> None:

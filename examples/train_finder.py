@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from restore.defects.network import FinderNetwork, save
+from restore.devices import choose_dtype
 
 SIDE, BATCH = 160, 8
 RATE, WARM = 3e-3, 200  # of learning, and the batches that it rises over
@@ -183,6 +184,7 @@ def main() -> None:
         done, spent = state["done"], state["spent"]
     rng, last, losses = np.random.default_rng([args.seed, done]), time.monotonic(), []
     fixed = np.random.default_rng(1)
+    in_bf16 = choose_dtype("auto", torch.device("cpu")) == torch.bfloat16
     checks = [as_batch([sample(held, fixed) for _ in range(BATCH)]) for _ in range(args.held)]
     saved = spent
     while spent < args.minutes * 60:
@@ -190,7 +192,7 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (done + 1) / WARM) * (0.01 + 0.99 * left)
         x, target, weight = as_batch([sample(photographs, rng) for _ in range(BATCH)])
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=in_bf16):
             logits = network(x.contiguous(memory_format=torch.channels_last))
         loss = measure_loss(logits.float(), target, weight)
         optimizer.zero_grad()

@@ -89,3 +89,9 @@ def test_a_new_run_goes_on_from_a_checkpoint(train, tmp_path, capsys) -> None:
     capsys.readouterr()
     train("--weights", str(tmp_path / "made.safetensors"), "--steps", "1")
     assert "step 1 patches 8" in capsys.readouterr().out
+
+
+def test_what_is_recorded_needs_a_gpu(train, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        train("--steps", "1", "--record")
+    assert "--device cuda" in capsys.readouterr().err
