@@ -32,7 +32,8 @@ from PIL import Image
 import restore
 from restore.checkpoints import load_beside, locate, read_catalogue
 from restore.images import encode
-from restore.networks import patch
+from restore.networks import patch, winograd
+from restore.networks.packed import Cache
 from restore.tasks import Deblur, Denoise, Inpaint, Jpeg, Settings, Superres, Task, solve_problem
 from restore.tiling import TiledBCM
 
@@ -167,21 +168,38 @@ def plain_weights() -> Iterator[None]:
         patch.packable = own
 
 
+@contextmanager
+def sums_of_nine(model: restore.BCM) -> Iterator[None]:
+    """Within, no convolution saves multiplications."""
+    own, winograd.FEWEST = winograd.FEWEST, sys.maxsize
+    model.network.packed = Cache()
+    try:
+        yield
+    finally:
+        winograd.FEWEST = own
+        model.network.packed = Cache()
+
+
 @torch.inference_mode()
 def network_choices(clock: Clock, model: restore.BCM, slow: restore.BCM, compiled: bool) -> None:
     x, levels = torch.rand(1, 3, 512, 512) - 0.5, torch.tensor([0.1])
     fast = best(clock, lambda: model.denoise(x, 0.1))
-    row("float32 → bf16, an evaluation", best(clock, lambda: slow.denoise(x, 0.1)), fast)
-    for kind, one in (
-        ("bf16" if model.dtype.itemsize == 2 else "float32", model),
-        ("float32", slow),
-    ):
+    if model.dtype.itemsize == 2:
+        row("float32 → bf16, an evaluation", best(clock, lambda: slow.denoise(x, 0.1)), fast)
+    kinds = {"float32": slow, "bf16" if model.dtype.itemsize == 2 else "float32": model}
+    for kind, one in kinds.items():
         for side in (256, 1024):
             some = torch.rand(1, 3, side, side) - 0.5
             with plain_weights():
                 whole = best(clock, lambda one=one, some=some: one.denoise(some, 0.1))
             packed = best(clock, lambda one=one, some=some: one.denoise(some, 0.1))
             row(f"whole maps → strips, packed weights, {side} pixels, {kind}", whole, packed)
+    for side in (256, 1024):
+        some = torch.rand(1, 3, side, side) - 0.5
+        with sums_of_nine(slow):
+            direct = best(clock, lambda some=some: slow.denoise(some, 0.1))
+        fewer = best(clock, lambda some=some: slow.denoise(some, 0.1))
+        row(f"sums of nine → Winograd's, {side} pixels, float32", direct, fewer)
     features = model.network.embedding(levels, levels)
     h = torch.rand(1, 64, 256, 256).to(model.dtype)
     last = h.to(memory_format=torch.channels_last)

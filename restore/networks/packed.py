@@ -20,10 +20,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from restore.networks.winograd import Winograd, transformable
 
 STRIP = 8 << 20  # bytes of a map worked on at once, for each thread
 FEWEST = 8  # rows of a strip
@@ -70,6 +73,24 @@ class Convolution:
         torch.ops.mkldnn._convolution_pointwise_.binary(
             to, x, self.weight, self.bias, padding, stride, [1, 1], 1, "add", 1.0, None, [], None
         )
+
+
+PackedLayer: TypeAlias = Convolution | Winograd
+
+
+def pack_inner(
+    weight: Tensor, bias: Tensor, scale: Tensor | None = None, known: PackedLayer | None = None
+) -> PackedLayer:
+    """A convolution of a block, scale (weight * x) + bias, by what is fastest.
+
+    known: one of the same weight, of any scale and bias.
+    """
+    if not transformable(weight):
+        weight = weight if scale is None else weight * scale[:, None, None, None]
+        return Convolution.pack(weight, bias)
+    if not isinstance(known, Winograd):
+        known = Winograd.of(weight, bias)
+    return known if scale is None else known.scaled(scale, bias)
 
 
 @lru_cache
@@ -156,12 +177,13 @@ class Packed:
 
     first, second: the blocks' convolutions by rows of blocks, in the order that they are run in:
     the encoder's resolutions, the lowest, the decoder's. Of these `first` alone knows the levels.
-    up: weight and bias, as of `order_by_pixel`; oneDNN lays 1×1 kernels out by the size of a map.
+    In float32 wide ones go by fewer multiplications. up: weight and bias, as of `order_by_pixel`;
+    oneDNN lays 1×1 kernels out by the size of a map.
     """
 
     stem: Convolution
-    first: Sequence[Sequence[Convolution]]
-    second: Sequence[Sequence[Convolution]]
+    first: Sequence[Sequence[PackedLayer]]
+    second: Sequence[Sequence[PackedLayer]]
     down: Sequence[Convolution]
     up: Sequence[tuple[Tensor, Tensor]]
     head: Convolution
@@ -217,7 +239,7 @@ def _new_map(like: Tensor, channels: int, height: int, width: int) -> Tensor:
     return rows.permute(0, 3, 1, 2)
 
 
-def _run_row_(h: Tensor, firsts: Sequence[Convolution], seconds: Sequence[Convolution]) -> None:
+def _run_row_(h: Tensor, firsts: Sequence[PackedLayer], seconds: Sequence[PackedLayer]) -> None:
     """Residual blocks, in place.
 
     What the first convolution makes of a strip has a row more to each side, and the second writes

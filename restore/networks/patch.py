@@ -25,8 +25,10 @@ from restore.networks.packed import (
     Cache,
     Convolution,
     Packed,
+    PackedLayer,
     available,
     order_by_pixel,
+    pack_inner,
     packable,
 )
 
@@ -89,14 +91,15 @@ class ResidualBlock(nn.Module):
                 nn.init.zeros_(p)
 
     def fold(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the first convolution at one pair of levels (1, features)."""
+        """Scale and bias of the first convolution at one pair of levels (1, features)."""
         (a,), (b,) = self.levels(levels).chunk(2, dim=1)
-        weight, bias = self.conv1.parameters()
-        return weight * (1 + a)[:, None, None, None], torch.addcmul(b, bias, 1 + a)
+        _, bias = self.conv1.parameters()
+        return 1 + a, torch.addcmul(b, bias, 1 + a)
 
     def forward(self, x: Tensor, levels: Tensor) -> Tensor:
         if len(levels) == 1:
-            h = F.conv2d(x, *self.fold(levels), padding=1)
+            scale, bias = self.fold(levels)
+            h = F.conv2d(x, self.conv1.weight * scale[:, None, None, None], bias, padding=1)
         else:
             a, b = self.levels(levels).chunk(2, dim=1)
             weight, bias = self.conv1.parameters()
@@ -231,12 +234,18 @@ class PatchUNet(Network):
     def _pack(self, levels: Tensor, other: Packed | None) -> Packed:
         """The layers at one pair of levels; all but the first convolutions are any other pair's."""
         rows = [*self.encoder, self.middle, *reversed(self.decoder)]
-        first = [[Convolution.pack(*block.fold(levels)) for block in row] for row in rows]
+
+        def pack_first(block: ResidualBlock, known: PackedLayer | None) -> PackedLayer:
+            scale, bias = block.fold(levels)
+            return pack_inner(block.conv1.weight, bias, scale, known)
+
+        known = other.first if other else [[None] * len(row) for row in rows]
+        first = [list(map(pack_first, row, some)) for row, some in zip(rows, known, strict=True)]
         if other:
             return replace(other, first=first)
         weight, bias = self.stem.parameters()
         twice = torch.cat([weight, weight], dim=1) if weight.dtype.itemsize == 2 else weight
-        second = [[Convolution.of(block.conv2) for block in row] for row in rows]
+        second = [[pack_inner(*block.conv2.parameters()) for block in row] for row in rows]
         return Packed(
             Convolution.pack(twice, bias),
             first,

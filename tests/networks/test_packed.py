@@ -11,7 +11,7 @@ import threading
 import pytest
 import torch
 
-from restore.networks import packed, patch
+from restore.networks import packed, patch, winograd
 from restore.networks.packed import available, packable
 from tests.support.networks import seeded_patch
 
@@ -34,11 +34,13 @@ def fused(network, x, t=ONE, u=TWO):
 
 
 @here
+@pytest.mark.parametrize("fewest", [1, winograd.FEWEST])
 @pytest.mark.parametrize("strip", [1, 4 << 20])
 @pytest.mark.parametrize("size", [(8, 8), (16, 200), (264, 24), (136, 72)])
 @pytest.mark.parametrize("config", CONFIGS)
-def test_packed_weights_answer_what_plain_ones_do(config, size, strip, monkeypatch):
+def test_packed_weights_answer_what_plain_ones_do(config, size, strip, fewest, monkeypatch):
     monkeypatch.setattr(packed, "STRIP", strip)
+    monkeypatch.setattr(winograd, "FEWEST", fewest)  # channels from which multiplications are saved
     network, x = seeded_patch(**config), torch.randn(2, 3, *size)
     expected = plain(network, x)
     assert torch.allclose(fused(network, x), expected, atol=1e-5 * float(expected.abs().max()))
