@@ -12,6 +12,7 @@ counts the FLOP of an untiled run alone, so that the overlap of windows counts a
 """
 
 import argparse
+import copy
 import hashlib
 import io
 import sys
@@ -203,7 +204,7 @@ def network_choices(clock: Clock, model: restore.BCM, slow: restore.BCM, compile
     features = model.network.embedding(levels, levels)
     h = torch.rand(1, 64, 256, 256).to(model.dtype)
     last = h.to(memory_format=torch.channels_last)
-    blocks = model.network.encoder[0]
+    blocks = copy.deepcopy(model.network.encoder[0])  # what is laid out otherwise is packed no more
     planes = blocks.to(memory_format=torch.contiguous_format)
     off = best(clock, lambda: planes(h, features))
     blocks.to(memory_format=torch.channels_last)
