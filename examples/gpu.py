@@ -8,10 +8,10 @@ A table for which memory does not suffice says so, and the others go on.
 
 Five tables, in less than five minutes: none is begun after four. The network alone, its pixels on
 the card already, by how many windows go through it together; one evaluation as it is, as a CUDA
-graph, and compiled; whole tasks, from a picture in memory to a picture in memory,
-so that the way to the card and back, the projections and the proof count too; files to files, as
-`restore.batch` does it, decoding and encoding in threads beside the card; and how near the card
-comes to the CPU in float32, in dB below the square of the range.
+graph, with ReLUs within their convolutions, and compiled; whole tasks, from a picture in memory to
+a picture in memory, so that the way to the card and back, the projections and the proof count too;
+files to files, as `restore.batch` does it, decoding and encoding in threads beside the card; and
+how near the card comes to the CPU in float32, in dB below the square of the range.
 
 The ceiling is the best rate of a 3×3 convolution in the same dtype, channels last, over a few
 widths and sizes. The network's rate counts only the FLOP that an untiled run would need, so that
@@ -25,7 +25,8 @@ import io
 import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +39,7 @@ import restore
 from restore.devices import is_out_of_memory
 from restore.errors import ResourceError
 from restore.images import Picture
+from restore.networks.patch import ResidualBlock
 from restore.tasks import Jpeg, Settings
 from restore.tiling import TiledBCM, window_count, window_shape
 from restore.training import Recording
@@ -95,11 +97,12 @@ def network(model: restore.BCM, pixels: np.ndarray, top: float, batches: Sequenc
 
 @torch.inference_mode()
 def steps(model: restore.BCM, sides: Sequence[int]) -> None:
-    """One evaluation of square images: as it is, as a CUDA graph, compiled; on a card alone."""
+    """One evaluation of square images: as it is, and otherwise; that on a card alone."""
     device, levels = model.device, torch.full((1,), 0.1, device=model.device)
     compiled = torch.compile(model.network, dynamic=False)
-    print("\n| pixels a side | as it is, ms | as a graph, ms | compiled, ms | compiling, s |")
-    print("| ---: | ---: | ---: | ---: | ---: |")
+    ways = "as it is, ms", "as a graph, ms", "ReLU within, ms", "compiled, ms", "compiling, s"
+    print(f"\n| pixels a side | {' | '.join(ways)} |")
+    print(f"|{' ---: |' * (1 + len(ways))}")
     for side in sides:
         x = torch.rand(1, 3, side, side, device=device) - 0.5
 
@@ -112,10 +115,29 @@ def steps(model: restore.BCM, sides: Sequence[int]) -> None:
         found = [f"{1e3 * seconds(plain, device):.3g}"]
         if device.type == "cuda":
             found.append(attempt(lambda plain=plain: 1e3 * seconds(Recording(plain), device)))
+            with relu_within():
+                found.append(attempt(lambda plain=plain: 1e3 * seconds(plain, device)))
             began = time.perf_counter()
             found.append(attempt(lambda quick=quick: 1e3 * seconds(quick, device)))
             found.append(f"{time.perf_counter() - began:.0f}")
-        print(f"| {side} | {' | '.join([*found, *'---'][:4])} |", flush=True)
+        print(f"| {side} | {' | '.join([*found, *'-----'][: len(ways)])} |", flush=True)
+
+
+@contextmanager
+def relu_within() -> Iterator[None]:
+    """Within, cuDNN adds the bias and takes the ReLU of a block's first convolution itself."""
+
+    def forward(self: ResidualBlock, x: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+        scale, bias = self.fold(levels)
+        weight = self.conv1.weight * scale[:, None, None, None]
+        h = torch.cudnn_convolution_relu(x, weight, bias, [1, 1], [1, 1], [1, 1], 1)
+        return self.conv2(h).add_(x)
+
+    own, ResidualBlock.forward = ResidualBlock.forward, forward
+    try:
+        yield
+    finally:
+        ResidualBlock.forward = own
 
 
 def attempt(measure: Callable[[], float]) -> str:
