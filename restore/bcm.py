@@ -95,9 +95,9 @@ class BCM(nn.Module):
         return self.secant(x, t, t, label)
 
     def denoise_filtered(self, x: Tensor, noise: FilteredNoise) -> Tensor:
-        """E[clean image | image with noise that its filter knows], from x, what that left of it.
+        """E[clean image | noisy image], from x (B, 3, H, W), what a filter for `noise` left of it.
 
-        x is (B, 3, H, W). RequestError where the network does not know such noise.
+        RequestError where the network does not know such noise.
         """
         t, s = noise.level, self.sigma_data
         norm = t**2 + s**2

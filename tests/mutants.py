@@ -98,12 +98,7 @@ MUTANTS = tuple(
             "if checkpoint is None:",
             "test_coloured_noise.py",
         ),
-        (
-            "solvers/bcm.py",
-            "x = coloured.filter(x, out=x)",
-            "pass",
-            "test_coloured_noise.py",
-        ),
+        ("solvers/bcm.py", "x = coloured.filter(x, out=x)", "pass", "test_coloured_noise.py"),
         ("level_map.py", "torch.lerp(guess, x, kept), x)", "torch.lerp(x, guess, kept), x)",
          "test_level_map.py"),
         ("networks/coloured.py", "noise.plane.to(x)", "0 * noise.plane.to(x)",
